@@ -1,0 +1,1 @@
+"""Demonstrations in: one on-disk format, scripted experts, windows and normalisers."""

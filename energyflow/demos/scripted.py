@@ -1,0 +1,85 @@
+"""Demonstrations of the simulators' scripted experts, with the action noise that makes them max-ent experts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from energyflow.demos.format import Demonstration, write_demos
+from energyflow.envs.metaworld import MetaWorldEnv
+from energyflow.envs.tasks import check_task
+from energyflow.params import CollectParams
+from energyflow.seeding import generator
+from energyflow.storage import package_versions, sha256, write_json
+
+
+class ExpertError(RuntimeError):
+    """The scripted expert succeeds too rarely for its demonstrations to be worth anything."""
+
+
+def demonstrate(env: MetaWorldEnv, seed: int, params: CollectParams) -> Demonstration | None:
+    """Run the expert once; None if it does not succeed within the horizon.
+
+    The scripted experts are deterministic, so their score would be singular: N(0, action_noise^2) is added to each
+    action and the sum clipped to the box. The episode ends `extra_steps` after the first success.
+    """
+    noise = generator(seed, "action noise")
+    obs = env.reset(seed)
+    frames, actions, rewards, successes = [], [], [], []
+    remaining = params.horizon
+    while remaining > 0:
+        action = env.expert_action(obs) + params.action_noise * noise.standard_normal(env.action_dim)
+        action = np.clip(action, -1.0, 1.0)
+        frames.append(obs)
+        actions.append(action)
+        obs, reward, success = env.step(action)
+        rewards.append(reward)
+        successes.append(float(success))
+        first_success = success and sum(successes) == 1
+        remaining = min(remaining - 1, params.extra_steps) if first_success else remaining - 1
+    if not any(successes):
+        return None
+    return Demonstration(np.array(frames), np.array(actions), np.array(rewards), np.array(successes))
+
+
+def collect(task: str, params: CollectParams, out: Path) -> None:
+    """Collect successful demonstrations into `demos.hdf5` and describe them in `manifest.json`.
+
+    Attempt i starts from the initial state of seed `params.seed + i`; the first `params.demos` successes are kept.
+
+    Raises:
+        ExpertError: the success rate is below `params.min_success`.
+    """
+    spec, env = check_task(task), MetaWorldEnv(task)
+    kept: list[Demonstration] = []
+    attempts = 0
+    limit = int(np.ceil(params.demos / max(params.min_success, 1e-3))) + 5
+    with tqdm(total=params.demos, desc=f"collect {task}", unit="demo", mininterval=2.0) as bar:
+        while len(kept) < params.demos:
+            if attempts >= limit:
+                raise ExpertError(
+                    f"{task}: the scripted expert succeeded in {len(kept)} of {attempts} attempts, below"
+                    f" collect.min_success = {params.min_success}; lower collect.action_noise"
+                )
+            demonstration = demonstrate(env, params.seed + attempts, params)
+            attempts += 1
+            if demonstration is not None:
+                kept.append(demonstration)
+                bar.update()
+    env_args = {"env_name": spec.simulator_id, "type": spec.suite, "env_kwargs": {"goal_visible": True}}
+    write_demos(out / "demos.hdf5", kept, env_args)
+    write_json(
+        out / "manifest.json",
+        {
+            "task": task,
+            "sha256": sha256(out / "demos.hdf5"),
+            "demos": len(kept),
+            "transitions": sum(len(d.actions) for d in kept),
+            "attempts": attempts,
+            "expert_success_rate": len(kept) / attempts,
+            "versions": package_versions(),
+            "params": params.model_dump(),
+        },
+    )

@@ -1,0 +1,1 @@
+"""Simulators behind one interface: task registry, seeding, perturbations, batched rollouts."""

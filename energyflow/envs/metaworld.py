@@ -1,0 +1,106 @@
+"""Meta-World (v3) with the goal visible: true seeding, OOD levels, and the scripted expert.
+
+The environment is the one inside `gymnasium.make("Meta-World/MT1", env_name=...)`: the same class with
+`_partially_observable = False`, without the wrapper that restricts the initial states to 50 fixed ones and without
+the 1.4 s that building those takes. `ML1` would hide the goal, and the scripted assembly expert would then never succeed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+from metaworld.policies import ENV_POLICY_MAP
+from numpy.typing import NDArray
+
+from energyflow.envs.perturb import displace, push_beyond
+from energyflow.envs.tasks import TaskSpec, check_task
+from energyflow.params import Level
+from energyflow.seeding import generator
+
+Array = NDArray[np.float64]
+STEP_LIMIT = 500  # of the simulator itself: it raises beyond
+MAX_DRAWS = 100
+
+
+class MetaWorldEnv:
+    """One task. Observations [39]: hand, gripper, objects, the previous frame, goal. Actions [4] in [-1, 1]."""
+
+    def __init__(self, task: str) -> None:
+        """Build the simulator (about 0.2 s); `reset` must come before `step`.
+
+        Raises:
+            ParamsError: unknown task.
+        """
+        self.spec: TaskSpec = check_task(task)
+        self._env = ALL_V3_ENVIRONMENTS[self.spec.simulator_id]()
+        self._env._partially_observable = False
+        # Cached while the goal was hidden; `step` clips observations to it and would zero the goal.
+        self._env.__dict__.pop("sawyer_observation_space", None)
+        self._env._set_task_called = True
+        self._env._freeze_rand_vec = True
+        self._hand = np.asarray(self._env.hand_init_pos, dtype=np.float64).copy()
+        self._space = self._env._random_reset_space
+        self._expert = ENV_POLICY_MAP[self.spec.simulator_id]()
+        self.obs_dim = 39
+        self.action_dim = 4
+
+    def initial_state(self, seed: int, level: Level | None) -> tuple[Array, Array]:
+        """Draw the reset vector and the hand position of an initial state.
+
+        The draw of the unperturbed state and the directions of the perturbation come from two generators, so that
+        every level perturbs the same underlying state.
+
+        Returns:
+            reset vector [3 * components] and hand position [3], m.
+        """
+        low, high = self._space.low, self._space.high
+        vector = generator(seed, "initial state").uniform(low, high)
+        if level is None:
+            return vector, self._hand
+        rng = generator(seed, "perturbation")
+        hand = displace(self._hand, level.hand, self._env.mocap_low, self._env.mocap_high, rng)
+        distances = {"object": level.object, "goal": level.goal, "fixed": 0.0}
+        for _ in range(MAX_DRAWS):
+            moved = np.concatenate(
+                [
+                    push_beyond(vector[i : i + 3], low[i : i + 3], high[i : i + 3], distances[name], rng)
+                    for i, name in zip(range(0, len(vector), 3), self.spec.components, strict=True)
+                ]
+            )
+            if np.linalg.norm(moved[:2] - moved[-3:-1]) >= self.spec.min_separation:
+                return moved, hand
+        raise ValueError(
+            f"{self.spec.name}: no initial state with object and goal {self.spec.min_separation} m apart"
+            f" at object {level.object} m, goal {level.goal} m; choose smaller distances"
+        )
+
+    def reset(self, seed: int, level: Level | None = None) -> Array:
+        """Start an episode. Equal (seed, level) give bit-equal observations, whatever came before.
+
+        Args:
+            seed: of the initial state.
+            level: perturbation; None and all-zero are the training distribution.
+
+        Returns:
+            obs [39].
+        """
+        self._env._last_rand_vec, self._env.hand_init_pos = self.initial_state(seed, level)
+        obs, _ = self._env.reset()
+        self._expert = ENV_POLICY_MAP[self.spec.simulator_id]()  # some experts keep state between steps
+        return np.asarray(obs, dtype=np.float64)
+
+    def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool]:
+        """Advance one control step.
+
+        Args:
+            action: [4] in [-1, 1]: hand displacement xyz and gripper effort.
+
+        Returns:
+            obs [39], dense reward in [0, 10], success flag of this step.
+        """
+        obs, reward, _, _, info = self._env.step(np.asarray(action, dtype=np.float32))
+        return obs, float(reward), bool(info["success"])
+
+    def expert_action(self, obs: Array) -> Array:
+        """Action [4] of the scripted expert, clipped to the box."""
+        return np.clip(self._expert.get_action(obs), -1.0, 1.0)

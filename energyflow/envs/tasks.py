@@ -1,0 +1,54 @@
+"""The task registry: what a name such as `metaworld/hammer` means. Imports no simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from energyflow.params import ParamsError, nearest
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One task of one suite.
+
+    Attributes:
+        name: `<suite>/<task>`, as in params.yaml and in every path.
+        simulator_id: the name that the simulator knows it by.
+        components: what the blocks of three numbers of the simulator's random reset vector move, in order. A
+            block whose position the simulator ignores (a bin that is fixed in the scene) is "fixed".
+        min_separation: smallest allowed horizontal distance (m) between object and goal; the simulator loops for
+            ever on a closer pair.
+    """
+
+    name: str
+    simulator_id: str
+    components: tuple[str, ...]
+    min_separation: float = 0.0
+
+    @property
+    def suite(self) -> str:
+        """Simulator family."""
+        return self.name.split("/")[0]
+
+
+TASKS = {
+    spec.name: spec
+    for spec in (
+        TaskSpec("metaworld/button_press", "button-press-v3", ("object",)),
+        TaskSpec("metaworld/drawer_open", "drawer-open-v3", ("object",)),
+        TaskSpec("metaworld/assembly", "assembly-v3", ("object", "goal"), min_separation=0.1),
+        TaskSpec("metaworld/bin_picking", "bin-picking-v3", ("object", "fixed")),
+        TaskSpec("metaworld/hammer", "hammer-v3", ("object",)),
+    )
+}
+
+
+def check_task(name: str) -> TaskSpec:
+    """Look a task up.
+
+    Raises:
+        ParamsError: no such task; the message suggests the nearest name.
+    """
+    if name not in TASKS:
+        raise ParamsError(f"unknown task '{name}'; {nearest(str(name), list(TASKS))}")
+    return TASKS[name]

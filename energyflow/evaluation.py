@@ -1,0 +1,132 @@
+"""From a checkpoint to per-episode rows: the same held-out initial states for every method."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from energyflow.envs.metaworld import MetaWorldEnv
+from energyflow.envs.rollout import Episode, Outcome, Plan, rollout
+from energyflow.envs.tasks import check_task
+from energyflow.params import EvaluateParams
+from energyflow.policies.base import Policy
+from energyflow.policies.checkpoint import load
+from energyflow.seeding import torch_generator
+from energyflow.storage import Run, write_csv
+from energyflow.training import default_device
+
+SIMULATORS = 12  # of one job: building one costs 0.2 s, a planning call costs about the same for 1 and for 12
+LATENCY_REPEATS = 50
+LATENCY_WARMUP = 5
+
+
+def episodes_of(params: EvaluateParams) -> list[Episode]:
+    """Every (level, initial state) of the section; level by level, episode i at env seed `seed + i`."""
+    return [
+        Episode(index, params.seed + index, name, level)
+        for name, level in params.levels.items()
+        for index in range(params.episodes)
+    ]
+
+
+def planner(policy: Policy, generator: torch.Generator, nfe: int) -> Plan:
+    """Wrap a policy as NumPy in, NumPy out: obs [B, To, Do] -> the executed part [B, exec_horizon, Da]."""
+    device = next(policy.parameters()).device
+
+    def plan(obs: NDArray[np.float64]) -> NDArray[np.float64]:
+        chunk = policy.act(torch.as_tensor(obs, dtype=torch.float32, device=device), generator, nfe)
+        return chunk[:, : policy.spec.exec_horizon].cpu().numpy().astype(np.float64)
+
+    return plan
+
+
+def _rows(outcomes: list[Outcome], **identity: Any) -> list[dict[str, Any]]:
+    return [
+        identity
+        | {
+            "level": outcome.episode.level_name,
+            "episode": outcome.episode.index,
+            "env_seed": outcome.episode.env_seed,
+            "success": int(outcome.success),
+            "return": outcome.total_reward,
+            "length": outcome.length,
+            "seconds": round(outcome.seconds, 4),
+        }
+        for outcome in outcomes
+    ]
+
+
+def evaluate(task: str, seed: int, params: EvaluateParams, model: Path, out: Path) -> None:
+    """Roll a checkpoint out and write `episodes.csv` and `run.json`.
+
+    With `params.nfe` empty, every level at the method's own number of network evaluations; otherwise every level at
+    each number of the list.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, damaged or of another task.
+    """
+    device = default_device()
+    policy = load(model, task).to(device)
+    method = policy.params.method
+    with Run("evaluate", out, params=params.model_dump(), inputs=[model], task=task, method=method, seed=seed) as run:
+        episodes = episodes_of(params)
+        envs = [MetaWorldEnv(task) for _ in range(min(SIMULATORS, len(episodes)))]
+        rows = []
+        for nfe in params.nfe or [policy.nfe]:
+            generator = torch_generator(seed, f"evaluation nfe {nfe}", device)
+            outcomes = rollout(
+                planner(policy, generator, nfe),
+                envs,
+                episodes,
+                obs_horizon=policy.spec.obs_horizon,
+                horizon=params.horizon,
+            )
+            rows += _rows(outcomes, task=task, method=method, train_seed=seed, nfe=nfe)
+        write_csv(out / "episodes.csv", rows)
+        run.note(device=str(device), episodes=len(rows))
+
+
+def evaluate_expert(task: str, params: EvaluateParams, out: Path) -> None:
+    """Run the scripted expert, without action noise, from the same initial states: the ceiling of every curve."""
+    check_task(task)
+    with Run("expert", out, params=params.model_dump(), inputs=[], task=task, method="expert", seed=0) as run:
+        env, outcomes = MetaWorldEnv(task), []
+        for episode in episodes_of(params):
+            started, done = time.perf_counter(), False
+            outcome = Outcome(episode, False, 0.0, 0, 0.0)
+            obs = env.reset(episode.env_seed, episode.level)
+            while not done:
+                obs, reward, outcome.success = env.step(env.expert_action(obs))
+                outcome.total_reward += reward
+                outcome.length += 1
+                done = outcome.success or outcome.length >= params.horizon
+            outcome.seconds = time.perf_counter() - started
+            outcomes.append(outcome)
+        write_csv(out / "episodes.csv", _rows(outcomes, task=task, method="expert", train_seed=0, nfe=0))
+        run.note(episodes=len(outcomes))
+
+
+def measure_latency(model: Path, out: Path) -> None:
+    """Time planning calls at batch 1, one row per repeat, after a warm-up; milliseconds per chunk."""
+    device = default_device()
+    policy = load(model).to(device)
+    method = policy.params.method
+    parameters = sum(p.numel() for p in policy.parameters())
+    with Run("latency", out, params={}, inputs=[model], method=method) as run:
+        generator = torch_generator(0, "latency", device)
+        obs = policy.normalizer.obs_mean.expand(1, policy.spec.obs_horizon, -1)
+        rows = []
+        for repeat in range(-LATENCY_WARMUP, LATENCY_REPEATS):
+            started = time.perf_counter()
+            policy.act(obs, generator).cpu()  # the copy waits for a GPU to finish
+            elapsed = 1000.0 * (time.perf_counter() - started)
+            if repeat >= 0:
+                row = {"method": method, "network": policy.params.network.kind, "parameters": parameters}
+                rows.append(row | {"nfe": policy.nfe, "batch": 1, "repeat": repeat, "ms": round(elapsed, 4)})
+        write_csv(out / "latency.csv", rows)
+        run.note(device=str(device))

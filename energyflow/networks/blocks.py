@@ -1,0 +1,73 @@
+"""Small parts that both networks share: activations, time features, scalar head, score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+# The loss of an energy differentiates it twice, so its activations must be C2.
+SMOOTH_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "mish": nn.Mish,
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+}
+
+MAX_FREQUENCY = 64.0
+
+
+class TimeFeatures(nn.Module):
+    """Sines and cosines of a time-like number of order one: [B] -> [B, dim]."""
+
+    def __init__(self, dim: int) -> None:
+        """Frequencies are geometric from 1 to 64, so inputs in [-1, 1] give distinct features.
+
+        The official code feeds t in [0, 1] to frequencies of at most 1, which makes the features nearly constant.
+        """
+        super().__init__()
+        exponent = torch.linspace(0.0, math.log(MAX_FREQUENCY), dim // 2)
+        self.register_buffer("frequencies", exponent.exp(), persistent=False)
+
+    frequencies: Tensor
+
+    def forward(self, time: Tensor) -> Tensor:
+        """[B] -> [B, dim]."""
+        phase = time[:, None] * self.frequencies
+        return torch.cat([phase.sin(), phase.cos()], dim=-1)
+
+
+class ScalarHead(nn.Module):
+    """Features [B, dim] -> one number [B]: dim - 128 - 1, no last bias (an energy has no meaningful offset)."""
+
+    def __init__(self, dim: int, activation: str, *, spectral: bool) -> None:
+        """With `spectral`, both linear layers carry spectral norm as in the official code."""
+        super().__init__()
+        first, last = nn.Linear(dim, 128), nn.Linear(128, 1, bias=False)
+        wrap: Callable[[nn.Module], nn.Module] = spectral_norm if spectral else lambda layer: layer
+        self.layers = nn.Sequential(wrap(first), SMOOTH_ACTIVATIONS[activation](), wrap(last))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, dim] -> [B]."""
+        out: Tensor = self.layers(features)
+        return out.squeeze(-1)
+
+
+def gradient(value: Callable[[Tensor], Tensor], at: Tensor, *, create_graph: bool) -> Tensor:
+    """Gradient of a batch of scalars with respect to the batch of inputs they come from.
+
+    Args:
+        value: maps [B, ...] to [B]; element b depends on input b alone.
+        at: [B, ...] where to differentiate.
+        create_graph: keep the graph, for a loss that differentiates again.
+
+    Returns:
+        [B, ...] exact gradient; a gradient field has no curl by construction.
+    """
+    with torch.enable_grad():
+        inputs = at if create_graph and at.requires_grad else at.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(value(inputs).sum(), inputs, create_graph=create_graph)
+    return slope

@@ -1,0 +1,70 @@
+"""The one place that turns params into a network: a vector field or a scalar, on either trunk."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from energyflow.networks.blocks import ScalarHead
+from energyflow.networks.mlp import MLPTrunk
+from energyflow.networks.unet import UNetTrunk
+from energyflow.params import NetworkParams
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Sizes read from the data and the horizons: Do, Da, To, Tp, and how many of Tp are executed."""
+
+    obs_dim: int
+    action_dim: int
+    obs_horizon: int
+    pred_horizon: int
+    exec_horizon: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For model.json."""
+        return asdict(self)
+
+
+def _trunk(spec: Spec, params: NetworkParams, activation: str) -> MLPTrunk | UNetTrunk:
+    cond_dim = spec.obs_horizon * spec.obs_dim
+    if params.mlp is not None:
+        return MLPTrunk(spec.pred_horizon * spec.action_dim, cond_dim, params.mlp, activation)
+    assert params.unet is not None  # params.resolve fills exactly one
+    return UNetTrunk(spec.action_dim, cond_dim, params.unet, activation)
+
+
+class VectorField(nn.Module):
+    """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> field [B, Tp, Da], unconstrained."""
+
+    def __init__(self, spec: Spec, params: NetworkParams, activation: str) -> None:
+        """Trunk and a linear output, per step (U-Net) or for the whole chunk (MLP)."""
+        super().__init__()
+        self.trunk = _trunk(spec, params, activation)
+        per_step = isinstance(self.trunk, UNetTrunk)
+        self.out = nn.Linear(self.trunk.width, spec.action_dim * (1 if per_step else spec.pred_horizon))
+
+    def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """See the class."""
+        field: Tensor = self.out(self.trunk(chunk, obs, time))
+        return field.reshape(chunk.shape)
+
+
+class ScalarPotential(nn.Module):
+    """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> one number [B]."""
+
+    def __init__(self, spec: Spec, params: NetworkParams, activation: str, *, spectral: bool) -> None:
+        """Trunk, mean over the chunk (U-Net), scalar head."""
+        super().__init__()
+        self.trunk = _trunk(spec, params, activation)
+        self.head = ScalarHead(self.trunk.width, activation, spectral=spectral)
+
+    def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """See the class."""
+        features = self.trunk(chunk, obs, time)
+        if features.dim() == 3:
+            features = features.mean(dim=1)
+        potential: Tensor = self.head(features)
+        return potential

@@ -1,0 +1,29 @@
+"""Multi-layer perceptron on the flattened chunk: small enough that a laptop regenerates every table."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, TimeFeatures
+from energyflow.params import MLPParams
+
+
+class MLPTrunk(nn.Module):
+    """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> features [B, width]."""
+
+    def __init__(self, chunk_dim: int, cond_dim: int, params: MLPParams, activation: str) -> None:
+        """chunk_dim = Tp * Da, cond_dim = To * Do."""
+        super().__init__()
+        self.time = TimeFeatures(params.time_dim)
+        widths = [chunk_dim + cond_dim + params.time_dim, *params.hidden]
+        layers: list[nn.Module] = []
+        for before, after in zip(widths[:-1], widths[1:], strict=True):
+            layers += [nn.Linear(before, after), SMOOTH_ACTIVATIONS[activation]()]
+        self.layers = nn.Sequential(*layers)
+        self.width = widths[-1]
+
+    def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """See the class."""
+        features: Tensor = self.layers(torch.cat([chunk.flatten(1), obs.flatten(1), self.time(time)], dim=-1))
+        return features

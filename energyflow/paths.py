@@ -1,0 +1,109 @@
+"""Every path pattern and every expected output, written once: the rules, the engines' glue and the tests use it.
+
+A path reads like a sentence: `results/laptop/train/energyflow/metaworld/hammer/seed0/model.safetensors`. The method stands
+before the task because a DVC stage is a phase and a method, and owns exactly one folder.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from energyflow.params import Params
+
+FIGURE_FORMATS = ("png", "svg", "pdf")
+TABLE_FORMATS = ("csv", "md", "tex")
+TABLES = ("success", "ood", "nfe", "learning", "cost")
+FIGURES = ("success", "ood", "nfe", "learning", "loss", "landscape")
+PLOT_DATA = ("ood", "nfe", "learning", "loss")  # small CSV files that `dvc plots` draws
+
+DATA = "data/{preset}/{task}/"
+TRAIN = "results/{preset}/train/{method}/{task}/seed{seed}/"
+EVALUATE = "results/{preset}/evaluate/{method}/{task}/seed{seed}/"
+NFE = "results/{preset}/nfe/{method}/{task}/seed{seed}/"
+EXPERT = "results/{preset}/expert/{task}/"
+REWARD_MODEL = "results/{preset}/reward_model/{task}/seed{seed}/"
+SHAPE = "results/{preset}/shape/{source}/{task}/seed{seed}/"
+LATENCY = "results/{preset}/latency/{method}/"
+
+
+def patterns(preset: str) -> dict[str, list[str]]:
+    """Map each rule that makes results to the patterns of its outputs, wildcards in braces."""
+    checkpoint = ("model.safetensors", "model.json", "train.csv", "run.json")
+    table = {
+        "collect": [DATA + f for f in ("demos.hdf5", "manifest.json")],
+        "train": [TRAIN + f for f in checkpoint],
+        "evaluate": [EVALUATE + f for f in ("episodes.csv", "run.json")],
+        "nfe": [NFE + f for f in ("episodes.csv", "run.json")],
+        "expert": [EXPERT + f for f in ("episodes.csv", "run.json")],
+        "reward_model": [REWARD_MODEL + f for f in checkpoint],
+        "shape": [SHAPE + f for f in ("curve.csv", "episodes.csv", "run.json")],
+        "latency": [LATENCY + f for f in ("latency.csv", "run.json")],
+    }
+    return {rule: [p.replace("{preset}", preset) for p in ps] for rule, ps in table.items()}
+
+
+def report_dir(preset: str) -> str:
+    """Folder of the tables, figures and metrics of a preset."""
+    return f"results/{preset}"
+
+
+def table_files(preset: str) -> list[str]:
+    """All table files of a preset."""
+    return [f"results/{preset}/tables/{t}.{e}" for t, e in product(TABLES, TABLE_FORMATS)]
+
+
+def figure_files(preset: str, figure: str) -> list[str]:
+    """All files of one figure."""
+    return [f"results/{preset}/figures/{figure}.{e}" for e in FIGURE_FORMATS]
+
+
+def plot_files(preset: str) -> list[str]:
+    """The small CSV files behind `dvc plots`."""
+    return [f"results/{preset}/plots/{p}.csv" for p in PLOT_DATA]
+
+
+def metrics_file(preset: str) -> str:
+    """The file behind `dvc metrics`."""
+    return f"results/{preset}/metrics.json"
+
+
+def expand(pattern_list: list[str], params: Params, **fixed: list[str] | list[int]) -> list[str]:
+    """Fill the wildcards of the patterns with the grid of the preset; `fixed` narrows a wildcard."""
+    grid: dict[str, list[str] | list[int]] = {
+        "task": params.tasks,
+        "method": params.methods,
+        "seed": params.seeds,
+        "source": params.sources,
+    } | fixed
+    files = []
+    for pattern in pattern_list:
+        used = [k for k in grid if "{" + k + "}" in pattern]
+        files += [
+            pattern.format(**dict(zip(used, v, strict=True))) for v in product(*(grid[k] for k in used))
+        ]
+    return files
+
+
+def stages(params: Params) -> dict[str, list[str]]:
+    """Map each DVC stage (`name`, or `name@item` of a matrix stage) to the files that it owns."""
+    pattern = patterns(params.preset)
+    shape_tasks = params.shape_tasks
+    owned: dict[str, list[str]] = {"collect": expand(pattern["collect"], params)}
+    for method in params.methods:
+        owned[f"train@{method}"] = expand(pattern["train"], params, method=[method])
+    owned["expert"] = expand(pattern["expert"], params)
+    for method in params.methods:
+        owned[f"evaluate@{method}"] = expand(pattern["evaluate"], params, method=[method])
+    owned["nfe"] = expand(pattern["nfe"], params, method=params.nfe_methods)
+    owned["latency"] = expand(pattern["latency"], params)
+    owned["reward_model"] = expand(pattern["reward_model"], params, task=shape_tasks)
+    for source in params.sources:
+        owned[f"shape@{source}"] = expand(pattern["shape"], params, task=shape_tasks, source=[source])
+    preset = params.preset
+    owned["report"] = [
+        *table_files(preset),
+        *(f for figure in FIGURES for f in figure_files(preset, figure)),
+        *plot_files(preset),
+        metrics_file(preset),
+    ]
+    return owned

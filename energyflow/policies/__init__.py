@@ -1,0 +1,1 @@
+"""Policies: one method a file, the same order inside (network, loss, sample)."""

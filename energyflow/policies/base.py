@@ -1,0 +1,111 @@
+"""What every policy shares: units, windows, and the interface that the trainer and the rollouts use."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from energyflow.demos.windows import Normalizer
+from energyflow.networks.build import Spec
+from energyflow.params import ParamsError, Section, TrainParams
+
+
+class Policy(nn.Module, ABC):
+    """A conditional generative model of action chunks.
+
+    time      t-1    t    t+1   ...  t+7   ...  t+15
+    obs        o      o                                   To = 2
+    action            a     a   ...   a    ...    a       Tp = 16 predicted
+    executed          x     x   ...   x                   exec_horizon = 8, then re-plan
+    """
+
+    Params: ClassVar[type[Section]]  # the method's own section of params.yaml
+
+    def __init__(self, spec: Spec, params: TrainParams) -> None:
+        """Hold the sizes, the parameters and the statistics; subclasses build their network."""
+        super().__init__()
+        self.spec, self.params = spec, params
+        self.normalizer = Normalizer(spec.obs_dim, spec.action_dim)
+
+    @classmethod
+    def params_model(cls, raw: Any) -> dict[str, Any]:
+        """Validate the method's section.
+
+        Raises:
+            ParamsError: unknown, missing or mistyped key.
+        """
+        name = cls.__module__.rsplit(".", 1)[-1]
+        try:
+            return cls.Params.model_validate(raw).model_dump()
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
+            )
+            raise ParamsError(f"params.yaml: method.{name}: {problems}") from None
+
+    @abstractmethod
+    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
+        """Training loss of a batch.
+
+        Args:
+            obs: [B, To, Do], standardised units.
+            action: [B, Tp, Da], standardised units.
+            generator: draws noise and times.
+
+        Returns:
+            Scalar, differentiable.
+        """
+
+    @abstractmethod
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """Draw chunks: obs [B, To, Do] -> [B, Tp, Da], both standardised; `nfe` network evaluations."""
+
+    @property
+    def nfe(self) -> int:
+        """Network evaluations per sampled chunk, unless a caller asks for another number."""
+        return int(self.params.method_params["nfe"])
+
+    def noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Standard normal of the shape and device of `like`."""
+        return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+
+    def prior(self, obs: Tensor, generator: torch.Generator) -> Tensor:
+        """Standard normal chunks [B, Tp, Da] for a batch of observations."""
+        shape = (len(obs), self.spec.pred_horizon, self.spec.action_dim)
+        return self.noise(obs.new_empty(shape), generator)
+
+    def act(self, obs: Tensor, generator: torch.Generator, nfe: int | None = None) -> Tensor:
+        """Plan.
+
+        Args:
+            obs: [B, To, Do], environment units.
+            generator: draws the initial noise.
+            nfe: network evaluations; the method's own number by default.
+
+        Returns:
+            [B, Tp, Da], environment units, inside the action box [-1, 1].
+        """
+        with torch.no_grad():
+            chunk = self.sample(self.normalizer.standardize_obs(obs), generator, nfe or self.nfe)
+            return self.normalizer.unstandardize_action(chunk).clamp(-1.0, 1.0)
+
+
+class EnergyPolicy(Policy):
+    """A policy whose score is minus the action-gradient of a scalar energy."""
+
+    @abstractmethod
+    def energy(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
+        """Energy of chunks at a noise level.
+
+        Args:
+            action: [B, Tp, Da], standardised units.
+            obs: [B, To, Do], standardised units.
+            sigma: [B] noise standard deviation, standardised units.
+
+        Returns:
+            [B]; lower is more expert-like; defined up to a constant c(obs, sigma).
+        """

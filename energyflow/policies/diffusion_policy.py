@@ -1,0 +1,110 @@
+"""Diffusion Policy (Chi et al. 2023): DDPM with epsilon prediction, written from its equations."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from energyflow.networks.build import Spec, VectorField
+from energyflow.params import Section, TrainParams
+from energyflow.policies.base import Policy
+from energyflow.policies.karras import expand
+
+MAX_BETA = 0.999
+
+
+class DDPMParams(Section):
+    """Noise schedule and sampling steps."""
+
+    activation: str
+    train_steps: int = Field(ge=2)
+    nfe: int = Field(ge=1)
+    schedule: Literal["squaredcos_cap_v2"]
+
+
+def cumulative_alphas(steps: int) -> Tensor:
+    """Squared-cosine schedule of Nichol and Dhariwal, betas capped at 0.999: cumulative products [steps], float64."""
+
+    def signal(t: float) -> float:
+        return math.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    betas = [min(1 - signal((i + 1) / steps) / signal(i / steps), MAX_BETA) for i in range(steps)]
+    return torch.cumprod(1.0 - torch.tensor(betas, dtype=torch.float64), dim=0)
+
+
+class DiffusionPolicy(Policy):
+    """Predicts the noise of a chunk; ancestral sampling with the small fixed variance."""
+
+    Params = DDPMParams
+
+    def __init__(self, spec: Spec, params: TrainParams) -> None:
+        """Build the noise predictor."""
+        super().__init__(spec, params)
+        self.own = DDPMParams(**params.method_params)
+        self.field = VectorField(spec, params.network, self.own.activation)
+        self.register_buffer("alphas", cumulative_alphas(self.own.train_steps).float(), persistent=False)
+
+    alphas: Tensor
+
+    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
+        """|| eps - eps_theta(sqrt(abar_k) a + sqrt(1 - abar_k) eps, s, k) ||^2, k uniform."""
+        step = torch.randint(self.own.train_steps, (len(action),), generator=generator, device=action.device)
+        signal, eps = expand(self.alphas[step]), self.noise(action, generator)
+        noised = signal.sqrt() * action + (1.0 - signal).sqrt() * eps
+        return (self.epsilon(noised, obs, step) - eps).square().mean()
+
+    def epsilon(self, noised: Tensor, obs: Tensor, step: Tensor) -> Tensor:
+        """Predicted noise [B, Tp, Da] at integer diffusion steps [B]."""
+        field: Tensor = self.field(noised, obs, step / self.own.train_steps)
+        return field
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """Ancestral DDPM over `nfe` evenly spaced training steps (all of them when nfe = train_steps).
+
+        The predicted clean chunk is clipped to the action box in standardised units: the published clip to [-1, 1]
+        presumes actions scaled to that range, and would cut standardised ones.
+        """
+        stride = self.own.train_steps / nfe
+        steps = [round(i * stride) for i in range(nfe)][::-1]
+        action = self.prior(obs, generator)
+        ones = torch.ones(self.spec.action_dim, device=action.device)
+        low, high = (self.normalizer.standardize_action(sign * ones) for sign in (-1.0, 1.0))
+        for index, step in enumerate(steps):
+            eps = self.epsilon(action, obs, torch.full((len(action),), step, device=action.device))
+            before = float(self.alphas[steps[index + 1]]) if index + 1 < nfe else 1.0
+            action = ancestral(
+                action, eps, float(self.alphas[step]), before, low, high, self.prior(obs, generator)
+            )
+        return action
+
+
+def ancestral(
+    noised: Tensor, eps: Tensor, alpha: float, alpha_before: float, low: Tensor, high: Tensor, noise: Tensor
+) -> Tensor:
+    """One DDPM step with epsilon prediction, clipped clean sample and variance `fixed_small` (Ho et al. 2020, eq. 6-7).
+
+    Args:
+        noised: [B, Tp, Da] at cumulative signal `alpha`.
+        eps: predicted noise, same shape.
+        alpha: cumulative product at this step.
+        alpha_before: at the step it leads to; 1 at the last, which adds no noise.
+        low: [Da] bounds of the clean sample.
+        high: [Da].
+        noise: standard normal, same shape as `noised`.
+
+    Returns:
+        [B, Tp, Da] at cumulative signal `alpha_before`.
+    """
+    clean = ((noised - math.sqrt(1.0 - alpha) * eps) / math.sqrt(alpha)).clamp(low, high)
+    ratio = alpha / alpha_before  # 1 - beta of this step
+    mean = (
+        math.sqrt(alpha_before) * (1.0 - ratio) * clean + math.sqrt(ratio) * (1.0 - alpha_before) * noised
+    ) / (1.0 - alpha)
+    if alpha_before == 1.0:
+        return mean
+    variance = max((1.0 - alpha_before) / (1.0 - alpha) * (1.0 - ratio), 1e-20)
+    return mean + math.sqrt(variance) * noise

@@ -1,0 +1,46 @@
+"""Flow Policy: rectified flow from Gaussian noise to action chunks (Lipman et al. 2022; Liu et al. 2022)."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from energyflow.networks.build import Spec, VectorField
+from energyflow.params import Section, TrainParams
+from energyflow.policies.base import Policy
+from energyflow.policies.karras import expand
+
+
+class FlowParams(Section):
+    """Activation and Euler steps."""
+
+    activation: str
+    nfe: int = Field(ge=1)
+
+
+class FlowPolicy(Policy):
+    """Velocity field of the straight paths a_t = (1 - t) noise + t data."""
+
+    Params = FlowParams
+
+    def __init__(self, spec: Spec, params: TrainParams) -> None:
+        """Build the velocity field."""
+        super().__init__(spec, params)
+        self.own = FlowParams(**params.method_params)
+        self.field = VectorField(spec, params.network, self.own.activation)
+
+    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
+        """|| v(a_t, s, t) - (a_1 - a_0) ||^2 with t ~ U[0, 1]."""
+        time = torch.rand(len(action), generator=generator, device=action.device)
+        start, weight = self.noise(action, generator), expand(time)
+        velocity = self.field((1.0 - weight) * start + weight * action, obs, time)
+        return (velocity - (action - start)).square().mean()
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """Euler from t = 0 to 1."""
+        action = self.prior(obs, generator)
+        for index in range(nfe):
+            time = action.new_full((len(action),), index / nfe)
+            action = action + self.field(action, obs, time) / nfe
+        return action

@@ -1,0 +1,77 @@
+"""EDM preconditioning and the Karras sampler, shared by the conservative and the unconstrained field (arXiv 2206.00364)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from energyflow.params import Section
+
+
+class KarrasParams(Section):
+    """Noise range and sampler of a preconditioned field."""
+
+    activation: str
+    sigma_min: float = Field(gt=0)
+    sigma_max: float = Field(gt=0)
+    nfe: int = Field(ge=1)
+    rho: float = Field(gt=0)
+
+
+def expand(sigma: Tensor) -> Tensor:
+    """[B] -> [B, 1, 1], to multiply chunks."""
+    return sigma[:, None, None]
+
+
+def log_normal(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """EXP [count] noise levels, log-normal as EDM, clipped."""
+    z = torch.randn(count, generator=generator, device=generator.device)
+    return torch.exp(-1.2 + 1.2 * z).clamp(low, high)
+
+
+def log_uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """[count] noise levels, uniform in log sigma over [low, high]."""
+    uniform = torch.rand(count, generator=generator, device=generator.device)
+    return torch.exp(math.log(low) + uniform * (math.log(high) - math.log(low)))
+
+
+def coefficients(sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """EDM's c_skip, c_out and c_in for unit-variance data."""
+    variance = 1.0 + sigma**2
+    return 1.0 / variance, sigma / variance.sqrt(), 1.0 / variance.sqrt()
+
+
+def noise_feature(sigma: Tensor) -> Tensor:
+    """EDM's c_noise: log(sigma) / 4, of order one over the whole range."""
+    return sigma.log() / 4.0
+
+
+def schedule(nfe: int, sigma_min: float, sigma_max: float, rho: float) -> list[float]:
+    """Karras noise levels: `nfe` of them from sigma_max down to sigma_min, then zero."""
+    if nfe == 1:
+        return [sigma_max, 0.0]
+    ramp = [i / (nfe - 1) for i in range(nfe)]
+    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+    return [*((high + t * (low - high)) ** rho for t in ramp), 0.0]
+
+
+def euler(denoise: Callable[[Tensor, Tensor], Tensor], start: Tensor, sigmas: list[float]) -> Tensor:
+    """Integrate the probability-flow ODE da/dsigma = (a - D(a, sigma)) / sigma with Euler steps.
+
+    Args:
+        denoise: (a [B, Tp, Da], sigma [B]) -> D [B, Tp, Da].
+        start: [B, Tp, Da], of standard deviation sigmas[0].
+        sigmas: decreasing levels; the last may be zero, where the step lands on the denoiser.
+
+    Returns:
+        [B, Tp, Da].
+    """
+    action = start
+    for now, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+        denoised = denoise(action, action.new_full((len(action),), now))
+        action = denoised + (after / now) * (action - denoised)
+    return action

@@ -1,0 +1,32 @@
+"""From the name in params.yaml to the class: one line a method."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from energyflow.params import ParamsError, nearest
+
+if TYPE_CHECKING:
+    from energyflow.policies.base import Policy
+
+METHODS = {
+    "energyflow": "energyflow.policies.energyflow:EnergyFlow",
+    "energyflow_paper": "energyflow.policies.energyflow_paper:EnergyFlowPaper",
+    "unconstrained": "energyflow.policies.unconstrained:Unconstrained",
+    "diffusion_policy": "energyflow.policies.diffusion_policy:DiffusionPolicy",
+    "flow_policy": "energyflow.policies.flow_policy:FlowPolicy",
+}
+
+
+def check_method(name: str) -> type[Policy]:
+    """Look a method up.
+
+    Raises:
+        ParamsError: no such method; the message suggests the nearest name.
+    """
+    if name not in METHODS:
+        raise ParamsError(f"unknown method '{name}'; {nearest(str(name), list(METHODS))}")
+    module, cls = METHODS[name].split(":")
+    found: type[Policy] = getattr(import_module(module), cls)
+    return found

@@ -1,0 +1,50 @@
+"""Fixtures shared by all tests: the project's own parameters, and real demonstrations of the real simulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from energyflow import params as params_module
+from energyflow.demos.scripted import collect
+from energyflow.params import CollectParams, Params, TrainParams
+
+ROOT = Path(__file__).parents[1]
+TASK = "metaworld/button_press"
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def laptop() -> Params:
+    return params_module.load(ROOT / "params.yaml", preset="laptop")
+
+
+@pytest.fixture(scope="session")
+def smoke() -> Params:
+    return params_module.load(ROOT / "params.yaml", preset="smoke")
+
+
+@pytest.fixture(scope="session")
+def paper() -> Params:
+    return params_module.load(ROOT / "params.yaml", preset="paper")
+
+
+@pytest.fixture(scope="session")
+def collect_params(smoke: Params) -> CollectParams:
+    return smoke.collect.model_copy(update={"demos": 3})
+
+
+@pytest.fixture(scope="session")
+def demos_path(tmp_path_factory: pytest.TempPathFactory, collect_params: CollectParams) -> Path:
+    out = tmp_path_factory.mktemp("demos")
+    collect(TASK, collect_params, out)
+    return out / "demos.hdf5"
+
+
+@pytest.fixture
+def short(smoke: Params) -> TrainParams:
+    """A run of a few steps that logs and stores resume points often."""
+    return smoke.train["energyflow"].model_copy(update={"steps": 24, "log_every": 4, "resume_every": 8})

@@ -1,0 +1,172 @@
+"""The simulator behind its interface: seeding, visible goal, levels, rollouts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gymnasium
+import metaworld  # noqa: F401  (registers Meta-World/MT1)
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from energyflow.envs.metaworld import MetaWorldEnv
+from energyflow.envs.perturb import displace, push_beyond
+from energyflow.envs.rollout import Episode, rollout
+from energyflow.envs.tasks import TASKS
+from energyflow.evaluation import evaluate, evaluate_expert
+from energyflow.params import EvaluateParams, Level, Params, TrainParams
+from energyflow.policies.checkpoint import CheckpointError
+from energyflow.training import train
+from tests.conftest import TASK
+
+ZERO = Level(hand=0.0, object=0.0, goal=0.0)
+FAR = Level(hand=0.1, object=0.08, goal=0.08)
+METAWORLD = sorted(t for t in TASKS if t.startswith("metaworld/"))
+
+
+@pytest.mark.parametrize("task", METAWORLD)
+def test_seeding_and_levels(task: str) -> None:
+    env = MetaWorldEnv(task)
+    first = env.reset(5)
+    for _ in range(20):
+        env.step(np.array([0.5, 0.5, -0.5, 1.0]))
+    np.testing.assert_array_equal(env.reset(5), first)  # same seed, same state, whatever came before
+    np.testing.assert_array_equal(env.reset(5, ZERO), first)  # level 0 is the identity, bit for bit
+    np.testing.assert_array_equal(MetaWorldEnv(task).reset(5), first)
+    assert not np.array_equal(env.reset(6), first)
+    assert not np.array_equal(env.reset(5, FAR), first)
+
+
+@pytest.mark.parametrize("task", METAWORLD)
+def test_level_moves_by_the_stated_distances(task: str) -> None:
+    env = MetaWorldEnv(task)
+    low, high = env._space.low, env._space.high
+    for seed in range(10):
+        vector, hand = env.initial_state(seed, FAR)
+        base, home = env.initial_state(seed, ZERO)
+        assert np.linalg.norm(hand - home) == pytest.approx(FAR.hand)
+        assert np.all((base >= low) & (base <= high))
+        outside = np.maximum(vector - high, 0) + np.maximum(low - vector, 0)
+        for index, component in enumerate(env.spec.components):
+            expected = {"object": FAR.object, "goal": FAR.goal, "fixed": 0.0}[component]
+            assert np.linalg.norm(outside[3 * index : 3 * index + 3]) == pytest.approx(expected)
+
+
+def test_it_is_the_environment_of_mt1() -> None:
+    """Equal to Meta-World/MT1 with its own wrapper stack, given the same reset vector."""
+    for task in METAWORLD:
+        reference = gymnasium.make("Meta-World/MT1", env_name=TASKS[task].simulator_id, seed=0, disable_env_checker=True)
+        expected, _ = reference.reset()
+        ours = MetaWorldEnv(task)
+        vector = np.array(reference.unwrapped._last_rand_vec)  # type: ignore[attr-defined]
+        ours.initial_state = lambda seed, level, v=vector, e=ours: (v, e._hand)  # type: ignore[method-assign,misc]
+        np.testing.assert_array_equal(ours.reset(0), expected)
+        action = np.array([0.3, -0.2, 0.1, 0.5], dtype=np.float32)
+        for _ in range(5):
+            expected = reference.step(action)[0]
+            obs = ours.step(action)[0]
+            np.testing.assert_array_equal(obs, expected)
+        assert np.any(obs[-3:] != 0), "the goal is hidden"
+
+
+@pytest.mark.parametrize("task", METAWORLD)
+def test_the_expert_solves_the_task(task: str) -> None:
+    env = MetaWorldEnv(task)
+    obs = env.reset(1)
+    for _ in range(200):
+        obs, _, success = env.step(env.expert_action(obs))
+        if success:
+            return
+    pytest.fail("no success within 200 steps")
+
+
+def test_push_beyond_and_displace_are_identities_at_zero() -> None:
+    position, low, high = np.array([0.1, 0.2, 0.3]), np.zeros(3), np.ones(3)
+    for distance, check in ((0.0, np.array_equal), (0.05, lambda a, b: not np.array_equal(a, b))):
+        assert check(push_beyond(position, low, high, distance, np.random.default_rng(0)), position)
+        assert check(displace(position, distance, low, high, np.random.default_rng(0)), position)
+
+
+def test_displacement_stays_in_the_workspace() -> None:
+    low, high = np.zeros(3), np.ones(3)
+    for seed in range(50):
+        moved = displace(np.zeros(3), 0.2, low, high, np.random.default_rng(seed))
+        assert np.all((moved >= low) & (moved <= high))
+        assert np.linalg.norm(moved) == pytest.approx(0.2)
+
+
+class Counter:
+    """A simulator whose episode of seed s succeeds at step s + 1, and whose observation tells seed and step."""
+
+    def reset(self, seed: int, level: Level | None = None) -> NDArray[np.float64]:
+        self.seed, self.steps = seed, 0
+        return np.array([seed, 0.0])
+
+    def step(self, action: NDArray[np.floating]) -> tuple[NDArray[np.float64], float, bool]:
+        self.steps += 1
+        return np.array([self.seed, float(self.steps)]), 1.0, self.steps == self.seed + 1
+
+
+def test_rollout_keeps_order_history_and_horizon() -> None:
+    episodes = [Episode(i, i, "0", ZERO) for i in range(9)]
+    seen: list[NDArray[np.float64]] = []
+
+    def plan(obs: NDArray[np.float64]) -> NDArray[np.float64]:
+        seen.append(obs)
+        return np.zeros((len(obs), 3, 1))
+
+    outcomes = rollout(plan, [Counter(), Counter()], episodes, obs_horizon=2, horizon=6)
+    assert [o.episode.index for o in outcomes] == list(range(9))
+    assert [o.length for o in outcomes] == [1, 2, 3, 4, 5, 6, 6, 6, 6]
+    assert [o.success for o in outcomes] == [True] * 6 + [False] * 3
+    assert [o.total_reward for o in outcomes] == [o.length for o in outcomes]
+    for batch in seen:
+        for history in batch:
+            assert history[0, 0] == history[1, 0]  # never two episodes in one history
+            assert history[1, 1] - history[0, 1] == (1 if history[1, 1] else 0)
+            assert history[1, 1] % 3 == 0  # planned every three executed steps
+
+
+@pytest.fixture(scope="module")
+def trained(smoke: Params, demos_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    section: TrainParams = smoke.train["energyflow"].model_copy(update={"steps": 20})
+    train(TASK, 0, section, demos_path, out, torch.device("cpu"))
+    return out / "model.safetensors"
+
+
+@pytest.fixture
+def section(smoke: Params) -> EvaluateParams:
+    return smoke.evaluate_levels().model_copy(update={"episodes": 3, "horizon": 20})
+
+
+def test_evaluating_twice_gives_equal_rows(trained: Path, section: EvaluateParams, tmp_path: Path) -> None:
+    rows = []
+    for name in ("one", "two"):
+        evaluate(TASK, 0, section, trained, tmp_path / name)
+        rows.append(pd.read_csv(tmp_path / name / "episodes.csv").drop(columns="seconds"))
+    pd.testing.assert_frame_equal(*rows, check_exact=True)
+    assert len(rows[0]) == 3 * len(section.levels)
+    assert set(rows[0].level.astype(str)) == set(section.levels)
+
+
+def test_every_method_meets_the_same_states(trained: Path, section: EvaluateParams, tmp_path: Path) -> None:
+    evaluate(TASK, 0, section, trained, tmp_path / "model")
+    evaluate_expert(TASK, section, tmp_path / "expert")
+    keys = ["level", "episode", "env_seed"]
+    model, expert = (pd.read_csv(tmp_path / name / "episodes.csv")[keys] for name in ("model", "expert"))
+    pd.testing.assert_frame_equal(model, expert)
+
+
+def test_nfe_sweep_rows(trained: Path, smoke: Params, tmp_path: Path) -> None:
+    evaluate(TASK, 0, smoke.evaluate_nfe().model_copy(update={"episodes": 1, "horizon": 9}), trained, tmp_path)
+    assert list(pd.read_csv(tmp_path / "episodes.csv").nfe) == smoke.evaluate.nfe
+
+
+def test_evaluating_another_tasks_checkpoint_is_refused(trained: Path, section: EvaluateParams, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="asked for metaworld/hammer"):
+        evaluate("metaworld/hammer", 0, section, trained, tmp_path)
+    assert not (tmp_path / "episodes.csv").exists()

@@ -1,0 +1,117 @@
+"""params.yaml: typed, closed, and subsets that are exactly what a job depends on."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+
+from energyflow import params as params_module
+from energyflow.params import ParamsError, TrainParams, parse_section, resolve
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def raw() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    return content
+
+
+def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
+    *path, last = dotted.split(".")
+    for key in path:
+        raw = raw[key]
+    raw[last] = value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("train.grad_clp", 1.0, "grad_clp"),
+        ("train.grad_clip", "one", "grad_clip"),
+        ("presets.laptop.train.steps", 10.5, "steps"),
+        ("presets.laptop.train.steps", -1, "steps"),
+        ("method.energyflow.sigma_min", -0.01, "sigma_min"),
+        ("method.energyflow.sgima_min", 0.01, "sgima_min"),
+        ("evaluate.levels.S.hand", "far", "hand"),
+        ("plots.ood.dip", 100, "dip"),
+        ("presets.laptop.lr.energyflw", 1e-3, "did you mean 'energyflow'?"),
+        ("presets.laptop.tasks", ["metaworld/hamer"], "did you mean 'metaworld/hammer'?"),
+        ("methods", ["energyflow", "difusion_policy"], "did you mean 'diffusion_policy'?"),
+        ("sources", ["centred_energy"], "did you mean 'centered_energy'?"),
+        ("preset", "lapotp", "did you mean 'laptop'?"),
+        ("reward_model.window", "two_steps", "window"),
+        ("train.exec_horizon", 17, "exec_horizon"),
+        ("colect", {}, "did you mean 'collect'?"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(raw: dict[str, Any], key: str, value: Any, expected: str) -> None:
+    put(raw, key, value)
+    with pytest.raises(ParamsError, match=expected.replace("?", r"\?")):
+        resolve(raw)
+
+
+@pytest.mark.parametrize("section", ["collect", "train", "evaluate", "shape", "methods", "presets"])
+def test_a_missing_section_is_named(raw: dict[str, Any], section: str) -> None:
+    del raw[section]
+    with pytest.raises(ParamsError, match=section):
+        resolve(raw)
+
+
+def test_a_missing_learning_rate_is_named(raw: dict[str, Any]) -> None:
+    del raw["presets"]["laptop"]["lr"]["flow_policy"]
+    with pytest.raises(ParamsError, match=r"presets\.laptop\.lr.*flow_policy"):
+        resolve(raw)
+
+
+def test_unet_chunk_must_be_divisible(raw: dict[str, Any]) -> None:
+    raw["train"]["pred_horizon"] = 18
+    with pytest.raises(ParamsError, match="multiple of 4"):
+        resolve(raw, "paper")
+    resolve(raw, "laptop")
+
+
+def test_seed_ranges_may_not_overlap(raw: dict[str, Any]) -> None:
+    raw["evaluate"]["seed"] = 0
+    with pytest.raises(ParamsError, match="disjoint"):
+        resolve(raw)
+
+
+@pytest.mark.parametrize("preset", ["smoke", "laptop", "paper"])
+def test_every_preset_resolves(preset: str) -> None:
+    assert params_module.load(ROOT / "params.yaml", preset).preset == preset
+
+
+def test_a_learning_rate_enters_its_own_section_only(raw: dict[str, Any]) -> None:
+    before = resolve(raw)
+    changed = copy.deepcopy(raw)
+    changed["presets"]["laptop"]["lr"]["flow_policy"] = 5e-4
+    after = resolve(changed)
+    differing = {m for m in before.methods if before.train[m].canonical() != after.train[m].canonical()}
+    assert differing == {"flow_policy"}
+    assert before.reward_model.canonical() == after.reward_model.canonical()
+
+
+def test_the_unused_network_is_not_in_the_section(raw: dict[str, Any]) -> None:
+    before = resolve(raw)
+    raw["network"]["unet"]["down_dims"] = [8, 16]
+    assert resolve(raw).train["energyflow"].canonical() == before.train["energyflow"].canonical()
+
+
+def test_key_order_does_not_change_a_section(raw: dict[str, Any]) -> None:
+    before = resolve(raw)
+    raw["train"] = dict(reversed(list(raw["train"].items())))
+    assert resolve(raw).train["energyflow"].canonical() == before.train["energyflow"].canonical()
+
+
+def test_a_section_survives_the_command_line(raw: dict[str, Any]) -> None:
+    section = resolve(raw).train["energyflow"]
+    assert parse_section(TrainParams, section.canonical()) == section
+
+
+def test_paper_preset_holds_the_papers_numbers(raw: dict[str, Any]) -> None:
+    section = resolve(raw, "paper").train["energyflow_paper"]
+    assert (section.steps, section.batch_size, section.ema_decay) == (100_000, 256, 0.9999)
+    assert section.network.kind == "unet"
