@@ -1,4 +1,4 @@
-"""`energyflow <stage> ...`: thin. Parses, calls one pure function, prints clear errors; each stage is imported lazily."""
+"""`energyflow <stage> ...`: thin. Parses, calls one function, prints clear errors; imports each stage lazily."""
 
 from __future__ import annotations
 
@@ -148,7 +148,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments.handler(arguments)
     except (ParamsError, StorageError, ValueError, RuntimeError) as error:
-        if type(error) in (ValueError, RuntimeError):  # not one of the errors that this project words for its users
+        if type(error) in (
+            ValueError,
+            RuntimeError,
+        ):  # not one of the errors that this project words for its users
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
 
 S = TypeVar("S", bound="Section")
 
@@ -175,8 +175,6 @@ class Params(BaseModel):
     shape_tasks: list[str]
     network_kind: Literal["mlp", "unet"]
     nfe_methods: list[str]
-    reward_model_steps: int = Field(ge=1)
-    reward_window: Literal["one_step", "chunk"]
     collect: CollectParams
     train: dict[str, TrainParams]
     reward_model: TrainParams
@@ -196,7 +194,24 @@ class Params(BaseModel):
 
 PRESET_SCALARS = ("tasks", "seeds", "shape_tasks", "network", "lr")
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape")
-BASE_KEYS = "preset methods sources collect train network method evaluate reward_model shape report plots presets".split()
+BASE_KEYS = [
+    "preset",
+    "methods",
+    "sources",
+    "collect",
+    "train",
+    "network",
+    "method",
+    "evaluate",
+    "reward_model",
+    "shape",
+    "report",
+    "plots",
+    "presets",
+]
+
+
+COLLECT_SEEDS = 50_000  # initial states reserved for collection
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -225,6 +240,60 @@ def _describe(error: ValidationError) -> str:
     return "; ".join(parts)
 
 
+def _merged(raw: dict[str, Any], preset: str, section: str) -> dict[str, Any]:
+    over = raw["presets"][preset]
+    for where, part in ((section, raw[section]), (f"presets.{preset}.{section}", over[section])):
+        if not isinstance(part, dict):
+            raise ParamsError(f"{where}: expected a mapping, got {type(part).__name__}")
+    return {**raw[section], **over[section]}
+
+
+def _check_names(raw: dict[str, Any], over: dict[str, Any]) -> None:
+    """Raise ParamsError if a method, source or task is unknown, or if a list of them is not a list."""
+    # Imported here: the registries import the method classes, which import the sections above.
+    from energyflow.envs.tasks import check_task
+    from energyflow.policies.registry import check_method
+    from energyflow.rewards.registry import check_source
+
+    checks: tuple[tuple[str, Any, Callable[[str], object]], ...] = (
+        ("methods", raw["methods"], check_method),
+        ("sources", raw["sources"], check_source),
+        ("tasks", over["tasks"], check_task),
+        ("shape_tasks", over["shape_tasks"], check_task),
+    )
+    for where, names, check in checks:
+        if not isinstance(names, list) or not names:
+            raise ParamsError(f"params.yaml: {where}: expected a non-empty list of names")
+        for name in names:
+            check(name)
+
+
+def _train_section(raw: dict[str, Any], preset: str, method: str, **fixed: Any) -> TrainParams:
+    from energyflow.policies.registry import check_method
+
+    over = raw["presets"][preset]
+    for where, mapping in (("method", raw["method"]), (f"presets.{preset}.lr", over["lr"])):
+        if method not in mapping:
+            raise ParamsError(f"{where}: missing key '{method}' (it is in methods)")
+    kind = over["network"]
+    network = {"kind": kind, kind: raw["network"].get(kind)} if kind in ("mlp", "unet") else {"kind": kind}
+    section = _merged(raw, preset, "train") | {"method": method, "lr": over["lr"][method], "network": network} | fixed
+    return TrainParams(**section, method_params=check_method(method).params_model(raw["method"][method]))
+
+
+def _reward_section(raw: dict[str, Any], preset: str) -> TrainParams:
+    """The energy that rewards read: one step (To = Tp = 1) on the MLP, or the usual chunk."""
+    section = _merged(raw, preset, "reward_model")
+    _closed(section, "reward_model", ("window", "steps"))
+    fixed: dict[str, Any] = {"steps": section["steps"]}
+    if section["window"] == "one_step":  # a 1-D U-Net on a chunk of length one is degenerate
+        fixed |= {"obs_horizon": 1, "pred_horizon": 1, "exec_horizon": 1}
+        fixed["network"] = {"kind": "mlp", "mlp": raw["network"]["mlp"]}
+    elif section["window"] != "chunk":
+        raise ParamsError(f"reward_model.window: unknown '{section['window']}'; allowed: one_step, chunk")
+    return _train_section(raw, preset, "energyflow", **fixed)
+
+
 def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     """Merge one preset over the base sections and validate the result.
 
@@ -238,58 +307,18 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     Raises:
         ParamsError: a key is unknown, missing or mistyped, with the nearest allowed name.
     """
-    # Imported here: the registries import the method classes, which import the sections above.
-    from energyflow.envs.tasks import check_task
-    from energyflow.policies.registry import check_method
-    from energyflow.rewards.registry import check_source
-
     _closed(raw, "params.yaml", BASE_KEYS)
-    presets = raw["presets"]
-    name = preset or raw["preset"]
+    presets, name = raw["presets"], preset or raw["preset"]
     if not isinstance(presets, dict) or name not in presets:
-        raise ParamsError(
-            f"params.yaml: preset: unknown preset '{name}'; {nearest(str(name), list(presets))}"
-        )
+        raise ParamsError(f"params.yaml: preset: unknown preset '{name}'; {nearest(str(name), list(presets))}")
     over = presets[name]
     _closed(over, f"presets.{name}", (*PRESET_SCALARS, *PRESET_SECTIONS))
-
-    def merged(section: str) -> dict[str, Any]:
-        for where, part in ((section, raw[section]), (f"presets.{name}.{section}", over[section])):
-            if not isinstance(part, dict):
-                raise ParamsError(f"{where}: expected a mapping, got {type(part).__name__}")
-        return {**raw[section], **over[section]}
-
-    for where, values in (("methods", raw["methods"]), ("sources", raw["sources"])):
-        if not isinstance(values, list) or not values:
-            raise ParamsError(f"params.yaml: {where}: expected a non-empty list of names")
-    for method in raw["methods"]:
-        check_method(method)
-    for source in raw["sources"]:
-        check_source(source)
-    for task in [*over["tasks"], *over["shape_tasks"]]:
-        check_task(task)
-    kind = over["network"]
-    network = {"kind": kind, kind: raw["network"].get(kind)} if kind in ("mlp", "unet") else {"kind": kind}
-    evaluate = merged("evaluate")
-    shape = {**merged("shape"), "eval_seed": evaluate.get("seed")}
-    reward_model = merged("reward_model")
-    _closed(reward_model, "reward_model", ("window", "steps"))
+    _check_names(raw, over)
     _closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
-
-    def train_section(method: str, **fixed: Any) -> TrainParams:
-        for where, mapping in (("method", raw["method"]), (f"presets.{name}.lr", over["lr"])):
-            if method not in mapping:
-                raise ParamsError(f"{where}: missing key '{method}' (it is in methods)")
-        section = merged("train") | {"method": method, "lr": over["lr"][method], "network": network} | fixed
-        return TrainParams(**section, method_params=check_method(method).params_model(raw["method"][method]))
-
-    one_step: dict[str, Any] = {"obs_horizon": 1, "pred_horizon": 1, "exec_horizon": 1}
-    if reward_model["window"] == "chunk":
-        one_step = {}
-    elif kind == "unet":  # a 1-D U-Net on a chunk of length one is degenerate
-        one_step["network"] = {"kind": "mlp", "mlp": raw["network"]["mlp"]}
-    where = "params.yaml"
+    evaluate = _merged(raw, name, "evaluate")
+    nfe_methods = evaluate.pop("nfe_methods", [])
     try:
+        held_out = EvaluateParams(**evaluate)
         params = Params(
             preset=name,
             methods=raw["methods"],
@@ -297,26 +326,23 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             tasks=over["tasks"],
             seeds=over["seeds"],
             shape_tasks=over["shape_tasks"],
-            network_kind=kind,
-            nfe_methods=evaluate.pop("nfe_methods", []),
-            reward_model_steps=reward_model["steps"],
-            reward_window=reward_model["window"],
-            collect=CollectParams(**merged("collect")),
-            train={method: train_section(method) for method in raw["methods"]},
-            reward_model=train_section("energyflow", steps=reward_model["steps"], **one_step),
-            evaluate=EvaluateParams(**evaluate),
-            shape=ShapeParams(**shape),
+            network_kind=over["network"],
+            nfe_methods=nfe_methods,
+            collect=CollectParams(**_merged(raw, name, "collect")),
+            train={method: _train_section(raw, name, method) for method in raw["methods"]},
+            reward_model=_reward_section(raw, name),
+            evaluate=held_out,
+            shape=ShapeParams(**_merged(raw, name, "shape"), eval_seed=held_out.seed),
             report=ReportParams(**raw["report"]),
             plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
         )
     except ValidationError as error:
-        section = error.title.removesuffix("Params").lower()
-        raise ParamsError(f"{where}: {section}: {_describe(error)}") from None
+        raise ParamsError(f"params.yaml: {error.title.removesuffix('Params').lower()}: {_describe(error)}") from None
     if "0" not in params.evaluate.levels:
         raise ParamsError("params.yaml: evaluate.levels: missing key '0' (the unperturbed level; quote it)")
-    if params.collect.seed + 50_000 > params.evaluate.seed or params.shape.seed <= params.evaluate.seed:
+    if not params.collect.seed + COLLECT_SEEDS <= params.evaluate.seed < params.shape.seed:
         raise ParamsError(
-            "params.yaml: seeds of collect, evaluate and shape must be disjoint (collect < evaluate < shape)"
+            f"params.yaml: seeds must be disjoint: collect.seed + {COLLECT_SEEDS} <= evaluate.seed < shape.seed"
         )
     return params
 

@@ -1,7 +1,6 @@
 """Every path pattern and every expected output, written once: the rules, the engines' glue and the tests use it.
 
-A path reads like a sentence: `results/laptop/train/energyflow/metaworld/hammer/seed0/model.safetensors`. The method stands
-before the task because a DVC stage is a phase and a method, and owns exactly one folder.
+A path reads like a sentence: `results/laptop/train/metaworld/hammer/energyflow/seed0/model.safetensors`.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ FIGURES = ("success", "ood", "nfe", "learning", "loss", "landscape")
 PLOT_DATA = ("ood", "nfe", "learning", "loss")  # small CSV files that `dvc plots` draws
 
 DATA = "data/{preset}/{task}/"
-TRAIN = "results/{preset}/train/{method}/{task}/seed{seed}/"
-EVALUATE = "results/{preset}/evaluate/{method}/{task}/seed{seed}/"
-NFE = "results/{preset}/nfe/{method}/{task}/seed{seed}/"
+TRAIN = "results/{preset}/train/{task}/{method}/seed{seed}/"
+EVALUATE = "results/{preset}/evaluate/{task}/{method}/seed{seed}/"
+NFE = "results/{preset}/nfe/{task}/{method}/seed{seed}/"
 EXPERT = "results/{preset}/expert/{task}/"
 REWARD_MODEL = "results/{preset}/reward_model/{task}/seed{seed}/"
-SHAPE = "results/{preset}/shape/{source}/{task}/seed{seed}/"
+SHAPE = "results/{preset}/shape/{task}/{source}/seed{seed}/"
 LATENCY = "results/{preset}/latency/{method}/"
 
 
@@ -74,13 +73,12 @@ def expand(pattern_list: list[str], params: Params, **fixed: list[str] | list[in
         "method": params.methods,
         "seed": params.seeds,
         "source": params.sources,
-    } | fixed
+        **fixed,
+    }
     files = []
     for pattern in pattern_list:
         used = [k for k in grid if "{" + k + "}" in pattern]
-        files += [
-            pattern.format(**dict(zip(used, v, strict=True))) for v in product(*(grid[k] for k in used))
-        ]
+        files += [pattern.format(**dict(zip(used, v, strict=True))) for v in product(*(grid[k] for k in used))]
     return files
 
 

@@ -118,9 +118,7 @@ class Run:
             run.note(parameters=1234)
     """
 
-    def __init__(
-        self, stage: str, out: str | Path, *, params: Any, inputs: list[Path], **identity: Any
-    ) -> None:
+    def __init__(self, stage: str, out: str | Path, *, params: Any, inputs: list[Path], **identity: Any) -> None:
         self._out = Path(out)
         self._record: dict[str, Any] = {
             "stage": stage,

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -23,6 +24,8 @@ from energyflow.policies.base import Policy
 from energyflow.policies.checkpoint import CheckpointError, build, load_tensors, save
 from energyflow.seeding import integer_seed, torch_generator
 from energyflow.storage import Run, atomic_path, read_json, write_csv, write_json
+
+COLUMNS = ["step", "loss", "lr", "grad_norm", "seconds"]  # of train.csv
 
 
 class TrainingError(RuntimeError):
@@ -152,7 +155,7 @@ class ResumePoint:
             return False
         from safetensors import safe_open
 
-        with safe_open(self.tensors, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(self.tensors, "pt") as file:
             if file.metadata()["step"] != str(note["step"]):  # killed between the two files
                 return False
         trainer.restore(load_tensors(self.tensors), note)
@@ -212,7 +215,7 @@ def train(
             out / "model.safetensors",
             {"task": task, "seed": seed, "demos": {"sha256": data.sha256, "demos": len(data.episodes)}},
         )
-        write_csv(out / "train.csv", trainer.rows)
+        write_csv(out / "train.csv", pd.DataFrame(trainer.rows, columns=COLUMNS))
         point.remove()
         run.note(
             device=str(device),

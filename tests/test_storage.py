@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from energyflow.storage import Run, StorageError, atomic_path, read_json, sha256, write_csv, write_json, write_text
+from energyflow.storage import (
+    Run,
+    StorageError,
+    atomic_path,
+    read_json,
+    sha256,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -38,7 +47,10 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path, monkeypa
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
 def test_a_really_full_device_is_the_same_error() -> None:
-    with pytest.raises(StorageError, match="No space left on device"), atomic_path(Path("/tmp/unused")) as temporary:
+    with (
+        pytest.raises(StorageError, match="No space left on device"),
+        atomic_path(Path("/tmp/unused")) as temporary,
+    ):
         temporary.symlink_to("/dev/full")
         temporary.write_text("x" * 10_000)
 

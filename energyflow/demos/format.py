@@ -121,9 +121,7 @@ def load_demos(path: str | Path) -> Demos:
     """
     path = Path(path)
     if not path.is_file():
-        raise DemonstrationError(
-            f"{path}: no such file; run `energyflow collect` or the workflow's collect rule first"
-        )
+        raise DemonstrationError(f"{path}: no such file; run `energyflow collect` or the workflow's collect rule first")
     digest = sha256(path)
     manifest = path.with_name("manifest.json")
     if manifest.is_file():
@@ -148,9 +146,6 @@ def load_demos(path: str | Path) -> Demos:
     if not episodes:
         raise DemonstrationError(f"{path}: holds no demonstrations")
     for name, episode in zip(names, episodes, strict=True):
-        if (
-            episode.obs.shape[1] != episodes[0].obs.shape[1]
-            or episode.actions.shape[1] != episodes[0].actions.shape[1]
-        ):
+        if episode.obs.shape[1] != episodes[0].obs.shape[1] or episode.actions.shape[1] != episodes[0].actions.shape[1]:
             raise DemonstrationError(f"{path}: {name}: other observation or action width than {names[0]}")
     return Demos(path, digest, env_args, episodes)

@@ -2,7 +2,7 @@
 
 The environment is the one inside `gymnasium.make("Meta-World/MT1", env_name=...)`: the same class with
 `_partially_observable = False`, without the wrapper that restricts the initial states to 50 fixed ones and without
-the 1.4 s that building those takes. `ML1` would hide the goal, and the scripted assembly expert would then never succeed.
+the 1.4 s that building those takes. `ML1` would hide the goal, and the scripted assembly expert would never succeed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
+from metaworld.policies.policy import Policy as Expert
 from numpy.typing import NDArray
 
 from energyflow.envs.perturb import displace, push_beyond
@@ -39,8 +40,10 @@ class MetaWorldEnv:
         self._env._set_task_called = True
         self._env._freeze_rand_vec = True
         self._hand = np.asarray(self._env.hand_init_pos, dtype=np.float64).copy()
-        self._space = self._env._random_reset_space
-        self._expert = ENV_POLICY_MAP[self.spec.simulator_id]()
+        space = self._env._random_reset_space
+        assert space is not None  # every task of the registry randomises something
+        self._low, self._high = space.low.astype(np.float64), space.high.astype(np.float64)
+        self._expert = self._fresh_expert()
         self.obs_dim = 39
         self.action_dim = 4
 
@@ -53,7 +56,7 @@ class MetaWorldEnv:
         Returns:
             reset vector [3 * components] and hand position [3], m.
         """
-        low, high = self._space.low, self._space.high
+        low, high = self._low, self._high
         vector = generator(seed, "initial state").uniform(low, high)
         if level is None:
             return vector, self._hand
@@ -86,10 +89,10 @@ class MetaWorldEnv:
         """
         self._env._last_rand_vec, self._env.hand_init_pos = self.initial_state(seed, level)
         obs, _ = self._env.reset()
-        self._expert = ENV_POLICY_MAP[self.spec.simulator_id]()  # some experts keep state between steps
+        self._expert = self._fresh_expert()
         return np.asarray(obs, dtype=np.float64)
 
-    def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool]:
+    def step(self, action: Array) -> tuple[Array, float, bool]:
         """Advance one control step.
 
         Args:
@@ -100,6 +103,11 @@ class MetaWorldEnv:
         """
         obs, reward, _, _, info = self._env.step(np.asarray(action, dtype=np.float32))
         return obs, float(reward), bool(info["success"])
+
+    def _fresh_expert(self) -> Expert:
+        # Some experts keep state between steps: each episode gets a new one.
+        expert: Expert = ENV_POLICY_MAP[self.spec.simulator_id]()  # type: ignore[abstract]
+        return expert
 
     def expert_action(self, obs: Array) -> Array:
         """Action [4] of the scripted expert, clipped to the box."""

@@ -49,4 +49,5 @@ def displace(position: Array, distance: float, low: Array, high: Array, rng: np.
         return position
     step = distance * direction / np.linalg.norm(direction)
     outside = (position + step < low) | (position + step > high)
-    return position + np.where(outside, -step, step)
+    moved: Array = position + np.where(outside, -step, step)
+    return moved

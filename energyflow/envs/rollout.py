@@ -22,7 +22,7 @@ class Environment(Protocol):
     def reset(self, seed: int, level: Level | None = None) -> Array:
         """Start an episode."""
 
-    def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool]:
+    def step(self, action: Array) -> tuple[Array, float, bool]:
         """Advance one control step."""
 
 

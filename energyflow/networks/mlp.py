@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +20,7 @@ class MLPTrunk(nn.Module):
         self.time = TimeFeatures(params.time_dim)
         widths = [chunk_dim + cond_dim + params.time_dim, *params.hidden]
         layers: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), SMOOTH_ACTIVATIONS[activation]()]
         self.layers = nn.Sequential(*layers)
         self.width = widths[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,7 +31,7 @@ class FiLMBlock(nn.Module):
         self.shortcut = nn.Conv1d(inside, outside, 1) if inside != outside else nn.Identity()
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
-        """x [B, C, T], cond [B, cond_dim] -> [B, C', T]."""
+        """X [B, C, T], cond [B, cond_dim] -> [B, C', T]."""
         scale, bias = self.film(cond).unsqueeze(-1).chunk(2, dim=1)
         h = (1 + scale) * self.first(x) + bias
         out: Tensor = self.second(h) + self.shortcut(x)
@@ -62,7 +64,7 @@ class UNetTrunk(nn.Module):
                 ]
             )
 
-        self.down = nn.ModuleList(pair(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True))
+        self.down = nn.ModuleList(pair(a, b) for a, b in itertools.pairwise(dims))
         self.shrink = nn.ModuleList(nn.Conv1d(d, d, 3, stride=2, padding=1) for d in dims[1:-1])
         self.middle = pair(dims[-1], dims[-1])
         self.up = nn.ModuleList(

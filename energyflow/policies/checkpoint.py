@@ -62,9 +62,7 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file; train it first") from None
     except SafetensorError as error:
-        raise CheckpointError(
-            f"{path}: damaged ({error}); delete it and train again, or `dvc checkout`"
-        ) from None
+        raise CheckpointError(f"{path}: damaged ({error}); delete it and train again, or `dvc checkout`") from None
 
 
 def load(path: str | Path, task: str | None = None) -> Policy:
@@ -80,9 +78,7 @@ def load(path: str | Path, task: str | None = None) -> Policy:
     path = Path(path)
     tensors, description = load_tensors(path), read_json(path.with_suffix(".json"))
     if description.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: format {description.get('format')}, this version reads {FORMAT}; train again"
-        )
+        raise CheckpointError(f"{path}: format {description.get('format')}, this version reads {FORMAT}; train again")
     if task is not None and description["task"] != task:
         raise CheckpointError(
             f"{path}: trained on {description['task']}, asked for {task}; pass that task's checkpoint"

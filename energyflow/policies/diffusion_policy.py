@@ -76,9 +76,7 @@ class DiffusionPolicy(Policy):
         for index, step in enumerate(steps):
             eps = self.epsilon(action, obs, torch.full((len(action),), step, device=action.device))
             before = float(self.alphas[steps[index + 1]]) if index + 1 < nfe else 1.0
-            action = ancestral(
-                action, eps, float(self.alphas[step]), before, low, high, self.prior(obs, generator)
-            )
+            action = ancestral(action, eps, float(self.alphas[step]), before, low, high, self.prior(obs, generator))
         return action
 
 
@@ -101,9 +99,9 @@ def ancestral(
     """
     clean = ((noised - math.sqrt(1.0 - alpha) * eps) / math.sqrt(alpha)).clamp(low, high)
     ratio = alpha / alpha_before  # 1 - beta of this step
-    mean = (
-        math.sqrt(alpha_before) * (1.0 - ratio) * clean + math.sqrt(ratio) * (1.0 - alpha_before) * noised
-    ) / (1.0 - alpha)
+    mean = (math.sqrt(alpha_before) * (1.0 - ratio) * clean + math.sqrt(ratio) * (1.0 - alpha_before) * noised) / (
+        1.0 - alpha
+    )
     if alpha_before == 1.0:
         return mean
     variance = max((1.0 - alpha_before) / (1.0 - alpha) * (1.0 - ratio), 1e-20)

@@ -30,7 +30,7 @@ class EnergyFlow(EnergyPolicy):
         self.potential = ScalarPotential(spec, params.network, self.own.activation, spectral=False)
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
-        """EDM's weight (sigma^2 + 1) / sigma^2 on |D - a0|^2, which is |grad f - target|^2 with a unit-variance target."""
+        """EDM's weight (sigma^2 + 1) / sigma^2 on |D - a0|^2: |grad f - target|^2 with a unit-variance target."""
         sigma = karras.log_uniform(len(action), self.own.sigma_min, self.own.sigma_max, generator)
         noised = action + karras.expand(sigma) * self.noise(action, generator)
         c_skip, c_out, c_in = map(karras.expand, karras.coefficients(sigma))
@@ -48,7 +48,8 @@ class EnergyFlow(EnergyPolicy):
         c_skip, c_out, c_in = karras.coefficients(sigma)
         quadratic = (1.0 - c_skip) / (2.0 * sigma**2) * action.square().sum(dim=(1, 2))
         potential = self.potential(karras.expand(c_in) * action, obs, karras.noise_feature(sigma))
-        return quadratic - c_out / (sigma**2 * c_in) * potential
+        energy: Tensor = quadratic - c_out / (sigma**2 * c_in) * potential
+        return energy
 
     def denoise(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
         """D(a, s, sigma) [B, Tp, Da] = E[a0 | a]; minus the energy's gradient is (D - a) / sigma^2."""

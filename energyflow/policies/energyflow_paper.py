@@ -6,6 +6,7 @@ t ~ U[0, 1] (paper section 4; official code diffusion.py). Departures are in DEV
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -39,9 +40,7 @@ class EnergyFlowPaper(EnergyPolicy):
         """Build the energy network, with spectral norm on its head."""
         super().__init__(spec, params)
         self.own = PaperParams(**params.method_params)
-        self.potential = ScalarPotential(
-            spec, params.network, self.own.activation, spectral=self.own.spectral_norm
-        )
+        self.potential = ScalarPotential(spec, params.network, self.own.activation, spectral=self.own.spectral_norm)
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         """Denoising score matching with weight sigma^2."""
@@ -55,7 +54,7 @@ class EnergyFlowPaper(EnergyPolicy):
         action = self.own.sigma_max * self.prior(obs, generator)
         times = torch.linspace(1.0, self.own.gamma, nfe + 1).tolist()
         rate = math.log(self.own.sigma_max / self.own.sigma_min)
-        for now, after in zip(times[:-1], times[1:], strict=True):
+        for now, after in itertools.pairwise(times):
             time = action.new_full((len(action),), now)
             slope = gradient(lambda a, time=time: self.potential(a, obs, time), action, create_graph=False)  # type: ignore[misc]
             # d[sigma^2]/dt = 2 sigma^2 log(sigma_max / sigma_min)

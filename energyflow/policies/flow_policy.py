@@ -35,7 +35,8 @@ class FlowPolicy(Policy):
         time = torch.rand(len(action), generator=generator, device=action.device)
         start, weight = self.noise(action, generator), expand(time)
         velocity = self.field((1.0 - weight) * start + weight * action, obs, time)
-        return (velocity - (action - start)).square().mean()
+        loss: Tensor = (velocity - (action - start)).square().mean()
+        return loss
 
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """Euler from t = 0 to 1."""

@@ -1,7 +1,8 @@
-"""EDM preconditioning and the Karras sampler, shared by the conservative and the unconstrained field (arXiv 2206.00364)."""
+"""EDM preconditioning and the Karras sampler (arXiv 2206.00364), for the conservative and the unconstrained field."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -71,7 +72,7 @@ def euler(denoise: Callable[[Tensor, Tensor], Tensor], start: Tensor, sigmas: li
         [B, Tp, Da].
     """
     action = start
-    for now, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for now, after in itertools.pairwise(sigmas):
         denoised = denoise(action, action.new_full((len(action),), now))
         action = denoised + (after / now) * (action - denoised)
     return action

@@ -1,4 +1,4 @@
-"""The ablation that isolates the conservative constraint: energyflow's preconditioning, loss and sampler, vector network."""
+"""The ablation that isolates the conservative constraint: `energyflow` with a vector network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Unconstrained(Policy):
         noised = action + karras.expand(sigma) * self.noise(action, generator)
         c_skip, c_out, c_in = map(karras.expand, karras.coefficients(sigma))
         field = self.field(c_in * noised, obs, karras.noise_feature(sigma))
-        return (field - (action - c_skip * noised) / c_out).square().mean()
+        loss: Tensor = (field - (action - c_skip * noised) / c_out).square().mean()
+        return loss
 
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """Karras schedule, Euler steps."""
@@ -39,4 +40,5 @@ class Unconstrained(Policy):
     def denoise(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
         """D(a, s, sigma) [B, Tp, Da]; not the gradient of anything in general."""
         c_skip, c_out, c_in = map(karras.expand, karras.coefficients(sigma))
-        return c_skip * action + c_out * self.field(c_in * action, obs, karras.noise_feature(sigma))
+        field: Tensor = self.field(c_in * action, obs, karras.noise_feature(sigma))
+        return c_skip * action + c_out * field

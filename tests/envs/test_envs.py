@@ -43,7 +43,7 @@ def test_seeding_and_levels(task: str) -> None:
 @pytest.mark.parametrize("task", METAWORLD)
 def test_level_moves_by_the_stated_distances(task: str) -> None:
     env = MetaWorldEnv(task)
-    low, high = env._space.low, env._space.high
+    low, high = env._low, env._high
     for seed in range(10):
         vector, hand = env.initial_state(seed, FAR)
         base, home = env.initial_state(seed, ZERO)
@@ -58,7 +58,9 @@ def test_level_moves_by_the_stated_distances(task: str) -> None:
 def test_it_is_the_environment_of_mt1() -> None:
     """Equal to Meta-World/MT1 with its own wrapper stack, given the same reset vector."""
     for task in METAWORLD:
-        reference = gymnasium.make("Meta-World/MT1", env_name=TASKS[task].simulator_id, seed=0, disable_env_checker=True)
+        reference = gymnasium.make(
+            "Meta-World/MT1", env_name=TASKS[task].simulator_id, seed=0, disable_env_checker=True
+        )
         expected, _ = reference.reset()
         ours = MetaWorldEnv(task)
         vector = np.array(reference.unwrapped._last_rand_vec)  # type: ignore[attr-defined]
@@ -105,7 +107,7 @@ class Counter:
         self.seed, self.steps = seed, 0
         return np.array([seed, 0.0])
 
-    def step(self, action: NDArray[np.floating]) -> tuple[NDArray[np.float64], float, bool]:
+    def step(self, action: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, bool]:
         self.steps += 1
         return np.array([self.seed, float(self.steps)]), 1.0, self.steps == self.seed + 1
 

@@ -44,12 +44,13 @@ def sample_inputs(batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     action = torch.randn(batch, 4, 3, generator=generator, dtype=torch.float64)
     obs = torch.randn(batch, 2, 5, generator=generator, dtype=torch.float64)
-    return action, obs, torch.tensor([0.05, 2.0], dtype=torch.float64)[:batch]
+    return action, obs, torch.tensor([2.0, 0.05], dtype=torch.float64)[:batch]
 
 
 def field_of(policy: Policy, obs: Tensor, sigma: Tensor) -> Callable[[Tensor], Tensor]:
     """The learned field over actions [B, Tp, Da], whatever the method calls it."""
     if isinstance(policy, EnergyPolicy):
+
         def score(action: Tensor) -> Tensor:
             action = action.requires_grad_() if action.is_leaf else action
             (slope,) = torch.autograd.grad(policy.energy(action, obs, sigma).sum(), action, create_graph=True)
@@ -101,7 +102,9 @@ def test_vector_fields_have_curl(make: Callable[[str], Policy], method: str) -> 
     assert curl(field_of(make(method), obs, sigma), action) > 1e-3
 
 
-@pytest.mark.parametrize("method", ["energyflow", "energyflow_paper", "unconstrained", "diffusion_policy", "flow_policy"])
+@pytest.mark.parametrize(
+    "method", ["energyflow", "energyflow_paper", "unconstrained", "diffusion_policy", "flow_policy"]
+)
 def test_elements_of_a_batch_do_not_mix(make: Callable[[str], Policy], method: str) -> None:
     policy = make(method)
     action, obs, sigma = sample_inputs()

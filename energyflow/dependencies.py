@@ -1,0 +1,58 @@
+"""Which source files the jobs of each rule run: an edit re-runs what it can change and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Folders and modules; `{method}` is the method of the job. They are inputs of the rule and within the deps
+# of its DVC stage; a test compares them with the real imports. cli.py, params.py and paths.py are nobody's
+# dependency: what they do for a job is its command line, which both engines track.
+_FILES = ("energyflow/seeding.py", "energyflow/storage.py")
+_SIMULATOR = (
+    "energyflow/envs/metaworld.py",
+    "energyflow/envs/perturb.py",
+    "energyflow/envs/tasks.py",
+)
+_CHECKPOINT = (
+    "energyflow/demos/format.py",
+    "energyflow/demos/windows.py",
+    "energyflow/networks",
+    "energyflow/policies/base.py",
+    "energyflow/policies/checkpoint.py",
+    "energyflow/policies/registry.py",
+    *_FILES,
+)
+_POLICY = (*_CHECKPOINT, "energyflow/policies/karras.py", "energyflow/policies/{method}.py")
+_TRAIN = (*_POLICY, "energyflow/envs/tasks.py", "energyflow/training.py")
+_ROLLOUT = (*_SIMULATOR, "energyflow/envs/rollout.py", "energyflow/evaluation.py", "energyflow/training.py")
+_REPORT = ("energyflow/report", *_FILES)
+CODE: dict[str, tuple[str, ...]] = {
+    "collect": (*_SIMULATOR, "energyflow/demos/format.py", "energyflow/demos/scripted.py", *_FILES),
+    "train": _TRAIN,
+    "reward_model": _TRAIN,
+    "evaluate": (*_POLICY, *_ROLLOUT),
+    "nfe": (*_POLICY, *_ROLLOUT),
+    "expert": (*_CHECKPOINT, *_ROLLOUT),
+    "latency": (*_POLICY, *_ROLLOUT),
+    "shape": (*_POLICY, *_SIMULATOR, "energyflow/rewards"),
+    "table": _REPORT,
+    "figure": _REPORT,
+    "landscape": (*_POLICY, *_REPORT),
+    "plots": _REPORT,
+    "metrics": _REPORT,
+}
+
+
+def code(rule: str, method: str = "energyflow") -> list[str]:
+    """Source files that the jobs of a rule run.
+
+    Args:
+        rule: a key of `CODE`.
+        method: the policy that the job builds; rewards read an `energyflow`.
+    """
+    files: set[str] = set()
+    for entry in CODE[rule]:
+        path = Path(entry.format(method=method))
+        found = path.rglob("*") if path.is_dir() else [path]
+        files |= {str(file) for file in found if file.suffix in (".py", ".csv") and file.name != "__init__.py"}
+    return sorted(files)

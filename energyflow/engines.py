@@ -1,0 +1,289 @@
+"""Glue between Snakemake and DVC: `python -m energyflow.engines stage|guard|prune|commit|check|fsck`.
+
+Snakemake owns the jobs; a DVC stage asks it for the outputs of that stage (`stage`). Snakemake's own records
+(`.snakemake/metadata`) are versioned by DVC, so that a clone knows what each output was made from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from energyflow import params, paths
+from energyflow.params import Params
+
+METADATA = Path(".snakemake/metadata")  # one record an output, written when its job ends
+INCOMPLETE = Path(".snakemake/incomplete")  # one marker an output, while its job runs
+REPORT = "report"  # the stage whose outputs are in git, hence present in a clone before any record is
+# Presets whose records live in a database of their own (profiles/smoke), out of DVC's sight.
+UNRECORDED = ("smoke",)
+# A linked file shares its bytes with DVC's cache, and Snakemake rewrites its records in place.
+SAFE_CACHE = {"reflink", "copy"}
+# Never `--quiet all`: it hides the message about a held lock.
+QUIET = ("--quiet", "host", "progress", "rules", "reason")
+
+
+class EngineError(RuntimeError):
+    """The two engines disagree, or a run must not start; the message says what to do."""
+
+
+def stages(p: Params) -> dict[str, list[str]]:
+    """Map each DVC stage, a phase, to the files that it owns."""
+    found: dict[str, list[str]] = {}
+    for name, files in paths.stages(p).items():
+        found.setdefault(name.partition("@")[0], []).extend(files)
+    return found
+
+
+def folders(stage: str, preset: str) -> list[str]:
+    """Folders that a DVC stage owns, which are its outs."""
+    if stage == "collect":
+        return [f"data/{preset}"]
+    top = paths.report_dir(preset)
+    return [f"{top}/{kind}" for kind in (("tables", "figures", "plots") if stage == REPORT else (stage,))]
+
+
+def summary(p: Params) -> str:
+    """One line on what a complete run of the preset does."""
+    count = sum(len(files) for files in stages(p).values())
+    time_needed = {"smoke": "5 minutes", "laptop": "90 minutes"}.get(p.preset, "days without a GPU")
+    return (
+        f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"
+        f" a complete run takes about {time_needed} on two cores, an incomplete one continues"
+    )
+
+
+def _record(file: str, root: Path = METADATA) -> Path:
+    """Where Snakemake keeps what it knows of a file."""
+    name = base64.urlsafe_b64encode(file.encode()).decode()
+    if len(name) >= 255:
+        raise EngineError(f"{file}: the path is too long for one record of Snakemake; shorten the names in it")
+    return root / name
+
+
+def unrecorded(p: Params) -> list[str]:
+    """Outputs on disk without a record: Snakemake could not see that a parameter of theirs has changed."""
+    owned = (file for name, files in stages(p).items() if name != REPORT for file in files)
+    return sorted(
+        f for f in owned if Path(f).exists() and not any(_record(f, r).exists() for r in (METADATA, INCOMPLETE))
+    )
+
+
+def guard(p: Params) -> None:
+    """Refuse to plan on outputs of unknown origin: called by the Snakefile before every run.
+
+    Tables and figures come with the clone, so they may lack records; their risk is to look newer than the
+    results of this clone. Made old here, they are drawn again as soon as the results are there.
+
+    Raises:
+        EngineError: an output has no record; the message tells the ways out.
+    """
+    if p.preset in UNRECORDED or os.environ.get("ENERGYFLOW_NO_GUARD"):
+        return
+    if bad := unrecorded(p):
+        raise EngineError(
+            f"{len(bad)} output(s) exist without a record of what made them, e.g. {bad[0]}.\n"
+            "  restore the records: dvc checkout .snakemake/metadata   (or dvc pull)\n"
+            "  or recompute: delete those outputs and run again\n"
+            "  or, only if `dvc status` is clean: ENERGYFLOW_NO_GUARD=1 snakemake --touch --forceall -c1"
+        )
+    for file in stages(p)[REPORT]:
+        if Path(file).exists() and not _record(file).exists():
+            os.utime(file, (86400, 86400))
+
+
+def orphans(p: Params, stage: str | None = None) -> list[str]:
+    """Files in the folders of a stage (default: of all) that no rule makes any more."""
+    owned = stages(p)
+    wanted = {file for files in owned.values() for file in files}
+    homes = {str(Path(file).parent) for file in wanted}
+    found = []
+    for root in (folder for name in ([stage] if stage else owned) for folder in folders(name, p.preset)):
+        for file in (f for f in Path(root).rglob("*") if f.is_file()):
+            # a resume point, or the half-written file of a running job, lives beside the outputs
+            pending = file.name.startswith(("resume.", ".")) and str(file.parent) in homes
+            if str(file) not in wanted and not pending:
+                found.append(str(file))
+    return sorted(found)
+
+
+def prune(p: Params, stage: str | None = None) -> list[str]:
+    """Move orphans to `.snakemake/orphans/<time>/`, drop their records, and return them."""
+    bad = orphans(p, stage)
+    trash = Path(".snakemake/orphans") / time.strftime("%Y%m%dT%H%M%S")
+    for file in bad:
+        (trash / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(file, trash / file)
+        _record(file).unlink(missing_ok=True)
+        folder = Path(file).parent
+        while folder.name != p.preset and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+    return bad
+
+
+def _snakemake(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run this environment's Snakemake; ENERGYFLOW_PROFILE names another profile than the default."""
+    profile = os.environ.get("ENERGYFLOW_PROFILE")
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        *(["--workflow-profile", profile] if profile else []),
+        *arguments,
+    ]
+    return subprocess.run(command, capture_output=capture, text=True, check=False)
+
+
+def up_to_date() -> bool:
+    """Whether Snakemake has nothing to do.
+
+    Raises:
+        EngineError: Snakemake could not plan; its message is passed on.
+    """
+    done = _snakemake("-n", "all", capture=True)
+    said = done.stdout + done.stderr
+    if done.returncode:
+        raise EngineError(f"snakemake -n failed:\n{said.strip()}")
+    return "Nothing to be done" in said
+
+
+def _dvc(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=capture, text=True, check=False)
+
+
+def require_safe_cache() -> None:
+    """Refuse link types through which Snakemake would rewrite DVC's cache.
+
+    Raises:
+        EngineError: `cache.type` allows hard or symbolic links.
+    """
+    kinds = _dvc("config", "cache.type", capture=True).stdout.strip() or "reflink,copy"
+    if not set(kinds.replace(" ", "").split(",")) <= SAFE_CACHE:
+        raise EngineError(
+            f"dvc cache.type = {kinds}: links let Snakemake overwrite objects of the cache.\n"
+            "  use: dvc config cache.type reflink,copy   (and: dvc config --local --unset cache.type),\n"
+            "  then: dvc checkout --relink"
+        )
+
+
+def commit(p: Params) -> list[str]:
+    """Bring `dvc.lock` up to date after a complete run; never records stale outputs under new parameters.
+
+    Returns:
+        The orphans that were moved away first.
+
+    Raises:
+        EngineError: Snakemake still has work, the link type is unsafe, or DVC failed.
+    """
+    require_safe_cache()
+    moved = prune(p)
+    if not up_to_date():
+        raise EngineError("snakemake still has work to do: run `snakemake --cores all` first")
+    if _dvc("commit", "-f", "-q").returncode:
+        raise EngineError("dvc commit failed; its message is above")
+    return moved
+
+
+def check(p: Params) -> list[str]:
+    """What is not in order, one line a finding; empty if both engines agree that all is done.
+
+    Raises:
+        EngineError: the link type is unsafe, or Snakemake could not plan.
+    """
+    require_safe_cache()
+    found = []
+    if not up_to_date():
+        found.append("snakemake has work to do (snakemake -n tells what and why)")
+    if _dvc("status", "-q").returncode:
+        found.append("dvc sees changes (dvc status; after a complete run: python -m energyflow.engines commit)")
+    if left := orphans(p):
+        found.append(f"{len(left)} file(s) that no rule makes, e.g. {left[0]} (python -m energyflow.engines prune)")
+    return found
+
+
+def fsck(*, fix: bool = False) -> list[Path]:
+    """Hash every object of DVC's cache: DVC itself never reads an object again once it is there.
+
+    Args:
+        fix: delete the corrupt objects.
+
+    Returns:
+        The corrupt objects.
+    """
+    folder = _dvc("cache", "dir", capture=True).stdout.strip() or ".dvc/cache"
+    bad = []
+    for path in sorted(Path(folder).glob("files/md5/??/*")):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "md5").hexdigest()
+        if digest != path.parent.name + path.name.removesuffix(".dir"):
+            bad.append(path)
+            if fix:
+                path.chmod(0o644)
+                path.unlink()
+    return bad
+
+
+def stage(p: Params, name: str) -> int:
+    """Make the outputs of a DVC stage (`provenance`: of all), then move orphans away; return the exit status.
+
+    Raises:
+        EngineError: there is no such stage.
+    """
+    known = [*stages(p), "provenance"]
+    if name not in known:
+        raise EngineError(f"no stage '{name}'; {params.nearest(name, known)}")
+    status = _snakemake(*QUIET, "--", "all" if name == "provenance" else f"stage_{name}").returncode
+    if status:
+        print("if no other snakemake runs in this folder: snakemake --unlock, then again", file=sys.stderr)
+    else:  # the last stages also clean up after what was dropped from the grid
+        prune(p, None if name in (REPORT, "provenance") else name)
+    return status
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status is 0 only if all is in order."""
+    parser = argparse.ArgumentParser(prog="python -m energyflow.engines", description="Glue between Snakemake and DVC.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("stage", help="make one stage of dvc.yaml with Snakemake").add_argument("name")
+    commands.add_parser("guard", help="fail if an output has no record of what made it")
+    commands.add_parser("prune", help="move files that no rule makes any more to .snakemake/orphans")
+    commands.add_parser("commit", help="update dvc.lock after a complete run of Snakemake")
+    commands.add_parser("check", help="fail unless both engines agree that everything is done")
+    commands.add_parser("fsck", help="re-hash DVC's cache").add_argument("--fix", action="store_true")
+    given = parser.parse_args(arguments)
+    try:
+        if given.command == "fsck":
+            bad = fsck(fix=given.fix)
+            for path in bad:
+                print(f"corrupt: {path}{' (deleted)' if given.fix else ''}")
+            if bad:
+                print("then delete the files in the workspace that came from it, and: dvc pull")
+            return int(bool(bad))
+        p = params.load()
+        if given.command == "stage":
+            return stage(p, given.name)
+        if given.command == "guard":
+            guard(p)
+        elif given.command == "prune":
+            print(f"moved {len(prune(p))} file(s) to .snakemake/orphans")
+        elif given.command == "commit":
+            print(f"dvc.lock is up to date; moved {len(commit(p))} orphan(s)")
+        elif found := check(p):
+            print("\n".join(found))
+            return 1
+    except (EngineError, params.ParamsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
