@@ -86,7 +86,7 @@ def evaluate(task: str, seed: int, params: EvaluateParams, model: Path, out: Pat
                 obs_horizon=policy.spec.obs_horizon,
                 horizon=params.horizon,
             )
-            rows += _rows(outcomes, task=task, method=method, train_seed=seed, nfe=nfe)
+            rows += _rows(outcomes, task=task, method=method, seed=seed, nfe=nfe)
         write_csv(out / "episodes.csv", rows)
         run.note(device=str(device), episodes=len(rows))
 
@@ -107,7 +107,7 @@ def evaluate_expert(task: str, params: EvaluateParams, out: Path) -> None:
                 done = outcome.success or outcome.length >= params.horizon
             outcome.seconds = time.perf_counter() - started
             outcomes.append(outcome)
-        write_csv(out / "episodes.csv", _rows(outcomes, task=task, method="expert", train_seed=0, nfe=0))
+        write_csv(out / "episodes.csv", _rows(outcomes, task=task, method="expert", seed=0, nfe=0))
         run.note(episodes=len(outcomes))
 
 

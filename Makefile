@@ -1,0 +1,58 @@
+# `make results` and `make test` each set everything up on a fresh machine and do their job.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(abspath $(VENV))/bin
+STAMP := $(VENV)/.installed
+SMOKE := snakemake --workflow-profile profiles/smoke
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+export PATH := $(BIN):$(PATH)
+export OMP_NUM_THREADS := 1
+export MPLBACKEND := Agg
+
+.PHONY: help setup results smoke test test-long lint format clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## virtual environment with the locked versions
+
+$(STAMP): requirements.lock pyproject.toml
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(BIN)/python -m pip install --requirement requirements.lock
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+	touch $@
+
+results: $(STAMP)  ## demonstrations to tables and figures: the preset of params.yaml
+	snakemake --cores all --quiet reason
+	python -m energyflow.engines commit
+	snakemake --report results/report.html
+
+smoke: $(STAMP)  ## every rule on the real simulator, in minutes; the numbers mean nothing
+	$(SMOKE) --quiet reason
+	$(SMOKE) --report results/report-smoke.html
+
+test: $(STAMP)  ## fast tests
+	python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-long: $(STAMP)  ## all tests
+	python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'slow or not slow'
+
+lint: $(STAMP)  ## style and types
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	mypy
+
+format: $(STAMP)  ## rewrite the code in the house style
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow
+
+clean:  ## remove caches and the smoke results; data and results of other presets stay
+	rm -rf results/smoke data/smoke logs .snakemake/metadata.db* .pytest_cache .ruff_cache .mypy_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print | xargs rm -rf

@@ -1,0 +1,55 @@
+# Contents page: parameters in, rules included, targets named. `snakemake --cores all` makes everything of the preset in
+# params.yaml; `--config preset=smoke` chooses another one; `snakemake -n` says what would run, and why.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "params.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/shape.smk"
+include: "workflow/rules/report.smk"
+
+
+# The default target stands in this file: Snakemake ignores a default target that comes from an included one.
+rule all:
+    default_target: True
+    input:
+        [file for files in STAGES.values() for file in files],
+    message:
+        "everything is there"
+
+
+# Targets for a part: `snakemake stage_train` makes what `dvc repro train` does, `stage_train_energyflow` one method of it.
+for target, files in {**engines.stages(P), **STAGES}.items():
+
+    rule:
+        name:
+            "stage_" + target.replace("@", "_")
+        input:
+            files,
+        localrule: True
+        message:
+            f"{target} is complete"
+
+
+onstart:
+    print(f"preset {P.preset}: {engines.summary(P)}")
+
+
+onsuccess:
+    print(
+        f"done: tables and figures are in {paths.report_dir(P.preset)}; what each column means: results/README.md"
+    )
+
+
+onerror:
+    print("failed: the log of the failed job is shown above; `snakemake --cores all` continues where it stopped")

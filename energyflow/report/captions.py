@@ -1,0 +1,85 @@
+"""Captions that are derived from the rows: they state what was run here, not what was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from energyflow.params import ReportParams
+from energyflow.report import costs, names, published
+from energyflow.report.rows import select
+
+
+def grouped(value: float) -> str:
+    """An integer with a space between groups of three digits."""
+    return f"{int(value):,}".replace(",", " ")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def span(values: pd.Series) -> str:
+    """One number, or the range of several."""
+    low, high = values.min(), values.max()
+    return grouped(low) if low == high else f"{grouped(low)}–{grouped(high)}"
+
+
+def interval_heading(params: ReportParams) -> str:
+    """Heading of an interval column, e.g. "95 % interval"."""
+    return f"{100 * params.confidence:g} % interval"
+
+
+def intervals(params: ReportParams) -> str:
+    """How the intervals were made."""
+    return (
+        f"Intervals: {100 * params.confidence:g} % percentile bootstrap over training seeds and initial"
+        " states"
+        f" ({grouped(params.bootstrap)} resamples, tasks as strata), never narrower than the Wilson interval"
+        " of"
+        " the pooled episodes."
+    )
+
+
+def budget(rows: pd.DataFrame) -> str:
+    """What was run, from the rows of episodes: tasks, methods, seeds, initial states, sampler evaluations."""
+    policies = rows[rows["method"] != names.EXPERT]
+    states = policies.groupby(["task", "method", "seed", "level"])["env_seed"].nunique()
+    order = names.in_order(policies["method"], names.DISPLAY_ORDER)
+    evaluations = policies.groupby("method")["nfe"].unique()
+    nfe = "; ".join(f"{names.method_name(m)} {'/'.join(str(int(v)) for v in sorted(evaluations[m]))}" for m in order)
+    return (
+        f"{counted(policies['task'].nunique(), 'task')}, {counted(len(order), 'method')},"
+        f" {counted(policies['seed'].nunique(), 'training seed')}, {span(states)} held-out initial states per"
+        f" seed and level, the same for every method. Function evaluations per plan: {nfe}."
+    )
+
+
+def training(paths: Sequence[Path]) -> str:
+    """Training budget, from the model.json files among the inputs."""
+    if not select(paths, "train", "model.json"):
+        return ""
+    models = costs.models(paths, "caption")
+    return f"Training: {span(models['steps'])} steps of batch {span(models['batch_size'])}."
+
+
+def paper(rows: pd.DataFrame) -> str:
+    """The paper's own budget for the suites in the rows."""
+    parts = []
+    for suite in dict.fromkeys(names.suite(task) for task in rows["task"]):
+        p = published.protocol(suite)
+        if p:
+            parts.append(
+                f"The paper on {names.SUITES.get(suite, suite)}: {p['seeds']} seeds, {p['episodes']} rollouts"
+                f" each, {grouped(p['train_steps'])} steps of batch {p['batch_size']},"
+                f" {p['nfe']} function evaluations per plan."
+            )
+    return " ".join(parts)
+
+
+def joined(*sentences: str) -> str:
+    """One paragraph from the sentences that have something to say."""
+    return " ".join(sentence for sentence in sentences if sentence)

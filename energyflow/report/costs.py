@@ -1,0 +1,130 @@
+"""What a method costs: parameters, training and evaluation seconds, sampler evaluations, latency, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from energyflow.params import ReportParams
+from energyflow.report import names
+from energyflow.report.rows import LATENCY_COLUMNS, ReportError, identity, read_rows, require
+from energyflow.report.statistics import percentiles
+from energyflow.seeding import generator
+from energyflow.storage import read_json
+
+
+def value(path: Path, record: dict[str, Any], *keys: str) -> Any:
+    """A nested value of a JSON file.
+
+    Raises:
+        ReportError: the key is not there; the message names the file and the key.
+    """
+    found: Any = record
+    for key in keys:
+        if not isinstance(found, dict) or key not in found:
+            raise ReportError(f"{path}: missing key '{'.'.join(keys)}'; delete it and run its stage again")
+        found = found[key]
+    return found
+
+
+def number(path: Path, record: dict[str, Any], *keys: str) -> float:
+    """A nested number of a JSON file.
+
+    Raises:
+        ReportError: the key is not there, or is not a finite number.
+    """
+    found = value(path, record, *keys)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not np.isfinite(found):
+        raise ReportError(f"{path}: '{'.'.join(keys)}' is not a finite number (got {found!r})")
+    return float(found)
+
+
+def runs(paths: Sequence[Path], stage: str, wanted_by: str) -> pd.DataFrame:
+    """One row per run.json of a stage: task, method, seed, seconds, peak memory, device, threads."""
+    rows = []
+    for path in require(paths, stage, "run.json", wanted_by):
+        run, record = identity(path), read_json(path)
+        row: dict[str, Any] = {"task": run.task, "method": run.item, "seed": run.seed}
+        row |= {key: number(path, record, key) for key in ("wall_seconds", "cpu_seconds", "peak_memory_mb")}
+        row |= {"device": str(value(path, record, "device")), "threads": int(number(path, record, "threads"))}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def models(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
+    """One row per model.json: task, method, seed, parameters, steps, batch size, exec_horizon."""
+    rows = []
+    for path in require(paths, "train", "model.json", wanted_by):
+        run, record = identity(path), read_json(path)
+        row: dict[str, Any] = {"task": run.task, "method": run.item, "seed": run.seed}
+        row["parameters"] = int(number(path, record, "parameters"))
+        row["exec_horizon"] = int(number(path, record, "spec", "exec_horizon"))
+        row |= {key: int(number(path, record, "params", key)) for key in ("steps", "batch_size")}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def cost(paths: Sequence[Path], params: ReportParams) -> pd.DataFrame:
+    """Cost of each method.
+
+    Latency is that of one plan at batch size 1; an executed action costs that divided by `exec_horizon`,
+    because one plan serves so many control steps.
+
+    Returns:
+        One row per method; columns in results/README.md.
+
+    Raises:
+        ReportError: an input is missing or incomplete, or the models of one method differ in size.
+    """
+    train, model = runs(paths, "train", "table cost"), models(paths, "table cost")
+    evaluated = runs(paths, "evaluate", "table cost")
+    latency = read_rows(require(paths, "latency", "latency.csv", "table cost"), LATENCY_COLUMNS)
+    out = []
+    for method in names.in_order(train["method"], names.DISPLAY_ORDER):
+        made = model[model["method"] == method]
+        timed = latency[(latency["method"] == method) & (latency["batch"] == 1)]
+        if made.empty or timed.empty:
+            raise ReportError(f"table cost: method '{method}' has no {'model.json' if made.empty else 'latency.csv'}")
+        if made["exec_horizon"].nunique() > 1 or timed["nfe"].nunique() > 1:
+            raise ReportError(f"table cost: the runs of method '{method}' differ in exec_horizon or NFE")
+        trained = train[train["method"] == method]
+        horizon = int(made["exec_horizon"].iloc[0])
+        row: dict[str, Any] = {"method": method, "network": timed["network"].iloc[0]}
+        row |= {"parameters": int(made["parameters"].max()), "steps": int(made["steps"].max())}
+        row |= {"runs": len(trained)} | _mean("train_seconds", trained["wall_seconds"], params, method)
+        row |= {"train_cpu_seconds": float(trained["cpu_seconds"].mean()), "nfe": int(timed["nfe"].iloc[0])}
+        row |= {"repeats": len(timed)} | _median("ms_per_plan", timed["ms"], params, method)
+        row |= {"exec_horizon": horizon, "ms_per_action": row["ms_per_plan"] / horizon}
+        seconds = evaluated.loc[evaluated["method"] == method, "wall_seconds"]
+        row["evaluate_seconds"] = float(seconds.mean()) if len(seconds) else None
+        row["peak_memory_mb"] = float(trained["peak_memory_mb"].max())
+        row |= {"device": _joined(trained["device"]), "threads": _joined(trained["threads"])}
+        out.append(row)
+    return pd.DataFrame(out)
+
+
+def _joined(values: pd.Series) -> str:
+    return ", ".join(sorted({str(v) for v in values}))
+
+
+def _resample(values: pd.Series, params: ReportParams, purpose: str) -> NDArray[np.float64]:
+    data = values.to_numpy(dtype=np.float64)
+    index = generator(params.seed, f"bootstrap {purpose}").integers(len(data), size=(params.bootstrap, len(data)))
+    return np.asarray(data[index])
+
+
+def _mean(name: str, values: pd.Series, params: ReportParams, method: str) -> dict[str, float]:
+    low, high = percentiles(_resample(values, params, f"{name} {method}").mean(axis=1), params.confidence)
+    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+def _median(name: str, values: pd.Series, params: ReportParams, method: str) -> dict[str, float]:
+    # A median, because one scheduling hiccup of the machine would carry a mean.
+    samples = np.median(_resample(values, params, f"{name} {method}"), axis=1)
+    low, high = percentiles(samples, params.confidence)
+    return {name: float(values.median()), f"{name}_low": low, f"{name}_high": high}

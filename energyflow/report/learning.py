@@ -1,0 +1,244 @@
+"""Reward shaping: learning curves, their summary, and whether each part of the paper's claim holds on them.
+
+The paper's claim has four parts (section 3 of its experiments): sparse rewards are slow, the raw energy
+fails, the centred energy comes near the oracle's dense reward, and centred + sparse is the best of its
+sources. Each is turned into one comparison with an interval, and its verdict is *holds*, *contradicted*, or
+*undecided* where the interval covers the line between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from energyflow.params import ReportParams
+from energyflow.report import names
+from energyflow.report.rows import CURVE_COLUMNS, ReportError, read_rows, require
+from energyflow.report.statistics import (
+    Cell,
+    Estimate,
+    cell,
+    draw_seeds,
+    draw_states,
+    estimate,
+    paired,
+    replicate,
+)
+from energyflow.report.summaries import numbers
+
+SOLVED = 0.8  # success from which a source counts as having learnt the task
+FAILS = 0.5  # a source whose final success lies below this has failed
+NEAR = 0.1  # area under the curve by which a source may stay behind the oracle and still be near it
+PAPER_SOURCES = ("sparse", "raw_energy", "centered_energy", "centered_energy_sparse")  # the oracle apart
+
+Claim = tuple[str, str]  # verdict, what it rests on
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Evaluation outcomes of one source on one task: `scores[K, S, E]` at K step marks, complete."""
+
+    steps: tuple[int, ...]
+    scores: NDArray[np.float64]
+    seeds: tuple[int, ...]
+    states: tuple[int, ...]
+
+    def at(self, mark: int) -> Cell:
+        """Outcomes at one mark."""
+        return Cell(self.scores[mark], self.seeds, self.states)
+
+    @property
+    def area(self) -> Cell:
+        """Area under the success curve of each seed and initial state, over the steps covered; in [0, 1]."""
+        if len(self.steps) == 1:
+            return self.at(0)
+        widths = np.diff(np.asarray(self.steps, dtype=np.float64))
+        middle = (self.scores[1:] + self.scores[:-1]) / 2  # trapezoids
+        return Cell(np.tensordot(widths / widths.sum(), middle, axes=1), self.seeds, self.states)
+
+
+def curve_rows(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
+    """Rows of the deterministic evaluations during SAC."""
+    return read_rows(require(paths, "shape", "curve.csv", wanted_by), CURVE_COLUMNS)
+
+
+def curves(rows: pd.DataFrame) -> dict[tuple[str, str], Curve]:
+    """Arrange rows by (task, source).
+
+    An episode number stands for the same initial state at every step mark and for every seed.
+
+    Raises:
+        ReportError: a seed lacks an episode at a mark, so that a curve would mix different sets of episodes.
+    """
+    order = names.in_order(rows["source"], names.SOURCE_ORDER)
+    out = {}
+    for task in dict.fromkeys(rows["task"]):
+        for source in order:
+            part = rows[(rows["task"] == task) & (rows["source"] == source)]
+            if not part.empty:
+                out[task, source] = _curve(part, f"{task} {source}")
+    return out
+
+
+def _curve(part: pd.DataFrame, where: str) -> Curve:
+    marks = sorted({int(step) for step in part["step"]})
+    layers = [cell(part[part["step"] == mark], state="episode") for mark in marks]
+    seeds = tuple(sorted({int(seed) for seed in part["seed"]}))
+    for mark, layer in zip(marks, layers, strict=True):
+        if layer.seeds != seeds or layer.states != layers[0].states or not np.isfinite(layer.scores).all():
+            raise ReportError(f"shape/{where}: step {mark} lacks episodes that other seeds or steps have; run it again")
+    return Curve(tuple(marks), np.stack([layer.scores for layer in layers]), seeds, layers[0].states)
+
+
+def band(curve: Curve, params: ReportParams, purpose: str, smooth: int = 1) -> pd.DataFrame:
+    """Success with interval at each step mark, in percent.
+
+    Args:
+        curve: outcomes.
+        params: confidence, number of resamples, seed.
+        purpose: name of the curve; the same resamples serve every mark.
+        smooth: width of a running mean over marks.
+
+    Returns:
+        Columns step, n, seeds, success, success_low, success_high.
+    """
+    table = []
+    for mark, step in enumerate(curve.steps):
+        near = slice(max(0, mark - (smooth - 1) // 2), mark + smooth // 2 + 1)
+        value = estimate([Cell(curve.scores[near].mean(axis=0), curve.seeds, curve.states)], params, purpose)
+        table.append({"step": step, "n": value.n, "seeds": value.seeds} | numbers("success", value))
+    return pd.DataFrame(table)
+
+
+def bands(rows: pd.DataFrame, params: ReportParams, smooth: int = 1) -> pd.DataFrame:
+    """All learning curves: columns task, source and those of `band`."""
+    parts = []
+    for (task, source), curve in curves(rows).items():
+        part = band(curve, params, f"{task} {source}", smooth)
+        part.insert(0, "source", source)
+        part.insert(0, "task", task)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def learning(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
+    """Summary of each source, with the verdict on the part of the paper's claim that concerns it.
+
+    Returns:
+        One row per task and source; columns in results/README.md.
+    """
+    found = curves(rows)
+    out = []
+    for (task, source), curve in found.items():
+        purpose = f"{task} {source}"
+        final = estimate([curve.at(len(curve.steps) - 1)], params, purpose)
+        row: dict[str, Any] = {"task": task, "source": source, "steps": curve.steps[-1]}
+        row |= {"n": final.n, "seeds": final.seeds} | numbers("final", final)
+        row |= numbers("area", estimate([curve.area], params, purpose))
+        row |= _peak(curve, params, purpose) | _first_solved(curve, params, purpose)
+        here = {s: c for (t, s), c in found.items() if t == task}
+        verdict, evidence = _CLAIMS[source](here, params, task) if source in _CLAIMS else (None, None)
+        out.append(row | {"claim": _CLAIM_TEXT.get(source), "verdict": verdict, "evidence": evidence})
+    return pd.DataFrame(out)
+
+
+def _mean_curves(curve: Curve, params: ReportParams, purpose: str) -> NDArray[np.float64]:
+    """Resampled mean curves, [bootstrap, K]; one draw of seeds and states for the whole curve."""
+    seeds = draw_seeds(len(curve.seeds), params, f"{purpose} 0")
+    states = draw_states(len(curve.states), params, f"{purpose} 0")
+    marks = range(len(curve.steps))
+    return np.stack([replicate(curve.at(k), seeds, states).mean(axis=1) for k in marks], axis=1)
+
+
+def _peak(curve: Curve, params: ReportParams, purpose: str) -> dict[str, Any]:
+    """Success at the mark that is best on average: the gap to `final` shows a drift after learning."""
+    best = int(curve.scores.mean(axis=(1, 2)).argmax())
+    return numbers("peak", estimate([curve.at(best)], params, purpose)) | {
+        "peak_step": curve.steps[best] if curve.scores.any() else None
+    }
+
+
+def _first_solved(curve: Curve, params: ReportParams, purpose: str) -> dict[str, float | None]:
+    """First mark with mean success of at least `SOLVED`; an empty value means not within the budget."""
+
+    def first(mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        reached = mean >= SOLVED - 1e-9
+        steps = np.asarray(curve.steps, dtype=np.float64)[reached.argmax(axis=-1)]
+        return np.where(reached.any(axis=-1), steps, np.inf)
+
+    samples = first(_mean_curves(curve, params, purpose))
+    tail = (1 - params.confidence) / 2
+    # Order statistics, not interpolated: a resample that never gets there counts as infinitely late.
+    low, high = np.quantile(samples, [tail, 1 - tail], method="inverted_cdf")
+    point = float(first(curve.scores.mean(axis=(1, 2))))
+    found = {
+        "solved_step": point,
+        "solved_step_low": min(float(low), point),
+        "solved_step_high": max(high, point),
+    }
+    return {key: float(value) if np.isfinite(value) else None for key, value in found.items()}
+
+
+def _gap(a: Curve, b: Curve, params: ReportParams, purpose: str) -> Estimate:
+    return paired([(a.area, b.area)], params, purpose).scaled(100)
+
+
+def _text(gap: Estimate, what: str) -> str:
+    return f"{what}: {gap.mean:+.1f} [{gap.low:+.1f}, {gap.high:+.1f}] points of area"
+
+
+def _verdict(holds: bool, contradicted: bool) -> str:
+    return "holds" if holds else "contradicted" if contradicted else "undecided"
+
+
+def _sparse_slow(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
+    if "centered_energy" not in found:
+        return "not run", "needs centered_energy"
+    gap = _gap(found["centered_energy"], found["sparse"], params, f"{task} centered - sparse")
+    return _verdict(gap.low > 0, gap.high < 0), _text(gap, "centred - sparse")
+
+
+def _raw_fails(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
+    curve = found["raw_energy"]
+    final = estimate([curve.at(len(curve.steps) - 1)], params, f"{task} raw_energy")
+    shown = final.scaled(100)
+    text = f"final success {shown.mean:.1f} [{shown.low:.1f}, {shown.high:.1f}] % against {100 * FAILS:g} %"
+    return _verdict(final.high < FAILS, final.low >= FAILS), text
+
+
+def _near_dense(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
+    if "dense" not in found:
+        return "not run", "needs dense"
+    gap = _gap(found["centered_energy"], found["dense"], params, f"{task} centered - dense")
+    return _verdict(gap.low >= -100 * NEAR, gap.high < -100 * NEAR), _text(gap, "centred - dense")
+
+
+def _best(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
+    best = "centered_energy_sparse"
+    others = [s for s in PAPER_SOURCES if s in found and s != best]
+    if not others:
+        return "not run", "needs another source of the paper"
+    gaps = {s: _gap(found[best], found[s], params, f"{task} {best} - {s}") for s in others}
+    verdict = _verdict(all(g.low > 0 for g in gaps.values()), any(g.high < 0 for g in gaps.values()))
+    closest = min(gaps, key=lambda s: gaps[s].mean)
+    return verdict, _text(gaps[closest], f"over its closest rival, {names.source_name(closest).lower()}")
+
+
+_CLAIM_TEXT = {
+    "sparse": "sparse reward alone is slow",
+    "raw_energy": "raw energy fails",
+    "centered_energy": "centred energy comes near the dense oracle",
+    "centered_energy_sparse": "centred + sparse is the best of the paper's sources",
+}
+_CLAIMS: dict[str, Callable[[dict[str, Curve], ReportParams, str], Claim]] = {
+    "sparse": _sparse_slow,
+    "raw_energy": _raw_fails,
+    "centered_energy": _near_dense,
+    "centered_energy_sparse": _best,
+}

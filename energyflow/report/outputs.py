@@ -1,0 +1,158 @@
+"""What the command line calls: a table, a figure, the data of `dvc plots`, the numbers of `dvc metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from energyflow.params import PlotParams, ReportParams, nearest
+from energyflow.report import learning, names, style, summaries
+from energyflow.report.figures import FIGURES
+from energyflow.report.rows import ReportError
+from energyflow.report.tables import TABLES
+from energyflow.storage import write_csv, write_json, write_text
+
+
+def _suffixes(outputs: Sequence[Path], wanted: tuple[str, ...], what: str) -> dict[str, Path]:
+    found = {path.suffix.removeprefix("."): path for path in outputs}
+    if set(found) != set(wanted) or len(found) != len(outputs):
+        raise ReportError(f"{what}: expected one output each of {', '.join(wanted)}; got {list(map(str, outputs))}")
+    return found
+
+
+def write_table(name: str, inputs: Sequence[Path], params: ReportParams, outputs: Sequence[Path]) -> None:
+    """Write one table as CSV, Markdown and LaTeX.
+
+    Args:
+        name: key of `tables.TABLES`.
+        inputs: files of rows, told apart by their stage and file name.
+        params: the report section.
+        outputs: one .csv, one .md, one .tex.
+
+    Raises:
+        ReportError: unknown table, or an input is missing, incomplete or contradictory.
+    """
+    if name not in TABLES:
+        raise ReportError(f"unknown table '{name}'; {nearest(name, list(TABLES))}")
+    files = _suffixes(outputs, ("csv", "md", "tex"), f"table {name}")
+    table = TABLES[name](inputs, params)
+    write_csv(files["csv"], table.csv())
+    write_text(files["md"], table.markdown())
+    write_text(files["tex"], table.latex())
+
+
+def write_figure(
+    name: str, inputs: Sequence[Path], plot: PlotParams, report: ReportParams, outputs: Sequence[Path]
+) -> None:
+    """Draw one figure in the format of each output's suffix; equal inputs and options give equal bytes.
+
+    Args:
+        name: key of `figures.FIGURES`, or "landscape".
+        inputs: files of rows; for the landscape one model.safetensors and one demos.hdf5.
+        plot: the figure's own section.
+        report: the report section.
+        outputs: .png, .svg and .pdf files.
+
+    Raises:
+        ReportError: unknown figure, or an input is missing, incomplete or contradictory.
+    """
+    with style.look():
+        if name == "landscape":
+            # Imported here: it needs the policies, which no other figure depends on.
+            from energyflow.report.landscape import landscape
+
+            figure = landscape(inputs, plot, report)
+        elif name in FIGURES:
+            figure = FIGURES[name](inputs, plot, report)
+        else:
+            raise ReportError(f"unknown figure '{name}'; {nearest(name, [*FIGURES, 'landscape'])}")
+        style.save(figure, plot.dpi, outputs)
+
+
+def write_plot_data(inputs: Sequence[Path], params: ReportParams, outputs: Sequence[Path]) -> None:
+    """Write the small CSV files that `dvc plots` draws, one per name in `paths.PLOT_DATA`.
+
+    Each has one column per method (or source) in percent, so that one plot shows them as lines, beside its
+    `_low` and `_high`: averages over tasks where there are several.
+
+    Raises:
+        ReportError: an output of an unknown name, or an input is missing or incomplete.
+    """
+    for path in outputs:
+        if path.stem not in PLOTS:
+            raise ReportError(f"{path}: unknown plot data '{path.stem}'; {nearest(path.stem, list(PLOTS))}")
+        write_csv(path, PLOTS[path.stem](inputs, params).round(4))
+
+
+def _overall(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the average over tasks (of the first suite), or of the only task."""
+    averages = [task for task in frame["task"] if task.endswith(f"/{names.AVERAGE}")]
+    chosen: str = averages[0] if averages else str(frame["task"].iloc[0])
+    return frame.loc[frame["task"] == chosen]
+
+
+def _wide(frame: pd.DataFrame, x: str, by: str, value: str = "success") -> pd.DataFrame:
+    """One row per `x`; columns `<by>`, `<by>_low`, `<by>_high`."""
+    columns: dict[str, pd.Series] = {}
+    for name in dict.fromkeys(frame[by]):
+        part = frame[frame[by] == name].set_index(x)
+        columns |= {name + end: part[value + end].astype(float) for end in ("", "_low", "_high")}
+    return pd.DataFrame(columns).reindex(list(dict.fromkeys(frame[x]))).rename_axis(x).reset_index()
+
+
+def _plot_ood(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
+    return _wide(_overall(summaries.ood(summaries.episodes(inputs, "plots"), params)), "level", "method")
+
+
+def _plot_nfe(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
+    frame = _overall(summaries.nfe(summaries.sweep(inputs, "plots"), params))
+    return _wide(frame.sort_values("nfe", kind="stable"), "nfe", "method")
+
+
+def _plot_learning(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
+    curves = learning.bands(learning.curve_rows(inputs, "plots"), params)
+    return _wide(curves[curves["task"] == curves["task"].iloc[0]], "step", "source")
+
+
+def _plot_loss(inputs: Sequence[Path], _params: ReportParams) -> pd.DataFrame:
+    frame = summaries.losses(inputs, "plots")
+    mean = frame.groupby(["method", "step"], sort=False)[["loss", "low", "high"]].mean().reset_index()
+    mean = mean.rename(columns={"low": "loss_low", "high": "loss_high"})
+    return _wide(mean, "step", "method", "loss")
+
+
+PLOTS = {"ood": _plot_ood, "nfe": _plot_nfe, "learning": _plot_learning, "loss": _plot_loss}
+
+
+def write_metrics(inputs: Sequence[Path], params: ReportParams, outputs: Sequence[Path]) -> None:
+    """Write the numbers behind `dvc metrics`: percentages to two decimals, nested by topic, name and task.
+
+    Raises:
+        ReportError: an input is missing or incomplete.
+    """
+    (path,) = outputs
+    rows = summaries.episodes(inputs, "metrics")
+    metrics: dict[str, Any] = {"success": {}, "ood": {}, "nfe": {}, "learning": {}}
+    success = summaries.success(rows, params)
+    for row in _overall(success).to_dict("records"):
+        entry = {"mean": row["success"], "low": row["success_low"], "high": row["success_high"]}
+        metrics["success"][row["method"]] = _rounded(entry | {"worst_seed": row["worst_seed"]})
+    for row in success[~success["task"].str.endswith(f"/{names.AVERAGE}")].to_dict("records"):
+        metrics["success"][row["method"]][row["task"].split("/")[1]] = round(float(row["success"]), 2)
+    for topic, frame, key in (
+        ("ood", summaries.ood(rows, params), "level"),
+        ("nfe", summaries.nfe(summaries.sweep(inputs, "metrics"), params), "nfe"),
+    ):
+        for row in _overall(frame).to_dict("records"):
+            metrics[topic].setdefault(row["method"], {})[str(row[key])] = round(float(row["success"]), 2)
+    for row in learning.learning(learning.curve_rows(inputs, "metrics"), params).to_dict("records"):
+        entry = {key: row[key] for key in ("final", "area", "peak")}
+        metrics["learning"].setdefault(row["task"].split("/")[1], {})[row["source"]] = _rounded(entry)
+    write_json(path, metrics)
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, float]:
+    return {key: round(float(value), 2) for key, value in values.items()}

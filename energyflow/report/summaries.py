@@ -1,0 +1,222 @@
+"""Episodes -> one row per cell, in percent: success, OOD levels, NFE sweep; and training losses.
+
+A cell's interval is the same in every table and figure that shows it, because its resamples are named after
+the cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from energyflow.params import ReportParams
+from energyflow.report import names, published
+from energyflow.report.rows import (
+    EPISODE_COLUMNS,
+    LOSS_COLUMNS,
+    ReportError,
+    identity,
+    read_rows,
+    require,
+    select,
+)
+from energyflow.report.statistics import Cell, Estimate, cell, estimate, paired
+
+Key = tuple[str, str, str]  # task, method, level
+Cells = dict[Key, Cell]
+
+
+def episodes(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
+    """Rows of the level evaluations of all methods, and of the scripted expert where its files are given."""
+    rows = read_rows(require(paths, "evaluate", "episodes.csv", wanted_by), EPISODE_COLUMNS)
+    expert = select(paths, "expert", "episodes.csv")
+    if not expert:
+        return rows
+    columns = [c for c in EPISODE_COLUMNS if c not in ("method", "nfe")]  # an expert has no sampler
+    return pd.concat([rows, read_rows(expert, columns).assign(method=names.EXPERT, nfe=0)], ignore_index=True)
+
+
+def sweep(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
+    """Rows of the NFE sweep (unperturbed level)."""
+    return read_rows(require(paths, "nfe", "episodes.csv", wanted_by), EPISODE_COLUMNS)
+
+
+def cells(rows: pd.DataFrame, level: str = "level") -> Cells:
+    """Group rows by task, method and level (or a column that plays its part, such as `nfe`)."""
+    grouped = rows.groupby(["task", "method", level], sort=False)
+    return {(str(t), str(m), str(v)): cell(group) for (t, m, v), group in grouped}
+
+
+def scopes(grid: Cells) -> dict[str, list[str]]:
+    """What the rows of a table speak about: each task by itself, then the average over each suite."""
+    tasks = list(dict.fromkeys(task for task, _, _ in grid))
+    suites = list(dict.fromkeys(map(names.suite, tasks)))
+    inside = {s: [t for t in tasks if names.suite(t) == s] for s in suites}
+    averages = {f"{s}/{names.AVERAGE}": members for s, members in inside.items() if len(members) > 1}
+    return {task: [task] for task in tasks} | averages
+
+
+def methods(grid: Cells) -> list[str]:
+    """Methods in the order of the tables; the expert last."""
+    found = names.in_order((m for _, m, _ in grid), names.DISPLAY_ORDER)
+    return [m for m in found if m != names.EXPERT] + [m for m in found if m == names.EXPERT]
+
+
+def levels(grid: Cells) -> list[str]:
+    """Levels by size."""
+    return sorted({v for _, _, v in grid}, key=names.level_key)
+
+
+def pick(grid: Cells, tasks: Sequence[str], method: str, level: str) -> list[Cell] | None:
+    """Cells of one row of a table; None where a task lacks one, for an average over fewer would mislead."""
+    keys = [(task, method, level) for task in tasks]
+    return [grid[key] for key in keys] if all(key in grid for key in keys) else None
+
+
+def numbers(prefix: str, value: Estimate | None) -> dict[str, float | None]:
+    """Columns `<prefix>, <prefix>_low, <prefix>_high` in percent; empty where there is no estimate."""
+    v = value.scaled(100) if value is not None else None
+    parts = (None, None, None) if v is None else (v.mean, v.low, v.high)
+    return dict(zip((prefix, f"{prefix}_low", f"{prefix}_high"), parts, strict=True))
+
+
+def success(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
+    """Success at the unperturbed level, beside the published numbers.
+
+    Args:
+        rows: from `episodes`.
+        params: confidence, number of resamples, seed.
+
+    Returns:
+        One row per scope and method; columns in results/README.md.
+
+    Raises:
+        ReportError: no episode at level "0".
+    """
+    grid = cells(rows[rows["level"] == names.BASE_LEVEL])
+    if not grid:
+        raise ReportError(f"no episodes at level '{names.BASE_LEVEL}'; found: {', '.join(sorted(set(rows['level'])))}")
+    out = []
+    for scope, tasks in scopes(grid).items():
+        for method in methods(grid):
+            found = pick(grid, tasks, method, names.BASE_LEVEL)
+            if found is None:
+                continue
+            purpose = f"{scope} {method} {names.BASE_LEVEL}"
+            value = estimate(found, params, purpose)
+            row: dict[str, Any] = {"task": scope, "method": method, "n": value.n, "seeds": value.seeds}
+            row |= numbers("success", value) | numbers("iqm", estimate(found, params, purpose, "iqm"))
+            row["worst_seed"] = 100 * min(float(c.seed_means.min()) for c in found)
+            row |= numbers("difference", _difference(grid, tasks, method, params))
+            out.append(row | _published(scope, method, value, [t for t, _, _ in grid]))
+    return pd.DataFrame(out)
+
+
+def _difference(grid: Cells, tasks: list[str], method: str, params: ReportParams) -> Estimate | None:
+    ours = pick(grid, tasks, method, names.BASE_LEVEL)
+    reference = pick(grid, tasks, names.REFERENCE, names.BASE_LEVEL)
+    if ours is None or reference is None or method == names.REFERENCE:
+        return None
+    purpose = f"{' '.join(tasks)} {method} - {names.REFERENCE}"
+    return paired(list(zip(ours, reference, strict=True)), params, purpose)
+
+
+def _published(scope: str, method: str, value: Estimate, tasks: list[str]) -> dict[str, Any]:
+    paper = published.find(scope, method, tasks)
+    if paper is None:
+        return dict.fromkeys(("published", "published_std", "grade", "published_source", "covered"))
+    return {
+        "published": paper.value,
+        "published_std": paper.std,
+        "grade": paper.grade,
+        "published_source": paper.source,
+        "covered": value.scaled(100).covers(paper.value, published.ROUNDING),
+    }
+
+
+def ood(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
+    """Success by perturbation level, the drop from level 0, and the expert as the ceiling.
+
+    `solvable` is the success on those initial states of the level that the scripted expert itself solved.
+
+    Returns:
+        One row per scope, level and method; columns in results/README.md.
+    """
+    grid = cells(rows)
+    out = []
+    for scope, tasks in scopes(grid).items():
+        for level in levels(grid):
+            expert = pick(grid, tasks, names.EXPERT, level)
+            ceiling = estimate(expert, params, f"{scope} {names.EXPERT} {level}") if expert else None
+            for method in methods(grid):
+                found = pick(grid, tasks, method, level)
+                if found is None:
+                    continue
+                value = estimate(found, params, f"{scope} {method} {level}")
+                base = pick(grid, tasks, method, names.BASE_LEVEL)
+                drop = None
+                if base is not None and level != names.BASE_LEVEL:
+                    pairs = list(zip(base, found, strict=True))
+                    drop = paired(pairs, params, f"{scope} {method} 0 - {level}", same_seeds=True)
+                row: dict[str, Any] = {"task": scope, "level": level, "method": method}
+                row |= {"n": value.n, "seeds": value.seeds} | numbers("success", value) | numbers("drop", drop)
+                row["expert"] = None if ceiling is None else 100 * ceiling.mean
+                out.append(row | _solvable(found, expert, params, f"{scope} {method} {level} solvable"))
+    return pd.DataFrame(out)
+
+
+def _solvable(
+    found: list[Cell], expert: list[Cell] | None, params: ReportParams, purpose: str
+) -> dict[str, float | int | None]:
+    kept = []
+    for ours, theirs in zip(found, expert or [], strict=bool(expert)):
+        solved = np.nanmax(theirs.scores, axis=0) > 0
+        states = [s for s, ok in zip(theirs.states, solved, strict=True) if ok and s in ours.states]
+        if states:
+            kept.append(ours.at(states))
+    # A task without any solvable state has nothing to average: the row then speaks about the remaining tasks.
+    value = estimate(kept, params, purpose) if kept else None
+    return {"solvable_n": None if value is None else value.n, **numbers("solvable", value)}
+
+
+def nfe(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
+    """Success against function evaluations of the sampler; one row per scope, method and NFE."""
+    grid = cells(rows.assign(nfe=rows["nfe"].astype(int)), "nfe")
+    out = []
+    for scope, tasks in scopes(grid).items():
+        for method in methods(grid):
+            for budget in sorted({int(v) for _, m, v in grid if m == method}):
+                found = pick(grid, tasks, method, str(budget))
+                if found is None:
+                    continue
+                value = estimate(found, params, f"{scope} {method} nfe {budget}")
+                row = {"task": scope, "method": method, "nfe": budget, "n": value.n, "seeds": value.seeds}
+                out.append(row | numbers("success", value))
+    return pd.DataFrame(out)
+
+
+def losses(paths: Sequence[Path], wanted_by: str, smooth: int = 1) -> pd.DataFrame:
+    """Training losses: mean and range over seeds.
+
+    Args:
+        paths: train.csv files; task, method and seed are read from the path.
+        wanted_by: name of the output, for the error message.
+        smooth: width of a running mean over log points, per run.
+
+    Returns:
+        Columns task, method, step, seeds, loss, low, high (lowest and highest seed).
+    """
+    parts = []
+    for path in require(paths, "train", "train.csv", wanted_by):
+        run = identity(path)
+        frame = read_rows([path], LOSS_COLUMNS)
+        loss = frame["loss"].rolling(smooth, min_periods=1, center=True).mean()
+        parts.append(frame.assign(loss=loss, task=run.task, method=run.item, seed=run.seed))
+    rows = pd.concat(parts, ignore_index=True)
+    grouped = rows.groupby(["task", "method", "step"], sort=False)["loss"]
+    out = pd.DataFrame({"seeds": grouped.size(), "loss": grouped.mean(), "low": grouped.min(), "high": grouped.max()})
+    return out.reset_index()

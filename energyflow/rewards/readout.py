@@ -1,0 +1,130 @@
+"""Read a trained energy at one noise level: of actions, of references, and of its own best action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from energyflow.demos.format import Demonstration
+from energyflow.networks.blocks import gradient
+from energyflow.policies import karras
+from energyflow.policies.base import EnergyPolicy
+from energyflow.rewards.windows import window_indices
+from energyflow.seeding import generator, torch_generator
+
+MAX_ROWS = 16384  # energy rows per forward pass: bounds memory, not the result
+PROPOSALS = 4  # of the energy's own actions: enough to find the best mode of a scripted expert
+PROPOSAL_STEPS = 8
+SCALE_WINDOWS = 2048  # demonstration windows that the scale is measured on
+
+
+class Readout:
+    """A frozen energy at one noise level, with M fixed reference chunks from N(0, I), standardised."""
+
+    def __init__(self, model: EnergyPolicy, sigma: float, references: int, seed: int) -> None:
+        """Fix the references.
+
+        Args:
+            model: the energy policy; its parameters are not changed.
+            sigma: read-out noise level, in standard deviations of the demonstrated actions.
+            references: M.
+            seed: of the reference chunks.
+        """
+        self.model = model
+        self.sigma = sigma
+        spec = model.spec
+        self.window = (int(spec.obs_horizon), int(spec.pred_horizon))
+        shape = (references, spec.pred_horizon, spec.action_dim)
+        self.references = torch.randn(shape, generator=torch_generator(seed, "reward references"))
+        self.noise = torch.randn((PROPOSALS, *shape[1:]), generator=torch_generator(seed, "reward proposals"))
+        self.start = max(float(model.params.method_params["sigma_max"]), sigma)
+
+    @torch.no_grad()
+    def energy(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Energy [B] of chunks [B, Tp, Da] in states [B, To, Do], environment units."""
+        normalizer = self.model.normalizer
+        return self._energy(
+            normalizer.standardize_obs(obs.float()), normalizer.standardize_action(action.float())
+        )
+
+    @torch.no_grad()
+    def baseline(self, obs: Tensor) -> Tensor:
+        """Mean energy [B] of the references in states [B, To, Do], environment units."""
+        states = self.model.normalizer.standardize_obs(obs.float())
+        count = len(self.references)
+        rows = states.repeat_interleave(count, dim=0)
+        chunks = self.references.repeat(len(states), 1, 1)
+        return self._energy(rows, chunks).reshape(len(states), count).mean(dim=1)
+
+    def centered(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Advantage [B] of chunks over the references, unscaled: -(E(a, s) - mean_j E(a'_j, s))."""
+        return self.baseline(obs) - self.energy(obs, action)
+
+    @torch.no_grad()
+    def floor(self, obs: Tensor) -> Tensor:
+        """Energy [B] of the best of `PROPOSALS` chunks that the energy itself proposes in states [B, To, Do].
+
+        The proposals follow the probability flow from fixed noise down to the read-out level inside the
+        action box: a function of the state alone, free of random draws.
+        """
+        states = self.model.normalizer.standardize_obs(obs.float())
+        parts = [self._floor(part) for part in torch.split(states, MAX_ROWS // PROPOSALS)]
+        return torch.cat(parts)
+
+    def _floor(self, states: Tensor) -> Tensor:
+        rows = states.repeat_interleave(PROPOSALS, dim=0)
+        low, high = (
+            self.model.normalizer.standardize_action(torch.full_like(self.noise[0], x)) for x in (-1.0, 1.0)
+        )
+
+        def denoise(action: Tensor, sigma: Tensor) -> Tensor:
+            slope = gradient(lambda a: self.model.energy(a, rows, sigma), action, create_graph=False)
+            return (action - karras.expand(sigma**2) * slope).clamp(low, high)
+
+        ladder = np.geomspace(self.start, self.sigma, PROPOSAL_STEPS).tolist()
+        proposals = karras.euler(denoise, self.start * self.noise.repeat(len(states), 1, 1), [*ladder, 0.0])
+        return self._energy(rows, proposals).reshape(len(states), PROPOSALS).amin(dim=1)
+
+    def _energy(self, states: Tensor, chunks: Tensor) -> Tensor:
+        sigma = torch.full((len(states),), self.sigma)
+        pieces = zip(*(torch.split(x, MAX_ROWS) for x in (chunks, states, sigma)), strict=True)
+        parts = [self.model.energy(a, s, n) for a, s, n in pieces]
+        return torch.cat(parts)
+
+
+def demonstration_windows(
+    episodes: Sequence[Demonstration], window: tuple[int, int], seed: int
+) -> tuple[Tensor, Tensor]:
+    """Draw windows of demonstrations, cut exactly as the relabelling buffer cuts its own episodes.
+
+    Returns:
+        obs [N, To, Do] and action [N, Tp, Da], environment units; N is at most `SCALE_WINDOWS`.
+    """
+    obs, actions = [], []
+    for episode in episodes:
+        steps = np.arange(len(episode.actions))
+        rows, columns = window_indices(steps, np.zeros_like(steps), *window)
+        obs.append(episode.obs[rows])
+        actions.append(episode.actions[columns])
+    all_obs, all_actions = np.concatenate(obs), np.concatenate(actions)
+    count = min(len(all_obs), SCALE_WINDOWS)
+    chosen = np.sort(generator(seed, "reward scale").choice(len(all_obs), size=count, replace=False))
+    return torch.as_tensor(all_obs[chosen]).float(), torch.as_tensor(all_actions[chosen]).float()
+
+
+def measure_gap(readout: Readout, obs: Tensor, action: Tensor) -> float:
+    """Mean centred reward of demonstrated chunks: the unit of every energy reward.
+
+    Raises:
+        ValueError: the energy does not prefer demonstrated actions, so no reward can be read from it.
+    """
+    gap = float(readout.centered(obs, action).double().mean())
+    if not np.isfinite(gap) or gap <= 0:
+        raise ValueError(
+            f"the energy does not separate demonstrated from random actions at sigma = {readout.sigma}"
+            f" (gap {gap:.3g}, must be positive); train the reward model longer or change shape.sigma"
+        )
+    return gap

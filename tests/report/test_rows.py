@@ -1,0 +1,122 @@
+"""Bad inputs of the report: each is one clear error that names the file, the line and the column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from energyflow import paths
+from energyflow.params import PlotParams, ReportParams
+from energyflow.report.outputs import write_figure, write_metrics, write_plot_data, write_table
+from energyflow.report.rows import EPISODE_COLUMNS, ReportError, identity, read_rows, stage
+
+from . import synthetic
+
+RUN = paths.EVALUATE.format(preset="laptop", task="metaworld/hammer", method="energyflow", seed=2)
+
+
+@pytest.fixture
+def episodes(tmp_path: Path) -> Path:
+    rows = [dict.fromkeys(EPISODE_COLUMNS, 1) | {"task": "a/b", "method": "m", "level": "0"} for _ in range(3)]
+    return synthetic.write(tmp_path / RUN / "episodes.csv", [row | {"env_seed": i} for i, row in enumerate(rows)])
+
+
+def test_a_path_says_which_run_it_belongs_to() -> None:
+    path = Path("/anywhere") / RUN / "episodes.csv"
+    assert stage(path) == "evaluate"
+    found = identity(path)
+    assert (found.task, found.item, found.seed) == ("metaworld/hammer", "energyflow", 2)
+    with pytest.raises(ReportError, match=r"results/<preset>/<stage>"):
+        stage(Path("somewhere/episodes.csv"))
+    shaped = Path(paths.SHAPE.format(preset="laptop", task="metaworld/hammer", source="dense", seed=1)) / "curve.csv"
+    assert (stage(shaped), identity(shaped).item) == ("shape", "dense")
+    with pytest.raises(ReportError, match="one task, method and seed"):
+        identity(Path(paths.LATENCY.format(preset="laptop", method="energyflow")) / "latency.csv")
+
+
+def test_levels_stay_text(episodes: Path) -> None:
+    assert read_rows([episodes], EPISODE_COLUMNS)["level"].tolist() == ["0"] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("task,method,seed\n", "missing column 'level'; found: task, method, seed"),
+        ("task,method,seed,level,nfe,env_seed,success\n", "no rows, only a header"),
+        ("", "empty file"),
+        (
+            "task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,1,1\na/b,m,0,0,1,2,\n",
+            ":3: column 'success' is empty",
+        ),
+        ("task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,1,nan\n", ":2: column 'success' is empty"),
+        (
+            "task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,inf,1\n",
+            ":2: column 'env_seed' .* not finite",
+        ),
+        (
+            "task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,1,2\n",
+            ":2: column 'success' must be 0 or 1",
+        ),
+        (
+            "task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,1,yes\n",
+            ":2: column 'success' is not a number",
+        ),
+        ("task,method,seed,level,nfe,env_seed,success\na/b,,0,0,1,1,1\n", ":2: column 'method' is empty"),
+    ],
+)
+def test_a_bad_file_is_an_error_that_names_it(episodes: Path, text: str, message: str) -> None:
+    bad = episodes.with_name("bad.csv")
+    bad.write_text(text)
+    with pytest.raises(ReportError, match=message) as error:
+        read_rows([episodes, bad], EPISODE_COLUMNS)
+    assert str(bad) in str(error.value)
+
+
+def test_a_missing_file_and_no_files_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="no such file"):
+        read_rows([tmp_path / "none.csv"], EPISODE_COLUMNS)
+    with pytest.raises(ReportError, match="no input files"):
+        read_rows([], EPISODE_COLUMNS)
+
+
+def test_an_error_leaves_what_was_written_before(
+    tmp_path: Path, results: list[Path], report: ReportParams, plot: PlotParams
+) -> None:
+    outputs = [tmp_path / f"success.{e}" for e in ("csv", "md", "tex")]
+    write_table("success", results, report, outputs)
+    before = [path.read_bytes() for path in outputs]
+    broken = synthetic.write(tmp_path / RUN / "episodes.csv", pd.DataFrame({"task": ["a/b"]}))
+    with pytest.raises(ReportError, match="missing column 'method'"):
+        write_table("success", [*results, broken], report, outputs)
+    assert [path.read_bytes() for path in outputs] == before
+    with pytest.raises(ReportError, match="missing column 'method'"):
+        write_figure("success", [*results, broken], plot, report, [tmp_path / "success.png"])
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["success.csv", "success.md", "success.tex"]
+
+
+def test_wrong_names_and_missing_stages_say_what_is_allowed(
+    tmp_path: Path, results: list[Path], report: ReportParams, plot: PlotParams
+) -> None:
+    table = [tmp_path / f"t.{e}" for e in ("csv", "md", "tex")]
+    with pytest.raises(ReportError, match="did you mean 'success'"):
+        write_table("sucess", results, report, table)
+    with pytest.raises(ReportError, match="did you mean 'learning'"):
+        write_figure("learnin", results, plot, report, [tmp_path / "f.png"])
+    with pytest.raises(ReportError, match="one output each of csv, md, tex"):
+        write_table("success", results, report, table[:2])
+    with pytest.raises(ReportError, match="not 'jpg'"):
+        write_figure("success", results, plot, report, [tmp_path / "f.jpg"])
+    with pytest.raises(ReportError, match="unknown plot data 'odd'"):
+        write_plot_data(results, report, [tmp_path / "odd.csv"])
+    only_training = [path for path in results if path.name == "train.csv"]
+    with pytest.raises(ReportError, match="run the stage 'evaluate' first"):
+        write_table("success", only_training, report, table)
+    with pytest.raises(ReportError, match="run the stage 'evaluate' first"):
+        write_metrics(only_training, report, [tmp_path / "metrics.json"])
+
+
+def test_one_file_given_twice_is_an_error(tmp_path: Path, results: list[Path], report: ReportParams) -> None:
+    with pytest.raises(ReportError, match="appears twice"):
+        write_table("success", results + results, report, [tmp_path / f"t.{e}" for e in ("csv", "md", "tex")])

@@ -1,0 +1,313 @@
+"""What a reader finds in the tables: numbers that follow from the rows, the published value, the verdicts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from energyflow import paths
+from energyflow.params import ReportParams
+from energyflow.report import costs, learning, published, render, summaries
+from energyflow.report.outputs import write_metrics, write_plot_data, write_table
+from energyflow.report.rows import ReportError
+from energyflow.report.statistics import Estimate
+from energyflow.report.tables import TABLES
+
+from . import synthetic
+
+BUTTON, DRAWER = synthetic.TASKS[:2]
+
+
+def rows(successes: dict[str, list[int]], task: str = BUTTON, level: str = "0") -> pd.DataFrame:
+    """Episodes of one seed; a method's list holds the outcome of each initial state."""
+    return pd.DataFrame(
+        [
+            {
+                "task": task,
+                "method": m,
+                "seed": 0,
+                "level": level,
+                "nfe": 10,
+                "env_seed": i,
+                "success": float(x),
+            }
+            for m, outcomes in successes.items()
+            for i, x in enumerate(outcomes)
+        ]
+    )
+
+
+def row(frame: pd.DataFrame, **where: str) -> pd.Series:
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def written(name: str, results: list[Path], report: ReportParams, out: Path) -> dict[str, str]:
+    files = {e: out / f"{name}.{e}" for e in ("csv", "md", "tex")}
+    write_table(name, results, report, list(files.values()))
+    return {e: path.read_text() for e, path in files.items()}
+
+
+def test_the_markdown_success_table_is_enough_for_a_reader(
+    tmp_path: Path, results: list[Path], report: ReportParams
+) -> None:
+    text = written("success", results, report, tmp_path)["md"]
+    lines = text.splitlines()
+    header = next(line for line in lines if line.startswith("| Task"))
+    columns = [cell.strip() for cell in header.strip("|").split("|")]
+    assert columns[:6] == ["Task", "Method", "n", "Seeds", "Success (%)", "95 % interval"]
+    assert columns[-3:] == ["Published", "Grade", "Interval covers it"]
+    body = [line for line in lines if line.startswith("| ")][2:]
+    assert all(line.count("|") == header.count("|") for line in body)
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in body]
+    assert len(cells) == 3 * 6  # two tasks and their average; five methods and the expert
+    ours = next(c for c in cells if c[:2] == ["Drawer open", "EnergyFlow"])
+    assert (ours[2], ours[3], ours[-3], ours[-2]) == ("60", "3", "94.2 ± 1.4", "primary")
+    assert {c[1] for c in cells if c[0] == "Average (Meta-World)"} >= {"EnergyFlow", "Scripted expert"}
+    caption = lines[2]
+    for fact in ("2 tasks", "5 methods", "3 training seeds", "20 held-out", "8 000 steps of batch 128"):
+        assert fact in caption
+    for fact in ("3 seeds", "50 rollouts", "100 000 steps of batch 256"):
+        assert fact in caption.split("The paper")[1]
+
+
+def test_numbers_follow_from_the_rows(report: ReportParams) -> None:
+    data = rows({"energyflow": [1, 1, 1, 0], "flow_policy": [1, 0, 0, 0], "expert": [1, 1, 1, 1]})
+    frame = summaries.success(data, report)
+    ours, flow = row(frame, method="energyflow"), row(frame, method="flow_policy")
+    assert (ours["success"], ours["n"], ours["worst_seed"]) == (75.0, 4, 75.0)
+    assert flow["difference"] == -50.0
+    assert pd.isna(ours["difference"])
+    assert ours["success_low"] < 75 < ours["success_high"]
+    assert row(frame, method="expert")["success"] == 100.0
+
+
+def test_an_average_needs_every_task_and_is_compared_only_with_the_papers_own_tasks(
+    report: ReportParams,
+) -> None:
+    both = pd.concat([rows({"energyflow": [1, 0], "flow_policy": [1, 1]}), rows({"energyflow": [1, 1]}, DRAWER)])
+    frame = summaries.success(both, report)
+    average = row(frame, task="metaworld/average")  # flow_policy lacks a task, so it has no average
+    assert (average["method"], average["success"]) == ("energyflow", 75.0)
+    assert pd.isna(average["published"])
+    every = pd.concat([rows({"energyflow": [1, 0]}, task) for task in synthetic.TASKS])
+    assert row(summaries.success(every, report), task="metaworld/average")["published"] == 92.5
+
+
+def test_published_numbers_carry_their_grade_and_apply_to_both_forms_of_the_method() -> None:
+    ours = published.find("metaworld/assembly", "energyflow", [])
+    assert ours is not None
+    assert (ours.value, ours.std, ours.grade) == (82.6, 2.8, "primary")
+    assert published.find("metaworld/assembly", "energyflow_paper", []) == ours
+    quoted = published.find("metaworld/assembly", "diffusion_policy", [])
+    assert quoted is not None
+    assert (quoted.value, quoted.std, quoted.grade) == (76.4, None, "secondary")
+    assert published.find("metaworld/assembly", "unconstrained", []) is None
+    assert published.find("metaworld/no_such_task", "energyflow", []) is None
+    assert published.protocol("metaworld")["train_steps"] == 100_000
+
+
+def test_covers_is_whether_the_published_value_lies_in_the_interval(report: ReportParams) -> None:
+    value = Estimate(90.0, 85.0, 94.16, 75, 3)
+    assert value.covers(94.16)
+    assert not value.covers(94.2)
+    assert value.covers(94.2, published.ROUNDING)  # 94.2 may be 94.16 before rounding
+    assert not value.covers(84.9, published.ROUNDING)
+    frame = summaries.success(rows({"energyflow": [1] * 40, "diffusion_policy": [0] * 40}), report)
+    assert row(frame, method="energyflow")["covered"]  # 100.0 published
+    assert not row(frame, method="diffusion_policy")["covered"]
+
+
+def test_levels_are_ordered_by_size_and_the_drop_is_paired(report: ReportParams) -> None:
+    data = pd.concat(
+        [
+            rows({"energyflow": [1, 1, 1, 1], "expert": [1, 1, 1, 1]}, level="0"),
+            rows({"energyflow": [0, 0, 0, 1], "expert": [0, 0, 1, 1]}, level="L"),
+            rows({"energyflow": [1, 1, 0, 1], "expert": [1, 1, 1, 1]}, level="S"),
+        ]
+    )
+    frame = summaries.ood(data, report)
+    assert list(dict.fromkeys(frame["level"])) == ["0", "S", "L"]
+    far = row(frame, method="energyflow", level="L")
+    assert (far["success"], far["drop"], far["expert"]) == (25.0, 75.0, 50.0)
+    assert (far["solvable"], far["solvable_n"]) == (50.0, 2)  # of the two states that the expert solves
+    assert pd.isna(row(frame, method="energyflow", level="0")["drop"])
+
+
+def test_the_nfe_table_has_a_row_per_budget_in_order(results: list[Path], report: ReportParams) -> None:
+    frame = summaries.nfe(summaries.sweep(results, "test"), report)
+    ours = frame[(frame["task"] == BUTTON) & (frame["method"] == "energyflow")]
+    assert ours["nfe"].tolist() == [2, 3, 5, 10, 20]
+    assert set(ours["n"]) == {60}
+
+
+def curve(source: str, success: dict[int, float], task: str = BUTTON, episodes: int = 10) -> pd.DataFrame:
+    """Three seeds, a share of whose episodes succeeds at each step."""
+    return pd.DataFrame(
+        [
+            {
+                "task": task,
+                "source": source,
+                "seed": seed,
+                "step": step,
+                "episode": i,
+                "success": float(i < p * episodes),
+            }
+            for seed in range(3)
+            for step, p in success.items()
+            for i in range(episodes)
+        ]
+    )
+
+
+def test_learning_summary_against_hand_computed_values(report: ReportParams) -> None:
+    frame = learning.learning(curve("dense", {1000: 0.0, 2000: 0.4, 4000: 1.0, 5000: 0.6}), report)
+    found = row(frame, source="dense")
+    assert found["final"] == pytest.approx(60.0)
+    # Trapezoids of widths 1000, 2000, 1000: (0.2 + 2 * 0.7 + 0.8) / 4.
+    assert found["area"] == pytest.approx(60.0)
+    assert (found["peak"], found["peak_step"]) == (pytest.approx(100.0), 4000)
+    assert found["solved_step"] == 4000
+    assert found["final_low"] < 60.0 < found["final_high"]
+    assert pd.isna(found["verdict"])
+
+
+def test_a_source_that_never_learns_has_no_first_step(report: ReportParams) -> None:
+    found = learning.learning(curve("raw_energy", {1000: 0.0, 2000: 0.0}), report).iloc[0]
+    assert found[["solved_step", "solved_step_low", "solved_step_high"]].isna().all()
+    assert (found["final"], found["final_low"]) == (0.0, 0.0)
+    assert found["final_high"] > 5.0
+    assert found["verdict"] == "holds"
+
+
+def test_each_part_of_the_claim_can_hold_fail_and_stay_open(report: ReportParams) -> None:
+    def verdicts(**final: float) -> dict[str, str]:
+        parts = [curve(s, {1000: p, 2000: p}, episodes=40) for s, p in final.items()]
+        return learning.learning(pd.concat(parts), report).set_index("source")["verdict"].to_dict()
+
+    paper = verdicts(sparse=0.1, raw_energy=0.0, centered_energy=0.7, centered_energy_sparse=1.0, dense=0.7)
+    assert set(paper.values()) - {None, np.nan} >= {"holds"}
+    assert [paper[s] for s in learning.PAPER_SOURCES] == ["holds"] * 4
+    other = verdicts(sparse=0.9, raw_energy=0.9, centered_energy=0.3, centered_energy_sparse=0.3, dense=0.9)
+    assert [other[s] for s in learning.PAPER_SOURCES] == ["contradicted"] * 4
+    close = verdicts(sparse=0.5, raw_energy=0.5, centered_energy=0.525, centered_energy_sparse=0.55, dense=0.6)
+    assert [close[s] for s in learning.PAPER_SOURCES] == ["undecided"] * 4
+    alone = verdicts(centered_energy=0.5)
+    assert alone == {"centered_energy": "not run"}
+
+
+def test_a_curve_with_a_missing_episode_is_an_error(report: ReportParams) -> None:
+    data = curve("dense", {1000: 0.0, 2000: 1.0})
+    with pytest.raises(ReportError, match="step 2000 lacks episodes"):
+        learning.learning(data.drop(index=data.index[(data["step"] == 2000) & (data["seed"] == 1)][:1]), report)
+
+
+def test_the_learning_table_states_the_verdicts(tmp_path: Path, results: list[Path], report: ReportParams) -> None:
+    text = written("learning", results, report, tmp_path)["md"]
+    assert text.count("- Claim: ") == 4
+    assert "raw energy fails (Button press). **Holds**" in text
+    assert "30 000 environment steps (the paper: 200 000)" in text
+
+
+def test_costs_follow_from_the_records(results: list[Path], report: ReportParams) -> None:
+    frame = costs.cost(results, report)
+    ours = row(frame, method="energyflow")
+    assert (ours["parameters"], ours["runs"], ours["repeats"]) == (180_000, 6, 50)
+    assert 90 < ours["train_seconds_low"] <= ours["train_seconds"] <= ours["train_seconds_high"] < 91
+    assert ours["ms_per_action"] == pytest.approx(ours["ms_per_plan"] / 8)
+
+
+def test_a_record_without_a_number_is_an_error(tmp_path: Path, results: list[Path], report: ReportParams) -> None:
+    broken = synthetic.at(paths.TRAIN, tmp_path, task=BUTTON, method="energyflow", seed=9) / "run.json"
+    broken.parent.mkdir(parents=True)
+    for content, message in (
+        ({"device": "cpu"}, "missing key 'wall_seconds'"),
+        ({"wall_seconds": None}, "'wall_seconds' is not a finite number"),
+    ):
+        broken.write_text(json.dumps(content))
+        with pytest.raises(ReportError, match=message) as error:
+            costs.cost([*results, broken], report)
+        assert str(broken) in str(error.value)
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_every_table_is_written_in_three_formats_and_twice_alike(
+    tmp_path: Path, results: list[Path], report: ReportParams, name: str
+) -> None:
+    first = written(name, results, report, tmp_path / "first")
+    assert written(name, results, report, tmp_path / "second") == first
+    assert first["md"].startswith("# ")
+    assert first["tex"].count(r"\begin{tabular}") == first["tex"].count(r"\end{tabular}") == 1
+    body = first["tex"].split(r"\midrule")[1]
+    assert "%" not in body.replace(r"\%", "")  # a bare % would comment the rest of a line out
+    assert "nan" not in first["md"].lower().replace("unconstrained", "")
+
+
+def test_latex_escapes_what_is_special() -> None:
+    assert render.tex("a_b & 5 % – ≥ 1 {x}") == r"a\_b \& 5 \% -- $\ge$ 1 \{x\}"
+
+
+def test_plot_data_has_a_column_per_method_and_levels_in_order(
+    tmp_path: Path, results: list[Path], report: ReportParams
+) -> None:
+    names = ("ood", "nfe", "learning", "loss")
+    write_plot_data(results, report, [tmp_path / f"{name}.csv" for name in names])
+    frames = {name: pd.read_csv(tmp_path / f"{name}.csv") for name in names}
+    assert frames["ood"]["level"].astype(str).tolist() == ["0", "S", "M", "L"]
+    assert frames["nfe"]["nfe"].tolist() == [2, 3, 5, 10, 20]
+    assert frames["learning"]["step"].is_monotonic_increasing
+    assert frames["loss"]["step"].is_monotonic_increasing
+    for name, columns in (
+        ("ood", synthetic.METHODS),
+        ("learning", synthetic.SOURCES),
+        ("loss", synthetic.METHODS),
+    ):
+        for column in columns:
+            frame = frames[name]
+            assert (frame[f"{column}_low"] <= frame[column]).all()
+            assert (frame[column] <= frame[f"{column}_high"]).all()
+
+
+def test_metrics_repeat_the_tables(tmp_path: Path, results: list[Path], report: ReportParams) -> None:
+    write_metrics(results, report, [tmp_path / "metrics.json"])
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    frame = summaries.success(summaries.episodes(results, "test"), report)
+    average = row(frame, task="metaworld/average", method="energyflow")
+    ours = metrics["success"]["energyflow"]
+    assert ours["mean"] == round(average["success"], 2)
+    assert (ours["low"], ours["high"]) == (
+        round(average["success_low"], 2),
+        round(average["success_high"], 2),
+    )
+    assert ours["button_press"] == round(row(frame, task=BUTTON, method="energyflow")["success"], 2)
+    assert set(metrics["ood"]["energyflow"]) == {"0", "S", "M", "L"}
+    assert set(metrics["nfe"]["energyflow"]) == {"2", "3", "5", "10", "20"}
+    assert set(metrics["learning"]["button_press"]) == set(synthetic.SOURCES)
+
+
+def test_the_dictionary_names_every_column(tmp_path: Path, results: list[Path], report: ReportParams) -> None:
+    text = (Path(__file__).parents[2] / "results" / "README.md").read_text()
+    sections = {part.split("\n", 1)[0]: part for part in text.split("\n### ")}
+
+    def documented(heading: str) -> set[str]:
+        section = next(part for title, part in sections.items() if title.startswith(heading))
+        cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+        return {name.strip(" `") for cell in cells for name in cell.split(",")}
+
+    for name in TABLES:
+        written(name, results, report, tmp_path)
+        assert documented(f"`tables/{name}.csv`") == set(pd.read_csv(tmp_path / f"{name}.csv").columns)
+    for heading, file in (
+        ("`episodes.csv` of `evaluate`", "episodes.csv"),
+        ("`train.csv`", "train.csv"),
+        ("`curve.csv`", "curve.csv"),
+        ("`latency.csv`", "latency.csv"),
+    ):
+        path = next(path for path in results if path.name == file)
+        assert documented(heading) == set(pd.read_csv(path).columns)

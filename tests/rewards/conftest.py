@@ -1,0 +1,93 @@
+"""An expert in closed form: a* = W s with Gaussian noise, so its energy, advantage and regret are known exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from torch import Tensor
+
+from energyflow.demos.format import Demonstration
+from energyflow.networks.build import Spec
+from energyflow.params import Params, ShapeParams, TrainParams
+from energyflow.policies.base import EnergyPolicy
+from energyflow.rewards.readout import Readout
+
+OBS_DIM, ACTION_DIM = 3, 2
+NOISE = 0.2  # standard deviation of the expert's actions
+WEIGHT = torch.tensor([[0.3, -0.2, 0.1], [0.0, 0.4, -0.3]])
+
+
+class GaussianExpert(EnergyPolicy):
+    """E = |a - W s|^2 / (2 (NOISE^2 + sigma^2)) + c(s): exact for a_t ~ N(W s, NOISE^2) noised by sigma."""
+
+    def __init__(self, params: TrainParams, window: tuple[int, int], offset: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(Spec(OBS_DIM, ACTION_DIM, window[0], window[1], 1), params)
+        self.offset = offset
+
+    def energy(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
+        mean = obs[:, -1:] @ WEIGHT.T
+        squares = (action - mean).square().sum(dim=(1, 2))
+        return squares / (2 * (NOISE**2 + sigma**2)) + self.offset(obs[:, -1])
+
+    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
+        raise AssertionError("never trained")
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        raise AssertionError("never sampled")
+
+
+def no_offset(state: Tensor) -> Tensor:
+    return torch.zeros(len(state))
+
+
+def wild_offset(state: Tensor) -> Tensor:
+    return 5.0 * torch.sin(3.0 * state[:, 0]) + 2.0 * state[:, 1].square()
+
+
+@pytest.fixture(scope="session")
+def shape(smoke: Params) -> ShapeParams:
+    return smoke.shape
+
+
+@pytest.fixture(scope="session")
+def make_readout(smoke: Params) -> Callable[..., Readout]:
+    def make(offset: Callable[[Tensor], Tensor] = no_offset, window: tuple[int, int] = (1, 1)) -> Readout:
+        return Readout(GaussianExpert(smoke.train["energyflow"], window, offset), 0.1, 16, seed=0)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def expert_demos() -> list[Demonstration]:
+    rng = np.random.default_rng(0)
+    demos = []
+    for length in (30, 20):
+        obs = rng.normal(size=(length, OBS_DIM))
+        actions = obs @ WEIGHT.numpy().T.astype(np.float64) + NOISE * rng.normal(size=(length, ACTION_DIM))
+        zeros = np.zeros(length)
+        demos.append(Demonstration(obs, actions.clip(-1, 1), zeros, zeros))
+    return demos
+
+
+class PointSimulator:
+    """A point on a line that must come near zero: cheap, deterministic, and ends in a few steps."""
+
+    obs_dim = OBS_DIM
+    action_dim = ACTION_DIM
+
+    def reset(self, seed: int) -> np.ndarray:
+        self.position = np.random.default_rng(seed).uniform(-1, 1, OBS_DIM)
+        return self.position.copy()
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool]:
+        self.position[:ACTION_DIM] += 0.2 * np.asarray(action, dtype=np.float64)
+        distance = float(np.abs(self.position[:ACTION_DIM]).max())
+        return self.position.copy(), 10.0 / (1.0 + distance), distance < 0.15
+
+
+def box(low: float, high: float, dim: int) -> spaces.Box:
+    return spaces.Box(low, high, (dim,), np.float32)

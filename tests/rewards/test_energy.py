@@ -1,0 +1,132 @@
+"""Energy rewards against the closed form of a Gaussian expert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from energyflow.demos.format import Demonstration
+from energyflow.params import ParamsError, ShapeParams
+from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
+from energyflow.rewards.readout import Readout, demonstration_windows, measure_gap
+from energyflow.rewards.registry import SOURCES, check_source
+from energyflow.rewards.sources import ends_at_success, energy_source, make_source
+from energyflow.rewards.task import RewardSource
+from energyflow.rewards.windows import window_indices
+
+from .conftest import ACTION_DIM, NOISE, OBS_DIM, WEIGHT, wild_offset
+
+Make = Callable[..., Readout]
+
+
+def score(source: RewardSource, obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+    zeros = torch.zeros(len(obs))
+    return source.reward(obs, action, zeros, zeros)
+
+
+def batch(count: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+    g = torch.Generator().manual_seed(3)
+    obs = torch.randn(count, 1, OBS_DIM, generator=g)
+    return obs, torch.rand(count, 1, ACTION_DIM, generator=g) * 2 - 1
+
+
+def test_centred_rewards_ignore_any_function_of_the_state_and_the_raw_one_does_not(make_readout: Make) -> None:
+    obs, action = batch()
+    for cls, moves in ((RawEnergy, True), (CenteredEnergy, False), (BoundedEnergy, False)):
+        plain, shifted = (score(cls(make_readout(*o), 2.0), obs, action) for o in ((), (wild_offset,)))
+        difference = float((plain - shifted).abs().max())
+        assert (difference > 1.0) if moves else (difference < 1e-5), cls.__name__
+
+
+def test_centred_reward_is_the_closed_form_and_ranks_like_the_true_advantage(make_readout: Make) -> None:
+    readout = make_readout(wild_offset)
+    obs, action = batch()
+    scale = 2 * (NOISE**2 + readout.sigma**2)
+    mean = obs[:, 0] @ WEIGHT.T
+    chosen = (action[:, 0] - mean).square().sum(1)
+    references = (readout.references[None, :, 0] - mean[:, None]).square().sum(2).mean(1)
+    torch.testing.assert_close(readout.centered(obs, action), (references - chosen) / scale, rtol=1e-4, atol=1e-3)
+
+    state = obs[:1].expand(len(action), -1, -1)
+    true_advantage = -(action[:, 0] - mean[:1]).square().sum(1) / (2 * NOISE**2)
+    reward = score(CenteredEnergy(readout, 1.0), state, action)
+    assert torch.equal(reward.argsort(), true_advantage.argsort())
+
+
+def test_scale_makes_demonstrations_average_one(make_readout: Make, expert_demos: list[Demonstration]) -> None:
+    readout = make_readout()
+    obs, action = demonstration_windows(expert_demos, readout.window, seed=0)
+    source = CenteredEnergy(readout, measure_gap(readout, obs, action))
+    assert float(score(source, obs, action).mean()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_energy_that_prefers_random_actions_is_refused(
+    make_readout: Make, expert_demos: list[Demonstration]
+) -> None:
+    readout = make_readout()
+    obs, action = demonstration_windows(expert_demos, readout.window, seed=0)
+    with pytest.raises(ValueError, match="does not separate demonstrated from random"):
+        measure_gap(readout, obs, action + 100.0)
+
+
+def test_success_adds_the_weight_once(make_readout: Make) -> None:
+    obs, action = batch(4)
+    success = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    plain = score(CenteredEnergy(make_readout(), 2.0), obs, action)
+    both = CenteredEnergy(make_readout(), 2.0, sparse_weight=10.0).reward(obs, action, success, success)
+    torch.testing.assert_close(both - plain, 10.0 * success)
+
+
+def test_bounded_reward_is_regret_whatever_the_state(make_readout: Make) -> None:
+    source = BoundedEnergy(make_readout(wild_offset), 2.0)
+    obs, action = batch()
+    best = (obs[:, -1:] @ WEIGHT.T).clamp(-1, 1)
+    inside = (obs[:, 0] @ WEIGHT.T).abs().amax(1) < 1
+    expert = score(source, obs, best)[inside]
+    torch.testing.assert_close(expert, torch.full_like(expert, -0.5), rtol=0, atol=2e-3)
+    for actions in (action, 100.0 * action):
+        reward = score(source, obs, actions)
+        assert bool((reward >= -1).all())
+        assert bool((reward <= -0.5).all())
+    closer = score(source, obs, 0.5 * (action + best))
+    assert bool((closer > score(source, obs, action))[inside].all())  # never flat
+
+
+def test_sources_by_name(shape: ShapeParams, make_readout: Make, expert_demos: list[Demonstration]) -> None:
+    model = make_readout().model
+    made = {n: energy_source(n, shape, 0, model, expert_demos) for n, s in SOURCES.items() if s.needs_model}
+    assert {type(made[n]) for n in ("centered_energy", "centered_energy_sparse")} == {CenteredEnergy}
+    assert made["centered_energy_sparse"].sparse_weight == shape.sparse_weight  # type: ignore[attr-defined]
+    assert made["centered_energy"].sparse_weight == 0.0  # type: ignore[attr-defined]
+    assert {s.gap for s in made.values()} == {made["raw_energy"].gap}  # type: ignore[attr-defined]
+
+
+def test_task_rewards(shape: ShapeParams) -> None:
+    success, dense = torch.tensor([0.0, 1.0]), torch.tensor([2.5, 10.0])
+    sparse = make_source("sparse", "metaworld/button_press", shape, 0, None, None)
+    oracle = make_source("dense", "metaworld/button_press", shape, 0, None, None)
+    assert sparse.reward(success, success, success, dense).tolist() == [0.0, 1.0]
+    assert oracle.reward(success, success, success, dense).tolist() == [0.25, 1.0]
+
+
+def test_which_sources_end_at_success(shape: ShapeParams) -> None:
+    keep, stop = (shape.model_copy(update={"on_success": x}) for x in ("continue", "terminate"))
+    assert [n for n in SOURCES if ends_at_success(n, keep)] == ["centered_energy_bounded"]
+    assert [n for n in SOURCES if ends_at_success(n, stop)] == list(SOURCES)
+
+
+def test_mistakes_are_named(shape: ShapeParams) -> None:
+    with pytest.raises(ParamsError, match="did you mean 'centered_energy'"):
+        check_source("centred_energy")
+    with pytest.raises(ParamsError, match="pass --model and --demos"):
+        make_source("raw_energy", "metaworld/button_press", shape, 0, None, None)
+
+
+def test_windows_stay_inside_their_episode() -> None:
+    start = np.array([0, 0, 5, 5, 5])
+    rows, columns = window_indices(np.array([0, 4, 5, 6, 9]), start, 2, 3)
+    assert rows.tolist() == [[0, 0], [1, 2], [5, 5], [5, 5], [6, 7]]
+    assert columns.tolist() == [[0, 0, 0], [2, 3, 4], [5, 5, 5], [5, 6, 6], [7, 8, 9]]

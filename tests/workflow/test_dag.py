@@ -1,0 +1,182 @@
+"""The DAG of every preset, and what dvc.yaml says about the same files, code and parameters."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from energyflow import dependencies, engines, params, paths
+from energyflow.params import Params
+from energyflow.rewards.registry import check_source
+from tests.workflow.tree import ALL_REPORTS, ROOT, Tree
+
+PRESETS = ("smoke", "laptop", "paper")
+
+
+def jobs(p: Params) -> dict[str, int]:
+    """The number of jobs of each rule in a complete run, from the grid alone."""
+    tasks, seeds, shape_tasks = len(p.tasks), len(p.seeds), len(p.shape_tasks)
+    return ALL_REPORTS | {
+        "collect": tasks,
+        "expert": tasks,
+        "train": tasks * seeds * len(p.methods),
+        "evaluate": tasks * seeds * len(p.methods),
+        "nfe": tasks * seeds * len(p.nfe_methods),
+        "latency": len(p.methods),
+        "reward_model": shape_tasks * seeds,
+        "shape": shape_tasks * seeds * len(p.sources),
+    }
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """The project without results."""
+    return Tree.fresh(tmp_path_factory.mktemp("dag") / "project", tiny=False)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_plan_is_the_grid(bare: Tree, preset: str) -> None:
+    p = params.load(bare.path / "params.yaml", preset)
+    assert bare.plan("--config", f"preset={preset}") == jobs(p)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda raw: raw["train"].update(stepz=3), "stepz"),
+        (lambda raw: raw.update(methods=["energyflwo"]), "did you mean 'energyflow'"),
+        (lambda raw: raw["presets"]["laptop"].update(tasks=["metaworld/hammr"]), "metaworld/hammer"),
+        (lambda raw: raw["presets"]["laptop"]["train"].update(steps="many"), "steps"),
+        (lambda raw: raw.update(methods=["flow_policy"]), "landscape"),
+    ],
+)
+def test_a_mistake_stops_before_the_dag(bare: Tree, edit: Any, message: str) -> None:
+    with bare.edited():
+        bare.write_params(edit)
+        done = bare.snakemake("-n", ok=False)
+    assert done.returncode != 0
+    assert message in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_rule_files_stay_short() -> None:
+    assert len((ROOT / "Snakefile").read_text().splitlines()) <= 60
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        assert len(file.read_text().splitlines()) <= 100, file
+
+
+def in_preset(tree: Tree, preset: str) -> dict[str, Any]:
+    """The stages of dvc.yaml as DVC resolves them for a preset, by name."""
+    with tree.edited():
+        tree.write_params(lambda raw: raw.update(preset=preset))
+        return {stage.name: stage for stage in Repo(str(tree.path)).index.stages}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_dvc_covers_every_output(bare: Tree, preset: str) -> None:
+    found, owned = in_preset(bare, preset), engines.stages(params.load(bare.path / "params.yaml", preset))
+    assert set(found) == {*owned, "provenance"}
+    for name, files in owned.items():
+        outs = {out.def_path for out in found[name].outs}
+        folders = set(engines.folders(name, preset))
+        assert outs - {paths.metrics_file(preset)} == folders, name
+        assert all(any(f == out or f.startswith(out + "/") for out in outs) for f in files), name
+    assert all(out.persist for stage in found.values() for out in stage.outs)
+    assert {out.def_path for out in found["provenance"].outs} == {str(engines.METADATA)}
+
+
+def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
+    reports = ("table", "figure", "landscape", "plots", "metrics")
+    per_method = ("train", "evaluate", "nfe", "latency")
+    methods = params.load(bare.path / "params.yaml", "laptop").methods
+    for name, stage in in_preset(bare, "laptop").items():
+        deps = [Path(dep.def_path) for dep in stage.deps]
+        rules = reports if name == "report" else [name] if name in dependencies.CODE else []
+        built = methods if name in per_method else ["energyflow"]
+        files = {file for rule in rules for method in built for file in dependencies.code(rule, method)}
+        missing = [file for file in files if not any(Path(file).is_relative_to(dep) for dep in deps)]
+        assert not missing, f"{name}: dvc.yaml lacks {missing}"
+
+
+def sections(raw: dict[str, Any]) -> dict[str, str]:
+    """What each DVC stage passes to its jobs, and for which files: the stage is stale if this changes."""
+    p = params.resolve(raw)
+    levels, nfe, report = p.evaluate_levels().canonical(), p.evaluate_nfe().canonical(), p.report.canonical()
+    passed: dict[str, Any] = {
+        "collect": p.collect.canonical(),
+        "train": [section.canonical() for section in p.train.values()],
+        "evaluate": levels,
+        "nfe": nfe,
+        "expert": levels,
+        "latency": [p.tasks[0], p.seeds[0]],
+        "reward_model": p.reward_model.canonical(),
+        "shape": [p.shape.canonical(), [check_source(source).needs_model for source in p.sources]],
+        "report": [report, [plot.canonical() for plot in p.plots.values()]],
+    }
+    passed["report"] += [p.methods, p.sources, p.nfe_methods, p.tasks, p.seeds, p.shape_tasks]
+    return {name: json.dumps([passed[name], files]) for name, files in engines.stages(p).items()}
+
+
+def leaves(node: Any, where: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if isinstance(node, dict):
+        return list(itertools.chain.from_iterable(leaves(value, (*where, key)) for key, value in node.items()))
+    return [where]
+
+
+def alternative(value: Any) -> Any:
+    """Another valid value for a leaf."""
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value * 2 + 2
+        case float():
+            return value * 0.5 if value else 0.125
+        case list():
+            return [*value[:-1], value[-1] * 2 + 2] if isinstance(value[-1], int) else value[:-1] or None
+        case "continue":
+            return "terminate"
+        case "one_step":
+            return "chunk"
+    return None
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_dvc_tracks_the_parameters_of_the_jobs(bare: Tree, preset: str) -> None:
+    """Change each number of params.yaml in turn: a stage whose jobs see the change must list the key."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"preset": preset}
+    before, tried = sections(raw), 0
+    listed = {
+        name: {key for dep in stage.deps if hasattr(dep, "params") for key in dep.params}
+        for name, stage in in_preset_of(bare, raw).items()
+    }
+    for leaf in leaves(raw):
+        changed = copy.deepcopy(raw)
+        parent = changed
+        for key in leaf[:-1]:
+            parent = parent[key]
+        parent[leaf[-1]] = alternative(parent[leaf[-1]])
+        try:
+            after = sections(changed)
+        except (params.ParamsError, TypeError):
+            continue  # not a valid alternative for this key
+        tried += 1
+        for name in before.keys() & after.keys():
+            if before[name] != after[name]:
+                tracked = any(".".join(leaf[: i + 1]) in listed[name] for i in range(len(leaf)))
+                assert tracked, f"{'.'.join(leaf)} changes {name}, but dvc.yaml does not say so"
+                assert leaf[0] != "presets" or leaf[1] == preset, f"{name} depends on an inactive preset"
+    assert tried > 60
+
+
+def in_preset_of(tree: Tree, raw: dict[str, Any]) -> dict[str, Any]:
+    with tree.edited() as file:
+        file.write_text(yaml.safe_dump(raw, sort_keys=False))
+        return {stage.name: stage for stage in Repo(str(tree.path)).index.stages}

@@ -1,0 +1,155 @@
+"""After a complete run: nothing to do in either engine; every change re-plans exactly what depends on it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energyflow import dependencies, params
+from tests.workflow.test_dag import jobs
+from tests.workflow.tree import ALL_REPORTS, ROOT, Tree, reports
+
+SUCCESS = reports(tables="success ood nfe cost", figures="success ood nfe loss")
+
+
+def tiny(raw: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = raw["presets"]["tiny"]
+    return found
+
+
+def test_nothing_to_do_after_a_run(finished: Tree) -> None:
+    assert finished.plan() == {}
+    assert finished.changed() == set()
+    assert finished.engines("check").stdout == ""
+    assert finished.executed(0.0) == jobs(finished.params)
+    assert finished.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
+    """The logs of the real run list every import; a rule's inputs are these files, no fewer and no more.
+
+    Not in the logs: the module of a method, which the registry imports by its name. Not minded: the seconds-long rules
+    of the report share one folder.
+    """
+    plumbing = {"energyflow/cli.py", "energyflow/params.py", "energyflow/paths.py"}
+    declared: dict[str, set[str]] = {}
+    imported: dict[str, set[str]] = {}
+    for log in (finished.path / "logs").rglob("*.log"):
+        parts = log.relative_to(finished.path / "logs").parts
+        rule = "collect" if parts[0] == "data" else parts[2].removesuffix(".log")
+        method = next((m for m in finished.params.methods if m in parts), "energyflow")
+        if rule.startswith(("table_", "figure_")):
+            rule = "landscape" if rule == "figure_landscape" else rule.partition("_")[0]
+        modules = re.findall(r"^import time:.*\| +(energyflow[\w.]*)$", log.read_text(), re.M)
+        files = {m.replace(".", "/") + ".py" for m in modules if (ROOT / (m.replace(".", "/") + ".py")).is_file()}
+        assert files, f"{log} lists no imports"
+        allowed = set(dependencies.code(rule, method))
+        assert files - plumbing <= allowed, f"{rule}: not declared {sorted(files - plumbing - allowed)}"
+        declared.setdefault(rule, set()).update(f for f in allowed if f.endswith(".py"))
+        imported.setdefault(rule, set()).update(files)
+    assert set(declared) == set(dependencies.CODE)
+    by_name = {f"energyflow/policies/{method}.py" for method in finished.params.methods}
+    for rule, files in declared.items():
+        idle = {f for f in files - imported[rule] - by_name if not f.startswith("energyflow/report/")}
+        assert not idle, f"{rule}: declared but never imported {sorted(idle)}"
+
+
+@pytest.mark.parametrize(
+    ("edit", "plan", "stages"),
+    [
+        pytest.param(
+            lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4),
+            {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS,
+            {"train"},
+            id="learning rate of one method",
+        ),
+        pytest.param(
+            lambda raw: raw["plots"]["nfe"].update(dpi=70),
+            reports(figures="nfe", others=False),
+            {"report"},
+            id="option of one figure",
+        ),
+        pytest.param(
+            lambda raw: raw["shape"].update(sparse_weight=3.0),
+            {"shape": 2} | reports(tables="learning", figures="learning"),
+            {"shape"},
+            id="reward",
+        ),
+        pytest.param(
+            lambda raw: tiny(raw).update(seeds=[7]),
+            {"train": 2, "evaluate": 2, "nfe": 2, "latency": 2, "reward_model": 1, "shape": 2} | ALL_REPORTS,
+            None,
+            id="seed replaced",
+        ),
+        pytest.param(
+            lambda raw: tiny(raw)["tasks"].append("metaworld/drawer_open"),
+            {"collect": 1, "expert": 1, "train": 2, "evaluate": 2, "nfe": 2} | SUCCESS,
+            None,
+            id="task added",
+        ),
+        pytest.param(
+            lambda raw: raw["evaluate"].update(nfe_methods=raw.update(methods=["energyflow"]) or ["energyflow"]),
+            SUCCESS,
+            None,
+            id="method dropped",
+        ),
+        pytest.param(
+            lambda raw: raw["presets"]["laptop"]["train"].update(steps=5),
+            {},
+            set(),
+            id="inactive preset edited",
+        ),
+        pytest.param(
+            lambda raw: raw.update(reversed([(key, raw.pop(key)) for key in list(raw)])),
+            {},
+            set(),
+            id="keys reordered",
+        ),
+    ],
+)
+def test_a_change_plans_what_depends_on_it(
+    finished: Tree, edit: Any, plan: dict[str, int], stages: set[str] | None
+) -> None:
+    with finished.edited():
+        finished.write_params(edit)
+        assert finished.plan() == plan
+        if stages is not None:
+            assert finished.changed() == stages
+
+
+@pytest.mark.parametrize(
+    ("file", "plan"),
+    [
+        ("energyflow/report/statistics.py", ALL_REPORTS),
+        ("energyflow/rewards/energy.py", {"shape": 2} | reports(tables="learning", figures="learning")),
+        ("energyflow/policies/flow_policy.py", {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS),
+        ("energyflow/cli.py", {}),
+    ],
+)
+def test_a_change_of_code_plans_what_runs_it(finished: Tree, file: str, plan: dict[str, int]) -> None:
+    with finished.edited(file) as path:
+        path.write_text(path.read_text() + "# a comment\n")
+        assert finished.plan() == plan
+
+
+def test_a_clone_with_a_remote_has_nothing_to_do(scratch: Tree, tmp_path: Path) -> None:
+    scratch.dvc("remote", "add", "--default", "store", str(tmp_path / "remote"))
+    scratch.commit()
+    scratch.dvc("push")
+    scratch.run("git", "clone", "--quiet", str(scratch.path), str(tmp_path / "clone"))
+    clone = Tree(tmp_path / "clone")
+    clone.dvc("pull")
+    assert clone.plan() == {}
+    assert clone.changed() == set()
+    clone.write_params(lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4))  # and it sees what changes from here
+    assert clone.plan() == {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS
+
+
+def test_a_clone_without_a_remote_runs_everything(finished: Tree, tmp_path: Path) -> None:
+    finished.run("git", "clone", "--quiet", str(finished.path), str(tmp_path / "clone"))
+    clone = Tree(tmp_path / "clone")
+    assert (clone.path / "results/tiny/tables/success.csv").exists()
+    assert clone.plan() == jobs(params.load(clone.path / "params.yaml"))

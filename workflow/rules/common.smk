@@ -1,0 +1,57 @@
+# Parameters, grids, wildcards and the environment of every job.
+import os
+import re
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(workflow.basedir))  # the library of this checkout, installed or not
+
+from energyflow import engines, paths
+from energyflow.dependencies import code
+from energyflow.params import ParamsError, resolve
+from energyflow.rewards.registry import check_source
+
+try:
+    P = resolve(dict(config))
+    if workflow.is_main_process:
+        engines.guard(P)
+except (ParamsError, engines.EngineError) as error:
+    raise WorkflowError(str(error)) from None
+
+PATTERN = paths.patterns(P.preset)
+STAGES = paths.stages(P)
+FIRST = {
+    "task": [P.tasks[0]],
+    "seed": [P.seeds[0]],
+}  # the one model that stands for a method where one is enough
+GPU = int(P.network_kind == "unet")  # the MLPs train faster on a core than they travel to a GPU
+
+# One thread a job: jobs run side by side, and results on a CPU do not depend on how many cores there are. A prefix, not
+# part of the rules: the path of an interpreter must not look like a change of code.
+shell.prefix(
+    f"export PATH={os.path.dirname(sys.executable)}:$PATH OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1"
+    " PYTHONHASHSEED=0 MPLBACKEND=Agg; "
+)
+
+
+wildcard_constraints:
+    task="|".join(re.escape(task) for task in {*P.tasks, *P.shape_tasks}),
+    method="|".join(re.escape(method) for method in P.methods),
+    source="|".join(re.escape(source) for source in P.sources),
+    seed=r"\d+",
+
+
+def pattern(rule, name):
+    """Path pattern of one output of a rule: `pattern("train", "model.json")`."""
+    return next(path for path in PATTERN[rule] if path.endswith("/" + name))
+
+
+def log_of(rule):
+    """Log file of a rule: logs/<where its outputs are>.log."""
+    return os.path.join("logs", os.path.dirname(PATTERN[rule][0]) + ".log")
+
+
+def grid(rule, *names, **fixed):
+    """Files of a rule over the grid of the preset."""
+    return paths.expand([pattern(rule, name) for name in names], P, **fixed)

@@ -1,0 +1,92 @@
+# Rollouts of policies and of the scripted expert, and the time that one action costs.
+rule evaluate:
+    input:
+        model=pattern("train", "model.safetensors"),
+        spec=pattern("train", "model.json"),
+        code=lambda wildcards: code("evaluate", wildcards.method),
+    output:
+        PATTERN["evaluate"],
+    log:
+        log_of("evaluate"),
+    priority: 10
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=1500,
+        runtime=240,
+    params:
+        section=P.evaluate_levels().canonical(),
+        out=subpath(output[0], parent=True),
+    message:
+        "evaluate {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
+    shell:
+        "python -m energyflow.cli evaluate --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
+        " --model {input.model} --out {params.out} > {log} 2>&1"
+
+
+rule nfe:
+    input:
+        model=pattern("train", "model.safetensors"),
+        spec=pattern("train", "model.json"),
+        code=lambda wildcards: code("nfe", wildcards.method),
+    output:
+        PATTERN["nfe"],
+    log:
+        log_of("nfe"),
+    priority: 10
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=1500,
+        runtime=240,
+    params:
+        section=P.evaluate_nfe().canonical(),
+        out=subpath(output[0], parent=True),
+    message:
+        "sweep the sampling steps of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
+    shell:
+        "python -m energyflow.cli evaluate --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
+        " --model {input.model} --out {params.out} > {log} 2>&1"
+
+
+rule expert:
+    input:
+        code=code("expert"),
+    output:
+        PATTERN["expert"],
+    log:
+        log_of("expert"),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        section=P.evaluate_levels().canonical(),
+        out=subpath(output[0], parent=True),
+    message:
+        "evaluate the scripted expert on {wildcards.task}: the ceiling of every curve"
+    shell:
+        "python -m energyflow.cli expert --task {wildcards.task} --params {params.section:q} --out {params.out}"
+        " > {log} 2>&1"
+
+
+rule latency:
+    input:
+        model=grid("train", "model.safetensors", method=["{method}"], **FIRST),
+        spec=grid("train", "model.json", method=["{method}"], **FIRST),
+        code=lambda wildcards: code("latency", wildcards.method),
+    output:
+        PATTERN["latency"],
+    log:
+        log_of("latency"),
+    threads: workflow.resource_settings.cores or 1  # all of them: it times one thread, and must run alone
+    resources:
+        gpu=GPU,
+        mem_mb=1000,
+        runtime=30,
+    params:
+        out=subpath(output[0], parent=True),
+    message:
+        "time {wildcards.method} per action"
+    shell:
+        "python -m energyflow.cli latency --model {input.model} --out {params.out}" " > {log} 2>&1"

@@ -1,0 +1,89 @@
+# Rows to tables, figures, plots and metrics: reads files only, seconds each.
+ENERGY = [method for method in ("energyflow", "energyflow_paper") if method in P.methods]
+if not ENERGY:
+    raise WorkflowError("params.yaml: methods: the figure landscape needs an energy: energyflow or energyflow_paper")
+
+ROWS = {
+    "success": grid("evaluate", "episodes.csv") + grid("expert", "episodes.csv") + grid("train", "model.json"),
+    "ood": grid("evaluate", "episodes.csv") + grid("expert", "episodes.csv") + grid("train", "model.json"),
+    "nfe": grid("nfe", "episodes.csv", method=P.nfe_methods),
+    "learning": grid("shape", "curve.csv", task=P.shape_tasks),
+    "loss": grid("train", "train.csv"),
+    "cost": grid("train", "run.json", "model.json") + grid("evaluate", "run.json") + grid("latency", "latency.csv"),
+    "landscape": grid("train", "model.safetensors", "model.json", method=ENERGY[:1], **FIRST)
+    + grid("collect", "demos.hdf5", task=FIRST["task"]),
+}
+ALL_ROWS = list(dict.fromkeys(file for name in ("ood", "nfe", "learning", "loss", "cost") for file in ROWS[name]))
+
+
+REPORT = paths.report_dir(P.preset)
+
+
+def in_report(kind, name, files):
+    """Mark the first file as the one that `snakemake --report` shows, with its caption."""
+    labels, caption = {kind: name}, f"../report/{kind}_{name}.rst"
+    return [report(files[0], caption=caption, category=f"{kind}s".title(), labels=labels), *files[1:]]
+
+
+def table_files(table):
+    """The formats of one table."""
+    return [f"{REPORT}/tables/{table}.{suffix}" for suffix in paths.TABLE_FORMATS]
+
+
+FILES = {f"table_{t}": (f"table {t}", ROWS[t], in_report("table", t, table_files(t))) for t in paths.TABLES}
+FILES["plots"] = ("plots", ALL_ROWS, paths.plot_files(P.preset))
+FILES["metrics"] = ("metrics", ALL_ROWS, [paths.metrics_file(P.preset)])
+
+for rule_name, (command, rows, outputs) in FILES.items():
+
+    rule:
+        name:
+            rule_name
+        input:
+            rows=rows,
+            code=code(command.split()[0]),
+        output:
+            outputs,
+        log:
+            f"logs/{REPORT}/{rule_name}.log",
+        localrule: True
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            command=command,
+            section=P.report.canonical(),
+        message:
+            f"{command}"
+        shell:
+            "python -m energyflow.cli {params.command} --params {params.section:q} --inputs {input.rows}"
+            " --outputs {output} > {log} 2>&1"
+
+
+for figure in paths.FIGURES:
+
+    rule:
+        name:
+            f"figure_{figure}"
+        input:
+            rows=ROWS[figure],
+            code=code("landscape" if figure == "landscape" else "figure", ENERGY[0]),
+        output:
+            in_report("figure", figure, paths.figure_files(P.preset, figure)),
+        log:
+            f"logs/{REPORT}/figure_{figure}.log",
+        localrule: True
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            name=figure,
+            plot=P.plots[figure].canonical(),
+            section=P.report.canonical(),
+        message:
+            f"figure {figure}"
+        shell:
+            "python -m energyflow.cli figure {params.name} --params {params.plot:q} --report {params.section:q}"
+            " --inputs {input.rows} --outputs {output} > {log} 2>&1"
