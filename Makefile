@@ -5,7 +5,7 @@ BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.installed
 SMOKE := snakemake --workflow-profile profiles/smoke
 
-SHELL := /usr/bin/env bash
+SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DELETE_ON_ERROR:
@@ -29,8 +29,8 @@ $(STAMP): requirements.lock pyproject.toml
 
 results: $(STAMP)  ## demonstrations to tables and figures: the preset of params.yaml
 	snakemake --cores all --quiet reason
-	python -m energyflow.engines commit
 	snakemake --report results/report.html
+	python -m energyflow.engines commit
 
 smoke: $(STAMP)  ## every rule on the real simulator, in minutes; the numbers mean nothing
 	$(SMOKE) --quiet reason

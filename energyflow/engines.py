@@ -1,4 +1,4 @@
-"""Glue between Snakemake and DVC: `python -m energyflow.engines stage|guard|prune|commit|check|fsck`.
+"""Glue between Snakemake and DVC: `python -m energyflow.engines --help`.
 
 Snakemake owns the jobs; a DVC stage asks it for the outputs of that stage (`stage`). Snakemake's own records
 (`.snakemake/metadata`) are versioned by DVC, so that a clone knows what each output was made from.
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib import resources
 from pathlib import Path
 
 from energyflow import params, paths
@@ -28,6 +29,15 @@ UNRECORDED = ("smoke",)
 SAFE_CACHE = {"reflink", "copy"}
 # Never `--quiet all`: it hides the message about a held lock.
 QUIET = ("--quiet", "host", "progress", "rules", "reason")
+COMMANDS = {
+    "stage": "make one stage of dvc.yaml with Snakemake",
+    "guard": "fail if an output has no record of what made it",
+    "prune": "move files that no rule makes any more to .snakemake/orphans",
+    "commit": "update dvc.lock after a complete run of Snakemake",
+    "check": "fail unless both engines agree that everything is done",
+    "plots": "draw dvc plots on a page that opens offline",
+    "fsck": "hash DVC's cache again",
+}
 
 
 class EngineError(RuntimeError):
@@ -132,13 +142,7 @@ def prune(p: Params, stage: str | None = None) -> list[str]:
 def _snakemake(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
     """Run this environment's Snakemake; ENERGYFLOW_PROFILE names another profile than the default."""
     profile = os.environ.get("ENERGYFLOW_PROFILE")
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        *(["--workflow-profile", profile] if profile else []),
-        *arguments,
-    ]
+    command = [sys.executable, "-m", "snakemake", *(("--workflow-profile", profile) if profile else ()), *arguments]
     return subprocess.run(command, capture_output=capture, text=True, check=False)
 
 
@@ -175,10 +179,7 @@ def require_safe_cache() -> None:
 
 
 def commit(p: Params) -> list[str]:
-    """Bring `dvc.lock` up to date after a complete run; never records stale outputs under new parameters.
-
-    Returns:
-        The orphans that were moved away first.
+    """Bring `dvc.lock` up to date after a complete run, never with stale outputs; return the orphans moved first.
 
     Raises:
         EngineError: Snakemake still has work, the link type is unsafe, or DVC failed.
@@ -210,14 +211,7 @@ def check(p: Params) -> list[str]:
 
 
 def fsck(*, fix: bool = False) -> list[Path]:
-    """Hash every object of DVC's cache: DVC itself never reads an object again once it is there.
-
-    Args:
-        fix: delete the corrupt objects.
-
-    Returns:
-        The corrupt objects.
-    """
+    """Hash every object of DVC's cache, which DVC never does again; return the corrupt ones, deleted if `fix`."""
     folder = _dvc("cache", "dir", capture=True).stdout.strip() or ".dvc/cache"
     bad = []
     for path in sorted(Path(folder).glob("files/md5/??/*")):
@@ -229,6 +223,23 @@ def fsck(*, fix: bool = False) -> list[Path]:
                 path.chmod(0o644)
                 path.unlink()
     return bad
+
+
+def plots(folder: str = "dvc_plots") -> str:
+    """Draw `dvc plots` on a page that opens offline: with the scripts that Snakemake ships, not a server's.
+
+    Raises:
+        EngineError: DVC could not draw them.
+    """
+    shipped = resources.files("snakemake") / "assets/data"
+    scripts = [(shipped / name / f"{name}.js").read_text() for name in ("vega", "vega-lite", "vega-embed")]
+    head = "".join(f"<script>{script}</script>" for script in scripts)
+    template = Path(folder) / "template.html"
+    template.parent.mkdir(exist_ok=True)
+    template.write_text(f"<!DOCTYPE html><html><head>{head}</head><body>{{plot_divs}}</body></html>")
+    if _dvc("plots", "show", "--html-template", str(template), "--out", folder, capture=True).returncode:
+        raise EngineError("dvc plots failed; run `dvc plots show` to see why")
+    return f"{folder}/index.html"
 
 
 def stage(p: Params, name: str) -> int:
@@ -252,12 +263,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 0 only if all is in order."""
     parser = argparse.ArgumentParser(prog="python -m energyflow.engines", description="Glue between Snakemake and DVC.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("stage", help="make one stage of dvc.yaml with Snakemake").add_argument("name")
-    commands.add_parser("guard", help="fail if an output has no record of what made it")
-    commands.add_parser("prune", help="move files that no rule makes any more to .snakemake/orphans")
-    commands.add_parser("commit", help="update dvc.lock after a complete run of Snakemake")
-    commands.add_parser("check", help="fail unless both engines agree that everything is done")
-    commands.add_parser("fsck", help="re-hash DVC's cache").add_argument("--fix", action="store_true")
+    added = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
+    added["stage"].add_argument("name")
+    added["fsck"].add_argument("--fix", action="store_true", help="delete the corrupt objects")
     given = parser.parse_args(arguments)
     try:
         if given.command == "fsck":
@@ -276,6 +284,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"moved {len(prune(p))} file(s) to .snakemake/orphans")
         elif given.command == "commit":
             print(f"dvc.lock is up to date; moved {len(commit(p))} orphan(s)")
+        elif given.command == "plots":
+            print(plots())
         elif found := check(p):
             print("\n".join(found))
             return 1

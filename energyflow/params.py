@@ -132,6 +132,8 @@ class ShapeParams(Section):
     references: int = Field(ge=1)
     sparse_weight: float = Field(ge=0)
     on_success: Literal["continue", "terminate"]
+    hidden: list[int] = Field(min_length=1)
+    ent_coef: float = Field(gt=0)
     learning_rate: float = Field(gt=0)
     batch_size: int = Field(ge=1)
     gamma: float = Field(gt=0, lt=1)

@@ -48,9 +48,7 @@ class EpisodeEnv(gym.Env[Array, Array]):
         self.episode = -1  # the running one
         self.elapsed = 0
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Start the next episode; both arguments are ignored."""
         self.episode += 1
         self.elapsed = 0

@@ -46,9 +46,7 @@ class Readout:
     def energy(self, obs: Tensor, action: Tensor) -> Tensor:
         """Energy [B] of chunks [B, Tp, Da] in states [B, To, Do], environment units."""
         normalizer = self.model.normalizer
-        return self._energy(
-            normalizer.standardize_obs(obs.float()), normalizer.standardize_action(action.float())
-        )
+        return self._energy(normalizer.standardize_obs(obs.float()), normalizer.standardize_action(action.float()))
 
     @torch.no_grad()
     def baseline(self, obs: Tensor) -> Tensor:
@@ -76,9 +74,7 @@ class Readout:
 
     def _floor(self, states: Tensor) -> Tensor:
         rows = states.repeat_interleave(PROPOSALS, dim=0)
-        low, high = (
-            self.model.normalizer.standardize_action(torch.full_like(self.noise[0], x)) for x in (-1.0, 1.0)
-        )
+        low, high = (self.model.normalizer.standardize_action(torch.full_like(self.noise[0], x)) for x in (-1.0, 1.0))
 
         def denoise(action: Tensor, sigma: Tensor) -> Tensor:
             slope = gradient(lambda a: self.model.energy(a, rows, sigma), action, create_graph=False)

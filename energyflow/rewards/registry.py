@@ -36,9 +36,7 @@ SOURCES: dict[str, SourceSpec] = {
             needs_model=True,
             paper=True,
         ),
-        SourceSpec(
-            "centered_energy_sparse", "centered_energy plus weighted success", needs_model=True, paper=True
-        ),
+        SourceSpec("centered_energy_sparse", "centered_energy plus weighted success", needs_model=True, paper=True),
         SourceSpec(
             "centered_energy_bounded",
             "regret against the energy's own best action, bounded; success ends the episode",

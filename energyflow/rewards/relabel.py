@@ -80,11 +80,7 @@ class RelabelBuffer(ReplayBuffer):
         """
         if n_envs != 1:
             raise ValueError(f"RelabelBuffer records one environment, got n_envs = {n_envs}")
-        if (
-            not isinstance(action_space, spaces.Box)
-            or (action_space.low != -1).any()
-            or (action_space.high != 1).any()
-        ):
+        if not isinstance(action_space, spaces.Box) or (action_space.low != -1).any() or (action_space.high != 1).any():
             raise ValueError(f"RelabelBuffer needs actions in [-1, 1], got {action_space}")
         super().__init__(buffer_size, observation_space, action_space, device, n_envs, **options)
         self.source = source
@@ -92,9 +88,7 @@ class RelabelBuffer(ReplayBuffer):
         self.start: Index = np.zeros(self.buffer_size, dtype=np.int64)
         self.learned: Floats = np.zeros(self.buffer_size, dtype=np.float32)
         self.known = 0  # rows [0, known) of `learned` are filled in
-        self.finished: list[
-            tuple[int, int]
-        ] = []  # (first, last + 1) of episodes that nobody has collected yet
+        self.finished: list[tuple[int, int]] = []  # (first, last + 1) of episodes that nobody has collected yet
 
     def add(
         self,
@@ -111,9 +105,7 @@ class RelabelBuffer(ReplayBuffer):
             ValueError: the buffer is full.
         """
         if self.full:
-            raise ValueError(
-                f"RelabelBuffer of {self.buffer_size} transitions is full; size it for the whole run"
-            )
+            raise ValueError(f"RelabelBuffer of {self.buffer_size} transitions is full; size it for the whole run")
         row = self.pos
         fresh = row == 0 or self.dones[row - 1, 0] > 0
         self.start[row] = row if fresh else self.start[row - 1]

@@ -72,9 +72,7 @@ def save_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], iden
         "rows": rows,
     }
     with atomic_path(path) as temporary:
-        save_file(
-            {k: v.contiguous() for k, v in tensors.items()}, temporary, metadata={"state": json.dumps(header)}
-        )
+        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata={"state": json.dumps(header)})
 
 
 def load_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], identity: dict[str, Any]) -> bool:
@@ -95,9 +93,7 @@ def load_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], iden
     if header["identity"] != identity:
         log.warning("%s: resume point of another run (params or inputs differ); starting over", path)
         return False
-    sac.policy.load_state_dict(
-        {k.removeprefix("policy/"): v for k, v in tensors.items() if k.startswith("policy/")}
-    )
+    sac.policy.load_state_dict({k.removeprefix("policy/"): v for k, v in tensors.items() if k.startswith("policy/")})
     assert sac.log_ent_coef is not None
     sac.log_ent_coef.data.copy_(tensors["log_ent_coef"])
     for name, optimizer in _optimizers(sac).items():
@@ -116,9 +112,7 @@ def load_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], iden
     buffer.known = header["known"]
     for name, value in header["counters"].items():
         setattr(sac, name, value)
-    env.episode = (
-        header["episode"] - 1
-    )  # `learn` resets the environment into the episode that was about to begin
+    env.episode = header["episode"] - 1  # `learn` resets the environment into the episode that was about to begin
     rows |= header["rows"]
     drawn = header["numpy"]
     drawn["state"]["key"] = tensors["rng/numpy"].numpy().astype(np.uint32)

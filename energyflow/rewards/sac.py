@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 from tqdm import tqdm
 
@@ -33,8 +34,6 @@ Rows = dict[str, list[Row]]  # "curve" and "episodes"
 EPISODES_PER_SEED = 10_000  # initial states reserved for the training episodes of one seed
 IDENTITY = ["task", "source", "seed"]
 COLUMNS = ["step", "episode", "env_seed", "success", "return", "shaped_return", "length"]
-HIDDEN = [256, 256]  # Stable-Baselines3 default
-ENT_COEF = "auto"  # Stable-Baselines3 default: learned, from 1
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ def build_sac(env: EpisodeEnv, source: RewardSource, params: ShapeParams, seed: 
 
     Stable-Baselines3 draws from the global generators of NumPy and torch; this seeds both.
     """
-    return SAC(
+    sac = SAC(
         "MlpPolicy",
         DummyVecEnv([lambda: env]),
         learning_rate=params.learning_rate,
@@ -53,13 +52,15 @@ def build_sac(env: EpisodeEnv, source: RewardSource, params: ShapeParams, seed: 
         batch_size=params.batch_size,
         gamma=params.gamma,
         train_freq=params.train_freq,
-        ent_coef=ENT_COEF,
+        ent_coef=f"auto_{params.ent_coef}",
         replay_buffer_class=RelabelBuffer,
         replay_buffer_kwargs={"source": source},
-        policy_kwargs={"net_arch": HIDDEN, "optimizer_kwargs": {"fused": True}},
+        policy_kwargs={"net_arch": list(params.hidden), "optimizer_kwargs": {"fused": True}},
         seed=integer_seed(seed, "sac") % 2**32,
         device="cpu",  # networks this small are faster there
     )
+    sac.set_logger(Logger(folder=None, output_formats=[]))  # the default leaves a folder per run in the temporary one
+    return sac
 
 
 def evaluate(
@@ -241,9 +242,7 @@ def run_shape(
     inputs = [path for path in (model, demos) if path is not None] if check_source(source).needs_model else []
     reward = make_source(source, task, params, seed, model, demos)
     identity = {"task": task, "source": source, "seed": seed, "params": params.model_dump(mode="json")}
-    with Run(
-        "shape", out, params=identity["params"], inputs=inputs, task=task, method=source, seed=seed
-    ) as run:
+    with Run("shape", out, params=identity["params"], inputs=inputs, task=task, method=source, seed=seed) as run:
         resume = out / "resume.safetensors"
         _, rows = train_sac(
             lambda: MetaWorldEnv(task),
@@ -256,8 +255,6 @@ def run_shape(
         )
         for name, table in rows.items():
             frame = pd.DataFrame(table, columns=COLUMNS)
-            write_csv(
-                out / f"{name}.csv", frame.assign(task=task, source=source, seed=seed)[[*IDENTITY, *COLUMNS]]
-            )
+            write_csv(out / f"{name}.csv", frame.assign(task=task, source=source, seed=seed)[[*IDENTITY, *COLUMNS]])
         run.note(gap=getattr(reward, "gap", None), episodes=len(rows["episodes"]))
         resume.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Demonstrations: deterministic collection, the robomimic layout, windows, and files that are not what they should be."""
+"""Demonstrations: deterministic collection, robomimic layout, windows, and files that are not what they should be."""
 
 from __future__ import annotations
 

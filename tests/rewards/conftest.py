@@ -86,7 +86,7 @@ class PointSimulator:
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool]:
         self.position[:ACTION_DIM] += 0.2 * np.asarray(action, dtype=np.float64)
         distance = float(np.abs(self.position[:ACTION_DIM]).max())
-        return self.position.copy(), 10.0 / (1.0 + distance), distance < 0.15
+        return self.position.copy(), 10.0 / (1.0 + distance), distance < 0.3
 
 
 def box(low: float, high: float, dim: int) -> spaces.Box:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,6 +101,14 @@ def test_fsck_finds_a_corrupt_object(scratch: Tree) -> None:
     assert done.returncode == 1
     assert victim.name in done.stdout
     assert not victim.exists()
+
+
+def test_metrics_and_plots_are_shown(scratch: Tree) -> None:
+    metrics = json.loads(scratch.dvc("metrics", "show", "--json").stdout)
+    assert metrics[""]["data"]["results/tiny/metrics.json"]
+    page = (scratch.path / scratch.engines("plots").stdout.strip()).read_text()
+    assert page.count('"field": "flow_policy"') > 0
+    assert "src=" not in re.sub("<script>.*?</script>", "", page, flags=re.S)
 
 
 def start(tree: Tree, *command: str) -> subprocess.Popen[bytes]:
