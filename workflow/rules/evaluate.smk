@@ -33,7 +33,7 @@ rule nfe:
         PATTERN["nfe"],
     log:
         log_of("nfe"),
-    priority: 10
+    priority: 5
     threads: 1
     resources:
         gpu=GPU,
