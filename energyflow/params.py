@@ -340,6 +340,11 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
         )
     except ValidationError as error:
         raise ParamsError(f"params.yaml: {error.title.removesuffix('Params').lower()}: {_describe(error)}") from None
+    for method in params.nfe_methods:
+        if method not in params.methods:
+            raise ParamsError(
+                f"params.yaml: evaluate.nfe_methods: '{method}' is not in methods; add it there or drop it here"
+            )
     if "0" not in params.evaluate.levels:
         raise ParamsError("params.yaml: evaluate.levels: missing key '0' (the unperturbed level; quote it)")
     if not params.collect.seed + COLLECT_SEEDS <= params.evaluate.seed < params.shape.seed:

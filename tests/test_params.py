@@ -41,6 +41,7 @@ def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
         ("presets.laptop.tasks", ["metaworld/hamer"], "did you mean 'metaworld/hammer'?"),
         ("methods", ["energyflow", "difusion_policy"], "did you mean 'diffusion_policy'?"),
         ("sources", ["centred_energy"], "did you mean 'centered_energy'?"),
+        ("methods", ["flow_policy"], "nfe_methods"),
         ("preset", "lapotp", "did you mean 'laptop'?"),
         ("reward_model.window", "two_steps", "window"),
         ("train.exec_horizon", 17, "exec_horizon"),

@@ -21,6 +21,10 @@ PROPOSAL_STEPS = 8
 SCALE_WINDOWS = 2048  # demonstration windows that the scale is measured on
 
 
+class ScaleError(ValueError):
+    """The energy gives no scale to divide rewards by."""
+
+
 class Readout:
     """A frozen energy at one noise level, with M fixed reference chunks from N(0, I), standardised."""
 
@@ -119,7 +123,7 @@ def measure_gap(readout: Readout, obs: Tensor, action: Tensor) -> float:
     """
     gap = float(readout.centered(obs, action).double().mean())
     if not np.isfinite(gap) or gap <= 0:
-        raise ValueError(
+        raise ScaleError(
             f"the energy does not separate demonstrated from random actions at sigma = {readout.sigma}"
             f" (gap {gap:.3g}, must be positive); train the reward model longer or change shape.sigma"
         )

@@ -26,7 +26,7 @@ def energy_source(
     """Build a source that reads an energy, and measure its scale on the demonstrations.
 
     Raises:
-        ValueError: the energy does not separate demonstrated from random actions.
+        ScaleError: the energy does not separate demonstrated from random actions.
     """
     readout = Readout(model, params.sigma, params.references, seed)
     obs, action = demonstration_windows(demos, readout.window, seed)

@@ -216,12 +216,3 @@ def test_kill_in_the_middle_converges(finished: Tree, tmp_path: Path, engine: st
         tree.engines("commit")
     assert tree.engines("check").stdout == ""
     assert models(tree) == models(finished)
-
-
-@pytest.mark.slow
-def test_jobs_run_as_separate_submissions(tmp_path: Path) -> None:
-    """The default rules under a cluster executor, where each job is a Snakemake of its own."""
-    pytest.importorskip("snakemake_executor_plugin_cluster_generic")
-    tree = Tree.fresh(tmp_path / "project")
-    tree.snakemake("--workflow-profile", "profiles/local-cluster")
-    assert tree.plan() == {}
