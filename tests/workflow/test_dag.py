@@ -54,7 +54,7 @@ def test_plan_is_the_grid(bare: Tree, preset: str) -> None:
         (lambda raw: raw.update(methods=["energyflwo"]), "did you mean 'energyflow'"),
         (lambda raw: raw["presets"]["laptop"].update(tasks=["metaworld/hammr"]), "metaworld/hammer"),
         (lambda raw: raw["presets"]["laptop"]["train"].update(steps="many"), "steps"),
-        (lambda raw: raw.update(methods=["flow_policy"]), "landscape"),
+        (lambda raw: raw.update(methods=["flow_policy"]), "nfe_methods"),
     ],
 )
 def test_a_mistake_stops_before_the_dag(bare: Tree, edit: Any, message: str) -> None:
