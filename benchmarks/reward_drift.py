@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from energyflow import params as params_module
 from energyflow.demos.format import load_demos
 from energyflow.envs.metaworld import MetaWorldEnv
-from energyflow.params import ShapeParams
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.checkpoint import load
 from energyflow.rewards.relabel import Floats, stored_rewards
 from energyflow.rewards.sources import energy_source
 from energyflow.rewards.windows import Index
+from energyflow.sections import ShapeParams
 from energyflow.seeding import generator
 
 SOURCES = ("raw_energy", "centered_energy", "centered_energy_bounded")

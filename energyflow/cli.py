@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from energyflow.params import (
+from energyflow.sections import (
     CollectParams,
     EvaluateParams,
     ParamsError,

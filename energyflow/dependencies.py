@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 # Folders and modules; `{method}` is the method of the job. They are inputs of the rule and within the deps
-# of its DVC stage; a test compares them with the real imports. cli.py, params.py and paths.py are nobody's
-# dependency: what they do for a job is its command line, which both engines track. Nor is policies/registry.py: a new
-# line in it adds a method and cannot change another one's jobs.
+# of its DVC stage; a test compares them with the real imports. cli.py, params.py, sections.py and paths.py are
+# nobody's dependency: what they do for a job is its command line, which both engines track. Nor is
+# policies/registry.py: a new line in it adds a method and cannot change another one's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _SIMULATOR = (
     "energyflow/envs/metaworld.py",
@@ -24,7 +24,7 @@ _CHECKPOINT = (
 )
 _POLICY = (*_CHECKPOINT, "energyflow/policies/karras.py", "energyflow/policies/{method}.py")
 _TRAIN = (*_POLICY, "energyflow/envs/tasks.py", "energyflow/training.py")
-_ROLLOUT = (*_SIMULATOR, "energyflow/envs/rollout.py", "energyflow/evaluation.py", "energyflow/training.py")
+_ROLLOUT = (*_SIMULATOR, "energyflow/envs/rollout.py", "energyflow/evaluation.py")
 _REPORT = ("energyflow/report", *_FILES)
 CODE: dict[str, tuple[str, ...]] = {
     "collect": (*_SIMULATOR, "energyflow/demos/format.py", "energyflow/demos/scripted.py", *_FILES),

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from energyflow import params, paths
 from energyflow.params import Params
+from energyflow.sections import ParamsError, nearest
 
 METADATA = Path(".snakemake/metadata")  # one record an output, written when its job ends
 INCOMPLETE = Path(".snakemake/incomplete")  # one marker an output, while its job runs
@@ -250,7 +251,7 @@ def stage(p: Params, name: str) -> int:
     """
     known = [*stages(p), "provenance"]
     if name not in known:
-        raise EngineError(f"no stage '{name}'; {params.nearest(name, known)}")
+        raise EngineError(f"no stage '{name}'; {nearest(name, known)}")
     status = _snakemake(*QUIET, "--", "all" if name == "provenance" else f"stage_{name}").returncode
     if status:
         print("if no other snakemake runs in this folder: snakemake --unlock, then again", file=sys.stderr)
@@ -289,7 +290,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif found := check(p):
             print("\n".join(found))
             return 1
-    except (EngineError, params.ParamsError) as error:
+    except (EngineError, ParamsError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

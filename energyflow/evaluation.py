@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from energyflow.envs.metaworld import MetaWorldEnv
 from energyflow.envs.rollout import Episode, Outcome, Plan, rollout
 from energyflow.envs.tasks import check_task
-from energyflow.params import EvaluateParams
-from energyflow.policies.base import Policy
+from energyflow.policies.base import Policy, default_device
 from energyflow.policies.checkpoint import load
+from energyflow.sections import EvaluateParams
 from energyflow.seeding import torch_generator
 from energyflow.storage import Run, write_csv
-from energyflow.training import default_device
 
 SIMULATORS = 12  # of one job: building one costs 0.2 s, a planning call costs about the same for 1 and for 12
 LATENCY_REPEATS = 50

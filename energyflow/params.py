@@ -1,167 +1,28 @@
 """params.yaml -> typed sections: the only reader of the file, and the one place that says what each job depends on.
 
-A *section* is the exact set of numbers that one job uses. The Snakefile passes it to the job as canonical JSON, so what
-the workflow engines track is what the job reads; `presets.<name>` overlays the base sections of the same name.
+`presets.<name>` overlays the base sections of the same name; energyflow/sections.py says what a section holds.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-S = TypeVar("S", bound="Section")
-
-
-class ParamsError(ValueError):
-    """A key of params.yaml is unknown, missing or mistyped; the message names it and what is allowed."""
-
-
-class Section(BaseModel):
-    """A frozen, closed group of parameters: unknown keys and mistyped values are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    def canonical(self) -> str:
-        """Return sorted, compact JSON: equal sections are equal strings, whatever the order in the file."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-
-
-class CollectParams(Section):
-    """Demonstrations of scripted experts."""
-
-    demos: int = Field(ge=1)
-    action_noise: float = Field(ge=0)
-    extra_steps: int = Field(ge=0)
-    horizon: int = Field(ge=1)
-    min_success: float = Field(ge=0, le=1)
-    seed: int = Field(ge=0)
-
-
-class MLPParams(Section):
-    """Multi-layer perceptron on the flattened chunk."""
-
-    hidden: list[int] = Field(min_length=1)
-    time_dim: int = Field(ge=2, multiple_of=2)
-
-
-class UNetParams(Section):
-    """Conditional 1-D U-Net over the action chunk."""
-
-    down_dims: list[int] = Field(min_length=1)
-    kernel_size: int = Field(ge=1)
-    groups: int = Field(ge=1)
-    cond_dim: int = Field(ge=2, multiple_of=2)
-
-
-class NetworkParams(Section):
-    """Which network a policy uses; the other one's numbers do not enter the section."""
-
-    kind: Literal["mlp", "unet"]
-    mlp: MLPParams | None = None
-    unet: UNetParams | None = None
-
-
-class TrainParams(Section):
-    """Everything a training run depends on, apart from the data and the seed."""
-
-    method: str
-    method_params: dict[str, Any]
-    network: NetworkParams
-    lr: float = Field(gt=0)
-    steps: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    warmup_steps: int = Field(ge=0)
-    ema_decay: float = Field(ge=0, lt=1)
-    obs_horizon: int = Field(ge=1)
-    pred_horizon: int = Field(ge=1)
-    exec_horizon: int = Field(ge=1)
-    weight_decay: float = Field(ge=0)
-    grad_clip: float = Field(gt=0)
-    standardize_obs: bool
-    log_every: int = Field(ge=1)
-    resume_every: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _check(self) -> TrainParams:
-        if self.exec_horizon > self.pred_horizon:
-            raise ValueError(
-                f"train.exec_horizon = {self.exec_horizon} exceeds train.pred_horizon = {self.pred_horizon}"
-            )
-        if self.network.kind == "unet" and self.network.unet is not None:
-            factor = 2 ** (len(self.network.unet.down_dims) - 1)
-            if self.pred_horizon % factor:
-                raise ValueError(
-                    f"train.pred_horizon = {self.pred_horizon} must be a multiple of {factor}"
-                    " (the U-Net halves it once per level)"
-                )
-        return self
-
-
-class Level(Section):
-    """How far, in metres, the initial state lies beyond the training range."""
-
-    hand: float = Field(ge=0)
-    object: float = Field(ge=0)
-    goal: float = Field(ge=0)
-
-
-class EvaluateParams(Section):
-    """Rollouts of one checkpoint on the held-out initial states."""
-
-    episodes: int = Field(ge=1)
-    horizon: int = Field(ge=1)
-    seed: int = Field(ge=0)
-    levels: dict[str, Level] = Field(min_length=1)
-    nfe: list[int] = Field(default_factory=list)
-
-
-class ShapeParams(Section):
-    """SAC on one reward source."""
-
-    steps: int = Field(ge=1)
-    eval_every: int = Field(ge=1)
-    eval_episodes: int = Field(ge=1)
-    horizon: int = Field(ge=1)
-    sigma: float = Field(gt=0)
-    references: int = Field(ge=1)
-    sparse_weight: float = Field(ge=0)
-    on_success: Literal["continue", "terminate"]
-    hidden: list[int] = Field(min_length=1)
-    ent_coef: float = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    batch_size: int = Field(ge=1)
-    gamma: float = Field(gt=0, lt=1)
-    train_freq: int = Field(ge=1)
-    learning_starts: int = Field(ge=0)
-    seed: int = Field(ge=0)
-    eval_seed: int = Field(ge=0)
-
-
-class ReportParams(Section):
-    """How rows become statistics."""
-
-    confidence: float = Field(gt=0, lt=1)
-    bootstrap: int = Field(ge=100)
-    seed: int = Field(ge=0)
-
-
-class PlotParams(Section):
-    """Look of one figure; a figure uses the keys that concern it."""
-
-    dpi: int = Field(ge=50, le=600)
-    palette: str | None = None
-    cmap: str | None = None
-    smooth: int | None = Field(default=None, ge=1)
-    resolution: int | None = Field(default=None, ge=2)
-    samples: int | None = Field(default=None, ge=1)
-    sigma: float | None = Field(default=None, gt=0)
-    extent: float | None = Field(default=None, gt=0)
+from energyflow.sections import (
+    CollectParams,
+    EvaluateParams,
+    ParamsError,
+    PlotParams,
+    ReportParams,
+    ShapeParams,
+    TrainParams,
+    describe,
+    nearest,
+)
 
 
 class Params(BaseModel):
@@ -211,15 +72,7 @@ BASE_KEYS = [
     "plots",
     "presets",
 ]
-
-
 COLLECT_SEEDS = 50_000  # initial states reserved for collection
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """Return a "did you mean" clause for a mistyped name, or the list of what is allowed."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"allowed: {', '.join(sorted(known))}"
 
 
 def _closed(mapping: Any, where: str, allowed: tuple[str, ...] | list[str], *, complete: bool = True) -> None:
@@ -231,15 +84,6 @@ def _closed(mapping: Any, where: str, allowed: tuple[str, ...] | list[str], *, c
     for key in allowed if complete else ():
         if key not in mapping:
             raise ParamsError(f"{where}: missing key '{key}'")
-
-
-def _describe(error: ValidationError) -> str:
-    parts = []
-    for item in error.errors():
-        key = ".".join(str(k) for k in item["loc"])
-        got = "" if isinstance(item["input"], dict) else f" (got {item['input']!r})"
-        parts.append(f"{key}: {item['msg']}{got}" if key else item["msg"])
-    return "; ".join(parts)
 
 
 def _merged(raw: dict[str, Any], preset: str, section: str) -> dict[str, Any]:
@@ -339,7 +183,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
         )
     except ValidationError as error:
-        raise ParamsError(f"params.yaml: {error.title.removesuffix('Params').lower()}: {_describe(error)}") from None
+        raise ParamsError(f"params.yaml: {error.title.removesuffix('Params').lower()}: {describe(error)}") from None
     for method in params.nfe_methods:
         if method not in params.methods:
             raise ParamsError(
@@ -369,15 +213,3 @@ def load(path: str | Path = "params.yaml", preset: str | None = None) -> Params:
     if not isinstance(raw, dict):
         raise ParamsError(f"{path}: expected a mapping of sections")
     return resolve(raw, preset)
-
-
-def parse_section(model: type[S], text: str) -> S:
-    """Read a section from the JSON that a rule passes on its command line.
-
-    Raises:
-        ParamsError: the JSON does not match the section.
-    """
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        raise ParamsError(f"--params: {model.__name__}: {_describe(error)}") from None

@@ -19,9 +19,9 @@ from energyflow.demos.format import load_demos
 from energyflow.demos.windows import Windows, make_windows
 from energyflow.envs.tasks import check_task
 from energyflow.networks.build import Spec
-from energyflow.params import TrainParams
-from energyflow.policies.base import Policy
+from energyflow.policies.base import Policy, default_device
 from energyflow.policies.checkpoint import CheckpointError, build, load_tensors, save
+from energyflow.sections import TrainParams
 from energyflow.seeding import integer_seed, torch_generator
 from energyflow.storage import Run, atomic_path, read_json, write_csv, write_json
 
@@ -30,11 +30,6 @@ COLUMNS = ["step", "loss", "lr", "grad_norm", "seconds"]  # of train.csv
 
 class TrainingError(RuntimeError):
     """Training diverged."""
-
-
-def default_device() -> torch.device:
-    """The GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def learning_rate(step: int, params: TrainParams) -> float:

@@ -9,7 +9,8 @@ import torch
 
 from energyflow import params as params_module
 from energyflow.demos.scripted import collect
-from energyflow.params import CollectParams, Params, TrainParams
+from energyflow.params import Params
+from energyflow.sections import CollectParams, TrainParams
 
 ROOT = Path(__file__).parents[1]
 TASK = "metaworld/button_press"

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from energyflow import params as params_module
-from energyflow.params import ParamsError, TrainParams, parse_section, resolve
+from energyflow.params import resolve
+from energyflow.sections import ParamsError, TrainParams, parse_section
 from tests.conftest import ROOT
 
 
@@ -29,14 +30,14 @@ def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("train.grad_clp", 1.0, "grad_clp"),
+        ("train.grad_clp", 1.0, "unknown key 'grad_clp'; did you mean 'grad_clip'?"),
         ("train.grad_clip", "one", "grad_clip"),
         ("presets.laptop.train.steps", 10.5, "steps"),
         ("presets.laptop.train.steps", -1, "steps"),
         ("method.energyflow.sigma_min", -0.01, "sigma_min"),
-        ("method.energyflow.sgima_min", 0.01, "sgima_min"),
+        ("method.energyflow.sgima_min", 0.01, "method.energyflow: unknown key 'sgima_min'; did you mean 'sigma_min'?"),
         ("evaluate.levels.S.hand", "far", "hand"),
-        ("plots.ood.dip", 100, "dip"),
+        ("plots.ood.dip", 100, "did you mean 'dpi'?"),
         ("presets.laptop.lr.energyflw", 1e-3, "did you mean 'energyflow'?"),
         ("presets.laptop.tasks", ["metaworld/hamer"], "did you mean 'metaworld/hammer'?"),
         ("methods", ["energyflow", "difusion_policy"], "did you mean 'diffusion_policy'?"),

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 
 import energyflow
 from energyflow import training
-from energyflow.params import Params, TrainParams
+from energyflow.params import Params
 from energyflow.policies.checkpoint import CheckpointError, load
+from energyflow.sections import TrainParams
 from energyflow.storage import StorageError
 from energyflow.training import TrainingError, learning_rate, train
 from tests.conftest import ROOT, TASK

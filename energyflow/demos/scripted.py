@@ -10,7 +10,7 @@ from tqdm import tqdm
 from energyflow.demos.format import Demonstration, write_demos
 from energyflow.envs.metaworld import MetaWorldEnv
 from energyflow.envs.tasks import check_task
-from energyflow.params import CollectParams
+from energyflow.sections import CollectParams
 from energyflow.seeding import generator
 from energyflow.storage import package_versions, sha256, write_json
 

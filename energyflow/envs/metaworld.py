@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from energyflow.envs.perturb import displace, push_beyond
 from energyflow.envs.tasks import TaskSpec, check_task
-from energyflow.params import Level
+from energyflow.sections import Level
 from energyflow.seeding import generator
 
 Array = NDArray[np.float64]
@@ -35,8 +35,11 @@ class MetaWorldEnv:
         self.spec: TaskSpec = check_task(task)
         self._env = ALL_V3_ENVIRONMENTS[self.spec.simulator_id]()
         self._env._partially_observable = False
-        # Cached while the goal was hidden; `step` clips observations to it and would zero the goal.
+        # `step` clips observations to this space. Cached while the goal was hidden, it would zero the goal; rebuilt, it
+        # would show an out-of-distribution goal inside the training range.
         self._env.__dict__.pop("sawyer_observation_space", None)
+        shown = self._env.sawyer_observation_space
+        shown.low[-3:], shown.high[-3:] = -np.inf, np.inf
         self._env._set_task_called = True
         self._env._freeze_rand_vec = True
         self._hand = np.asarray(self._env.hand_init_pos, dtype=np.float64).copy()

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from energyflow.params import Level
+from energyflow.sections import Level
 
 Array = NDArray[np.float64]
 Plan = Callable[[Array], Array]  # obs [B, To, Do] -> actions [B, exec_horizon, Da], environment units

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from energyflow.params import ParamsError, nearest
+from energyflow.sections import ParamsError, nearest
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class TaskSpec:
         name: `<suite>/<task>`, as in params.yaml and in every path.
         simulator_id: the name that the simulator knows it by.
         components: what the blocks of three numbers of the simulator's random reset vector move, in order. A
-            block whose position the simulator ignores (a bin that is fixed in the scene) is "fixed".
+            block that no level may move is "fixed": a bin that is fixed in the scene, or an object whose training
+            range already fills its bin, so that beyond it is the wall.
         min_separation: smallest allowed horizontal distance (m) between object and goal; the simulator loops for
             ever on a closer pair.
     """
@@ -37,7 +38,7 @@ TASKS = {
         TaskSpec("metaworld/button_press", "button-press-v3", ("object",)),
         TaskSpec("metaworld/drawer_open", "drawer-open-v3", ("object",)),
         TaskSpec("metaworld/assembly", "assembly-v3", ("object", "goal"), min_separation=0.1),
-        TaskSpec("metaworld/bin_picking", "bin-picking-v3", ("object", "fixed")),
+        TaskSpec("metaworld/bin_picking", "bin-picking-v3", ("fixed", "fixed")),
         TaskSpec("metaworld/hammer", "hammer-v3", ("object",)),
     )
 }

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from energyflow.networks.blocks import ScalarHead
 from energyflow.networks.mlp import MLPTrunk
 from energyflow.networks.unet import UNetTrunk
-from energyflow.params import NetworkParams
+from energyflow.sections import NetworkParams
 
 
 @dataclass(frozen=True)

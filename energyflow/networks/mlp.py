@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, TimeFeatures
-from energyflow.params import MLPParams
+from energyflow.sections import MLPParams
 
 
 class MLPTrunk(nn.Module):

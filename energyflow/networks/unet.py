@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, TimeFeatures
-from energyflow.params import UNetParams
+from energyflow.sections import UNetParams
 
 
 class FiLMBlock(nn.Module):

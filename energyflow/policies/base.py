@@ -11,7 +11,12 @@ from torch import Tensor, nn
 
 from energyflow.demos.windows import Normalizer
 from energyflow.networks.build import Spec
-from energyflow.params import ParamsError, Section, TrainParams
+from energyflow.sections import ParamsError, Section, TrainParams, describe
+
+
+def default_device() -> torch.device:
+    """The GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Policy(nn.Module, ABC):
@@ -42,10 +47,7 @@ class Policy(nn.Module, ABC):
         try:
             return cls.Params.model_validate(raw).model_dump()
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
-            )
-            raise ParamsError(f"params.yaml: method.{name}: {problems}") from None
+            raise ParamsError(f"params.yaml: method.{name}: {describe(error)}") from None
 
     @abstractmethod
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:

@@ -10,9 +10,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from energyflow.networks.build import Spec
-from energyflow.params import TrainParams
 from energyflow.policies.base import Policy
 from energyflow.policies.registry import check_method
+from energyflow.sections import TrainParams
 from energyflow.storage import atomic_path, read_json, write_json
 
 FORMAT = 1

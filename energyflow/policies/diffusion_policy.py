@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from energyflow.networks.build import Spec, VectorField
-from energyflow.params import Section, TrainParams
 from energyflow.policies.base import Policy
 from energyflow.policies.karras import expand
+from energyflow.sections import Section, TrainParams
 
 MAX_BETA = 0.999
 

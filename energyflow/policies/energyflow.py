@@ -13,9 +13,9 @@ from torch import Tensor
 
 from energyflow.networks.blocks import gradient
 from energyflow.networks.build import ScalarPotential, Spec
-from energyflow.params import TrainParams
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy
+from energyflow.sections import TrainParams
 
 
 class EnergyFlow(EnergyPolicy):

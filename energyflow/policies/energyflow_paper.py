@@ -15,9 +15,9 @@ from torch import Tensor
 
 from energyflow.networks.blocks import gradient
 from energyflow.networks.build import ScalarPotential, Spec
-from energyflow.params import Section, TrainParams
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy
+from energyflow.sections import Section, TrainParams
 
 
 class PaperParams(Section):

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from energyflow.params import Section
+from energyflow.sections import Section
 
 
 class KarrasParams(Section):
@@ -26,12 +26,6 @@ class KarrasParams(Section):
 def expand(sigma: Tensor) -> Tensor:
     """[B] -> [B, 1, 1], to multiply chunks."""
     return sigma[:, None, None]
-
-
-def log_normal(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """EXP [count] noise levels, log-normal as EDM, clipped."""
-    z = torch.randn(count, generator=generator, device=generator.device)
-    return torch.exp(-1.2 + 1.2 * z).clamp(low, high)
 
 
 def log_uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:

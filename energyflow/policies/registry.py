@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from energyflow.params import ParamsError, nearest
+from energyflow.sections import ParamsError, nearest
 
 if TYPE_CHECKING:
     from energyflow.policies.base import Policy

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from energyflow.networks.build import Spec, VectorField
-from energyflow.params import TrainParams
 from energyflow.policies import karras
 from energyflow.policies.base import Policy
+from energyflow.sections import TrainParams
 
 
 class Unconstrained(Policy):

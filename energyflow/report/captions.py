@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from energyflow.params import ReportParams
 from energyflow.report import costs, names, published
 from energyflow.report.rows import select
+from energyflow.sections import ReportParams
 
 
 def grouped(value: float) -> str:

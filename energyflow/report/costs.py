@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from energyflow.params import ReportParams
 from energyflow.report import names
 from energyflow.report.rows import LATENCY_COLUMNS, ReportError, identity, read_rows, require
 from energyflow.report.statistics import percentiles
+from energyflow.sections import ReportParams
 from energyflow.seeding import generator
 from energyflow.storage import read_json
 

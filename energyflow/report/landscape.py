@@ -21,10 +21,10 @@ from torch import Tensor
 import energyflow
 from energyflow.demos.format import load_demos
 from energyflow.demos.windows import make_windows
-from energyflow.params import PlotParams, ReportParams
 from energyflow.policies.base import EnergyPolicy
 from energyflow.report import names
 from energyflow.report.rows import ReportError, identity
+from energyflow.sections import PlotParams, ReportParams
 from energyflow.seeding import torch_generator
 
 BATCH = 4096  # chunks per call of the energy

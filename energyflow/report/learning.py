@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from energyflow.params import ReportParams
 from energyflow.report import names
 from energyflow.report.rows import CURVE_COLUMNS, ReportError, read_rows, require
 from energyflow.report.statistics import (
@@ -31,6 +30,7 @@ from energyflow.report.statistics import (
     replicate,
 )
 from energyflow.report.summaries import numbers
+from energyflow.sections import ReportParams
 
 SOLVED = 0.8  # success from which a source counts as having learnt the task
 FAILS = 0.5  # a source whose final success lies below this has failed

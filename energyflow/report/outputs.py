@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from energyflow.params import PlotParams, ReportParams, nearest
 from energyflow.report import learning, names, style, summaries
 from energyflow.report.figures import FIGURES
 from energyflow.report.rows import ReportError
 from energyflow.report.tables import TABLES
+from energyflow.sections import PlotParams, ReportParams, nearest
 from energyflow.storage import write_csv, write_json, write_text
 
 

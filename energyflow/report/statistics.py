@@ -29,8 +29,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from energyflow.params import ReportParams
 from energyflow.report.rows import ReportError
+from energyflow.sections import ReportParams
 from energyflow.seeding import generator
 
 Array = NDArray[np.float64]

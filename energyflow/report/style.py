@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from energyflow.params import PlotParams
 from energyflow.report import names
 from energyflow.report.rows import ReportError
+from energyflow.sections import PlotParams
 from energyflow.storage import atomic_path
 
 Colour = tuple[float, float, float]

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from energyflow.params import ReportParams
 from energyflow.report import names, published
 from energyflow.report.rows import (
     EPISODE_COLUMNS,
@@ -25,6 +24,7 @@ from energyflow.report.rows import (
     select,
 )
 from energyflow.report.statistics import Cell, Estimate, cell, estimate, paired
+from energyflow.sections import ReportParams
 
 Key = tuple[str, str, str]  # task, method, level
 Cells = dict[Key, Cell]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energyflow.params import ReportParams
 from energyflow.report import captions, costs, learning, names, published, summaries
 from energyflow.report.captions import counted, grouped, interval_heading, span
 from energyflow.report.render import (
@@ -19,6 +18,7 @@ from energyflow.report.render import (
     whole,
     with_interval,
 )
+from energyflow.sections import ReportParams
 
 Build = Callable[[Sequence[Path], ReportParams], Table]
 

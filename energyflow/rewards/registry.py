@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from energyflow.params import ParamsError, nearest
+from energyflow.sections import ParamsError, nearest
 
 
 @dataclass(frozen=True)

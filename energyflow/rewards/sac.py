@@ -19,13 +19,13 @@ from tqdm import tqdm
 
 from energyflow.envs.metaworld import MetaWorldEnv
 from energyflow.envs.tasks import check_task
-from energyflow.params import ShapeParams
 from energyflow.rewards.env import EpisodeEnv, Simulator
 from energyflow.rewards.registry import check_source
 from energyflow.rewards.relabel import RelabelBuffer, stored_rewards
 from energyflow.rewards.resume import load_state, save_state
 from energyflow.rewards.sources import ends_at_success, make_source
 from energyflow.rewards.task import RewardSource
+from energyflow.sections import ShapeParams
 from energyflow.seeding import integer_seed
 from energyflow.storage import Run, package_versions, sha256, write_csv
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from energyflow.demos.format import Demonstration, load_demos
-from energyflow.params import ParamsError, ShapeParams
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.checkpoint import load
 from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
 from energyflow.rewards.readout import Readout, demonstration_windows, measure_gap
 from energyflow.rewards.registry import check_source
 from energyflow.rewards.task import Dense, RewardSource, Sparse
+from energyflow.sections import ParamsError, ShapeParams
 
 
 def ends_at_success(name: str, params: ShapeParams) -> bool:

@@ -14,7 +14,7 @@ from energyflow.demos.format import Demonstration, DemonstrationError, Demos, lo
 from energyflow.demos.scripted import ExpertError, collect
 from energyflow.demos.windows import Normalizer, make_windows
 from energyflow.envs.metaworld import MetaWorldEnv
-from energyflow.params import CollectParams, ParamsError
+from energyflow.sections import CollectParams, ParamsError
 from energyflow.storage import read_json
 from tests.conftest import TASK
 

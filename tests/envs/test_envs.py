@@ -17,8 +17,9 @@ from energyflow.envs.perturb import displace, push_beyond
 from energyflow.envs.rollout import Episode, rollout
 from energyflow.envs.tasks import TASKS
 from energyflow.evaluation import evaluate, evaluate_expert
-from energyflow.params import EvaluateParams, Level, Params, TrainParams
+from energyflow.params import Params
 from energyflow.policies.checkpoint import CheckpointError
+from energyflow.sections import EvaluateParams, Level, TrainParams
 from energyflow.training import train
 from tests.conftest import TASK
 
@@ -53,6 +54,17 @@ def test_level_moves_by_the_stated_distances(task: str) -> None:
         for index, component in enumerate(env.spec.components):
             expected = {"object": FAR.object, "goal": FAR.goal, "fixed": 0.0}[component]
             assert np.linalg.norm(outside[3 * index : 3 * index + 3]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("task", METAWORLD)
+def test_the_goal_is_shown_where_it_is(task: str) -> None:
+    """Meta-World clips observations to the training range: a goal beyond it would be shown at the border."""
+    env = MetaWorldEnv(task)
+    for seed in range(5):
+        at_reset = env.reset(seed, FAR)
+        obs, _, _ = env.step(np.zeros(4))
+        np.testing.assert_array_equal(obs[-3:], at_reset[-3:])
+        np.testing.assert_allclose(obs[-3:], env._env._target_pos)
 
 
 def test_it_is_the_environment_of_mt1() -> None:

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from energyflow.demos.windows import Windows
 from energyflow.networks.build import Spec
-from energyflow.params import Params, TrainParams
+from energyflow.params import Params
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy, Policy
 from energyflow.policies.checkpoint import build
 from energyflow.policies.diffusion_policy import ancestral, cumulative_alphas
+from energyflow.sections import TrainParams
 from energyflow.training import Trainer
 
 SPEC = Spec(obs_dim=1, action_dim=1, obs_horizon=1, pred_horizon=1, exec_horizon=1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from energyflow import paths
 from energyflow.networks.build import Spec
-from energyflow.params import Params, PlotParams, ReportParams
+from energyflow.params import Params
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.checkpoint import build, save
 from energyflow.report import names, style
@@ -19,6 +19,7 @@ from energyflow.report.figures import FIGURES
 from energyflow.report.landscape import slice_energy
 from energyflow.report.outputs import write_figure
 from energyflow.report.rows import ReportError
+from energyflow.sections import PlotParams, ReportParams
 
 from .synthetic import at
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from energyflow import paths
-from energyflow.params import PlotParams, ReportParams
 from energyflow.report.outputs import write_figure, write_metrics, write_plot_data, write_table
 from energyflow.report.rows import EPISODE_COLUMNS, ReportError, identity, read_rows, stage
+from energyflow.sections import PlotParams, ReportParams
 
 from . import synthetic
 

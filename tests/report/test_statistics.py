@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from energyflow.params import ReportParams
 from energyflow.report.rows import ReportError
 from energyflow.report.statistics import (
     Cell,
@@ -19,6 +18,7 @@ from energyflow.report.statistics import (
     replicate,
     wilson,
 )
+from energyflow.sections import ReportParams
 
 
 def make(scores: np.ndarray) -> Cell:

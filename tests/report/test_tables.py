@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from energyflow import paths
-from energyflow.params import ReportParams
 from energyflow.report import costs, learning, published, render, summaries
 from energyflow.report.outputs import write_metrics, write_plot_data, write_table
 from energyflow.report.rows import ReportError
 from energyflow.report.statistics import Estimate
 from energyflow.report.tables import TABLES
+from energyflow.sections import ReportParams
 
 from . import synthetic
 

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from energyflow.demos.format import Demonstration
 from energyflow.networks.build import Spec
-from energyflow.params import Params, ShapeParams, TrainParams
+from energyflow.params import Params
 from energyflow.policies.base import EnergyPolicy
 from energyflow.rewards.readout import Readout
+from energyflow.sections import ShapeParams, TrainParams
 
 OBS_DIM, ACTION_DIM = 3, 2
 NOISE = 0.2  # standard deviation of the expert's actions

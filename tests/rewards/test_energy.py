@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from energyflow.demos.format import Demonstration
-from energyflow.params import ParamsError, ShapeParams
 from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
 from energyflow.rewards.readout import Readout, demonstration_windows, measure_gap
 from energyflow.rewards.registry import SOURCES, check_source
 from energyflow.rewards.sources import ends_at_success, energy_source, make_source
 from energyflow.rewards.task import RewardSource
 from energyflow.rewards.windows import window_indices
+from energyflow.sections import ParamsError, ShapeParams
 
 from .conftest import ACTION_DIM, NOISE, OBS_DIM, WEIGHT, wild_offset
 

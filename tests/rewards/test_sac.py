@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from energyflow.params import ParamsError, ShapeParams, TrainParams
 from energyflow.policies.checkpoint import CheckpointError
 from energyflow.rewards.sac import run_shape, train_sac
 from energyflow.rewards.task import Dense, Sparse
+from energyflow.sections import ParamsError, ShapeParams, TrainParams
 from energyflow.training import train
 
 from .conftest import PointSimulator

@@ -9,7 +9,8 @@ sys.path.insert(0, str(workflow.basedir))  # the library of this checkout, insta
 
 from energyflow import engines, paths
 from energyflow.dependencies import code
-from energyflow.params import ParamsError, resolve
+from energyflow.params import resolve
+from energyflow.sections import ParamsError
 from energyflow.rewards.registry import check_source
 
 try:
