@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from energyflow import params as params_module
 from energyflow.demos.format import load_demos
-from energyflow.envs.metaworld import MetaWorldEnv
+from energyflow.envs.simulator import Array, Expert, Simulator
+from energyflow.envs.tasks import make_env
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.checkpoint import load
 from energyflow.rewards.relabel import Floats, stored_rewards
@@ -33,21 +34,25 @@ from energyflow.seeding import generator
 
 SOURCES = ("raw_energy", "centered_energy", "centered_energy_bounded")
 PHASES = ("start", "middle", "end", "after success")  # quarters 1, 2-3 and 4 of the way to success
-Array = NDArray[np.float64]
-Actor = Callable[[MetaWorldEnv, Array, np.random.Generator], Array]
-ACTORS: dict[str, Actor] = {
-    "expert": lambda env, obs, rng: env.expert_action(obs),
-    "idle": lambda env, obs, rng: np.zeros(env.action_dim),
-    "random": lambda env, obs, rng: rng.uniform(-1, 1, env.action_dim),
+
+ACTORS: dict[str, Callable[[Simulator, int], Expert]] = {
+    "expert": lambda env, seed: env.expert(seed),
+    "idle": lambda env, seed: lambda obs: np.zeros(env.action_dim),
+    "random": lambda env, seed: partial(_uniform, generator(seed, "reward drift"), env.action_dim),
 }
 
 
-def episode(env: MetaWorldEnv, actor: Actor, seed: int, horizon: int) -> dict[str, Floats]:
+def _uniform(rng: np.random.Generator, action_dim: int, obs: Array) -> Array:
+    return rng.uniform(-1, 1, action_dim)
+
+
+def episode(env: Simulator, actor: str, seed: int, horizon: int) -> dict[str, Floats]:
     """One episode to the horizon, success or not."""
-    rng, obs = generator(seed, "reward drift"), env.reset(seed)
+    obs = env.reset(seed)
+    act = ACTORS[actor](env, seed)
     record: dict[str, list[Any]] = {"obs": [], "action": [], "env_reward": [], "success": []}
     for _ in range(horizon):
-        action = actor(env, obs, rng)
+        action = act(obs)
         following, reward, success = env.step(action)
         for name, value in zip(record, (obs, action, reward, float(success)), strict=True):
             record[name].append(value)
@@ -69,11 +74,8 @@ def measure(task: str, model: Path, demos: Path, params: ShapeParams, seed: int,
     policy = load(model, task)
     if not isinstance(policy, EnergyPolicy):
         raise SystemExit(f"{model}: no energy; pass a reward model")
-    env, demonstrations = MetaWorldEnv(task), load_demos(demos).episodes
-    records = {
-        name: [episode(env, actor, params.seed + i, params.horizon) for i in range(episodes)]
-        for name, actor in ACTORS.items()
-    }
+    env, demonstrations = make_env(task), load_demos(demos).episodes
+    records = {name: [episode(env, name, params.seed + i, params.horizon) for i in range(episodes)] for name in ACTORS}
     rows = []
     for name in SOURCES:
         source = energy_source(name, params, seed, policy, demonstrations)

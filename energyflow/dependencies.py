@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# Folders and modules; `{method}` is the method of the job. They are inputs of the rule and within the deps
+# Folders and modules; `{method}` and `{suite}` are those of the job. They are inputs of the rule and within the deps
 # of its DVC stage; a test compares them with the real imports. cli.py, params.py, sections.py and paths.py are
-# nobody's dependency: what they do for a job is its command line, which both engines track. Nor is
-# policies/registry.py: a new line in it adds a method and cannot change another one's jobs.
+# nobody's dependency: what they do for a job is its command line, which both engines track. Nor are envs/tasks.py and
+# policies/registry.py: a new line in them adds a task or a method and cannot change another one's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
-_SIMULATOR = (
-    "energyflow/envs/metaworld.py",
-    "energyflow/envs/perturb.py",
-    "energyflow/envs/tasks.py",
-)
+_INTERFACE = "energyflow/envs/simulator.py"
+_SIMULATOR = (_INTERFACE, "energyflow/envs/{suite}.py", "energyflow/envs/perturb.py")
 _CHECKPOINT = (
     "energyflow/demos/format.py",
     "energyflow/demos/windows.py",
@@ -23,16 +20,16 @@ _CHECKPOINT = (
     *_FILES,
 )
 _POLICY = (*_CHECKPOINT, "energyflow/policies/karras.py", "energyflow/policies/{method}.py")
-_TRAIN = (*_POLICY, "energyflow/envs/tasks.py", "energyflow/training.py")
-_ROLLOUT = (*_SIMULATOR, "energyflow/envs/rollout.py", "energyflow/evaluation.py")
+_TRAIN = (*_POLICY, "energyflow/training.py")
+_ROLLOUT = (_INTERFACE, "energyflow/envs/rollout.py", "energyflow/evaluation.py")
 _REPORT = ("energyflow/report", *_FILES)
 CODE: dict[str, tuple[str, ...]] = {
     "collect": (*_SIMULATOR, "energyflow/demos/format.py", "energyflow/demos/scripted.py", *_FILES),
     "train": _TRAIN,
     "reward_model": _TRAIN,
-    "evaluate": (*_POLICY, *_ROLLOUT),
-    "nfe": (*_POLICY, *_ROLLOUT),
-    "expert": (*_CHECKPOINT, *_ROLLOUT),
+    "evaluate": (*_POLICY, *_SIMULATOR, *_ROLLOUT),
+    "nfe": (*_POLICY, *_SIMULATOR, *_ROLLOUT),
+    "expert": (*_CHECKPOINT, *_SIMULATOR, *_ROLLOUT),
     "latency": (*_POLICY, *_ROLLOUT),
     "shape": (*_POLICY, *_SIMULATOR, "energyflow/rewards"),
     "table": _REPORT,
@@ -43,16 +40,17 @@ CODE: dict[str, tuple[str, ...]] = {
 }
 
 
-def code(rule: str, method: str = "energyflow") -> list[str]:
+def code(rule: str, method: str = "energyflow", task: str = "metaworld/") -> list[str]:
     """Source files that the jobs of a rule run.
 
     Args:
         rule: a key of `CODE`.
         method: the policy that the job builds; rewards read an `energyflow`.
+        task: what the job simulates.
     """
     files: set[str] = set()
     for entry in CODE[rule]:
-        path = Path(entry.format(method=method))
+        path = Path(entry.format(method=method, suite=task.split("/")[0]))
         found = path.rglob("*") if path.is_dir() else [path]
         files |= {str(file) for file in found if file.suffix in (".py", ".csv") and file.name != "__init__.py"}
     return sorted(files)

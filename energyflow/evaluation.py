@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from energyflow.envs.metaworld import MetaWorldEnv
 from energyflow.envs.rollout import Episode, Outcome, Plan, rollout
-from energyflow.envs.tasks import check_task
+from energyflow.envs.tasks import make_env
 from energyflow.policies.base import Policy, default_device
 from energyflow.policies.checkpoint import load
 from energyflow.sections import EvaluateParams
@@ -74,7 +73,7 @@ def evaluate(task: str, seed: int, params: EvaluateParams, model: Path, out: Pat
     method = policy.params.method
     with Run("evaluate", out, params=params.model_dump(), inputs=[model], task=task, method=method, seed=seed) as run:
         episodes = episodes_of(params)
-        envs = [MetaWorldEnv(task) for _ in range(min(SIMULATORS, len(episodes)))]
+        envs = [make_env(task, policy.spec.obs_keys) for _ in range(min(SIMULATORS, len(episodes)))]
         rows = []
         for nfe in params.nfe or [policy.nfe]:
             generator = torch_generator(seed, f"evaluation nfe {nfe}", device)
@@ -92,15 +91,16 @@ def evaluate(task: str, seed: int, params: EvaluateParams, model: Path, out: Pat
 
 def evaluate_expert(task: str, params: EvaluateParams, out: Path) -> None:
     """Run the scripted expert, without action noise, from the same initial states: the ceiling of every curve."""
-    check_task(task)
+    env = make_env(task)
     with Run("expert", out, params=params.model_dump(), inputs=[], task=task, method="expert", seed=0) as run:
-        env, outcomes = MetaWorldEnv(task), []
+        outcomes = []
         for episode in episodes_of(params):
             started, done = time.perf_counter(), False
             outcome = Outcome(episode, False, 0.0, 0, 0.0)
             obs = env.reset(episode.env_seed, episode.level)
+            expert = env.expert(episode.env_seed)
             while not done:
-                obs, reward, outcome.success = env.step(env.expert_action(obs))
+                obs, reward, outcome.success = env.step(expert(obs))
                 outcome.total_reward += reward
                 outcome.length += 1
                 done = outcome.success or outcome.length >= params.horizon

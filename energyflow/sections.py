@@ -93,6 +93,7 @@ class TrainParams(Section):
     exec_horizon: int = Field(ge=1)
     weight_decay: float = Field(ge=0)
     grad_clip: float = Field(gt=0)
+    obs_keys: list[str] | None
     standardize_obs: bool
     log_every: int = Field(ge=1)
     resume_every: int = Field(ge=1)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "gymnasium", "stable-baselines3")
+RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium", "stable-baselines3")
 
 
 class StorageError(OSError):

@@ -177,9 +177,10 @@ def train(
     """
     check_task(task)
     device = device or default_device()
-    data = load_demos(demos)
+    data = load_demos(demos, params.obs_keys)
     windows = make_windows(data, params.obs_horizon, params.pred_horizon)
-    spec = Spec(data.obs_dim, data.action_dim, params.obs_horizon, params.pred_horizon, params.exec_horizon)
+    horizons = (params.obs_horizon, params.pred_horizon, params.exec_horizon)
+    spec = Spec(data.obs_dim, data.action_dim, *horizons, data.obs_keys)
     with torch.random.fork_rng(devices=[]):  # initialisers only know the global generator
         torch.manual_seed(integer_seed(seed, "initial weights"))
         policy = build(spec, params)

@@ -8,8 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from energyflow.demos.format import Demonstration, write_demos
-from energyflow.envs.metaworld import MetaWorldEnv
-from energyflow.envs.tasks import check_task
+from energyflow.envs.simulator import Simulator
+from energyflow.envs.tasks import make_env
 from energyflow.sections import CollectParams
 from energyflow.seeding import generator
 from energyflow.storage import package_versions, sha256, write_json
@@ -19,7 +19,7 @@ class ExpertError(RuntimeError):
     """The scripted expert succeeds too rarely for its demonstrations to be worth anything."""
 
 
-def demonstrate(env: MetaWorldEnv, seed: int, params: CollectParams) -> Demonstration | None:
+def demonstrate(env: Simulator, seed: int, params: CollectParams) -> Demonstration | None:
     """Run the expert once; None if it does not succeed within the horizon.
 
     The scripted experts are deterministic, so their score would be singular: N(0, action_noise^2) is added to each
@@ -27,10 +27,11 @@ def demonstrate(env: MetaWorldEnv, seed: int, params: CollectParams) -> Demonstr
     """
     noise = generator(seed, "action noise")
     obs = env.reset(seed)
+    expert = env.expert(seed)
     frames, actions, rewards, successes = [], [], [], []
     remaining = params.horizon
     while remaining > 0:
-        action = env.expert_action(obs) + params.action_noise * noise.standard_normal(env.action_dim)
+        action = expert(obs) + params.action_noise * noise.standard_normal(env.action_dim)
         action = np.clip(action, -1.0, 1.0)
         frames.append(obs)
         actions.append(action)
@@ -52,7 +53,7 @@ def collect(task: str, params: CollectParams, out: Path) -> None:
     Raises:
         ExpertError: the success rate is below `params.min_success`.
     """
-    spec, env = check_task(task), MetaWorldEnv(task)
+    env = make_env(task)
     kept: list[Demonstration] = []
     attempts = 0
     limit = int(np.ceil(params.demos / max(params.min_success, 1e-3))) + 5
@@ -68,8 +69,7 @@ def collect(task: str, params: CollectParams, out: Path) -> None:
             if demonstration is not None:
                 kept.append(demonstration)
                 bar.update()
-    env_args = {"env_name": spec.simulator_id, "type": spec.suite, "env_kwargs": {"goal_visible": True}}
-    write_demos(out / "demos.hdf5", kept, env_args)
+    write_demos(out / "demos.hdf5", kept, env.env_args(), env.obs_layout)
     write_json(
         out / "manifest.json",
         {

@@ -7,32 +7,64 @@ the 1.4 s that building those takes. `ML1` would hide the goal, and the scripted
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
-from metaworld.policies.policy import Policy as Expert
-from numpy.typing import NDArray
 
 from energyflow.envs.perturb import displace, push_beyond
-from energyflow.envs.tasks import TaskSpec, check_task
-from energyflow.sections import Level
+from energyflow.envs.simulator import Array, Expert
+from energyflow.sections import Level, ParamsError
 from energyflow.seeding import generator
 
-Array = NDArray[np.float64]
 STEP_LIMIT = 500  # of the simulator itself: it raises beyond
 MAX_DRAWS = 100
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One task.
+
+    Attributes:
+        name: `metaworld/<task>`.
+        simulator_id: the name that Meta-World knows it by.
+        components: what the blocks of three numbers of the simulator's random reset vector move, in order. A
+            block that no level may move is "fixed": a bin that is fixed in the scene, or an object whose training
+            range already fills its bin, so that beyond it is the wall.
+        min_separation: smallest allowed horizontal distance (m) between object and goal; the simulator loops for
+            ever on a closer pair.
+    """
+
+    name: str
+    simulator_id: str
+    components: tuple[str, ...]
+    min_separation: float = 0.0
+
+
+SPECS = {
+    spec.name: spec
+    for spec in (
+        TaskSpec("metaworld/button_press", "button-press-v3", ("object",)),
+        TaskSpec("metaworld/drawer_open", "drawer-open-v3", ("object",)),
+        TaskSpec("metaworld/assembly", "assembly-v3", ("object", "goal"), min_separation=0.1),
+        TaskSpec("metaworld/bin_picking", "bin-picking-v3", ("fixed", "fixed")),
+        TaskSpec("metaworld/hammer", "hammer-v3", ("object",)),
+    )
+}
 
 
 class MetaWorldEnv:
     """One task. Observations [39]: hand, gripper, objects, the previous frame, goal. Actions [4] in [-1, 1]."""
 
-    def __init__(self, task: str) -> None:
-        """Build the simulator (about 0.2 s); `reset` must come before `step`.
-
-        Raises:
-            ParamsError: unknown task.
-        """
-        self.spec: TaskSpec = check_task(task)
+    def __init__(self, task: str, obs_keys: Sequence[str] | None = None) -> None:
+        """Build the simulator (about 0.2 s) of a task of `SPECS`; see `envs.tasks.make_env`."""
+        self.obs_layout, self.obs_dim, self.action_dim = {"state": 39}, 39, 4
+        if obs_keys is not None and tuple(obs_keys) != tuple(self.obs_layout):
+            raise ParamsError(f"{task}: no observations {', '.join(obs_keys)}; Meta-World has one vector, 'state'")
+        self.spec = SPECS[task]
         self._env = ALL_V3_ENVIRONMENTS[self.spec.simulator_id]()
         self._env._partially_observable = False
         # `step` clips observations to this space. Cached while the goal was hidden, it would zero the goal; rebuilt, it
@@ -46,9 +78,6 @@ class MetaWorldEnv:
         space = self._env._random_reset_space
         assert space is not None  # every task of the registry randomises something
         self._low, self._high = space.low.astype(np.float64), space.high.astype(np.float64)
-        self._expert = self._fresh_expert()
-        self.obs_dim = 39
-        self.action_dim = 4
 
     def initial_state(self, seed: int, level: Level | None) -> tuple[Array, Array]:
         """Draw the reset vector and the hand position of an initial state.
@@ -92,7 +121,6 @@ class MetaWorldEnv:
         """
         self._env._last_rand_vec, self._env.hand_init_pos = self.initial_state(seed, level)
         obs, _ = self._env.reset()
-        self._expert = self._fresh_expert()
         return np.asarray(obs, dtype=np.float64)
 
     def step(self, action: Array) -> tuple[Array, float, bool]:
@@ -107,11 +135,11 @@ class MetaWorldEnv:
         obs, reward, _, _, info = self._env.step(np.asarray(action, dtype=np.float32))
         return obs, float(reward), bool(info["success"])
 
-    def _fresh_expert(self) -> Expert:
-        # Some experts keep state between steps: each episode gets a new one.
-        expert: Expert = ENV_POLICY_MAP[self.spec.simulator_id]()  # type: ignore[abstract]
-        return expert
+    def expert(self, seed: int) -> Expert:
+        """Meta-World's own scripted expert, clipped to the box; it has one style, so the seed is ignored."""
+        policy = ENV_POLICY_MAP[self.spec.simulator_id]()  # type: ignore[abstract]
+        return lambda obs: np.clip(policy.get_action(obs), -1.0, 1.0)  # keeps state: one for each episode
 
-    def expert_action(self, obs: Array) -> Array:
-        """Action [4] of the scripted expert, clipped to the box."""
-        return np.clip(self._expert.get_action(obs), -1.0, 1.0)
+    def env_args(self) -> dict[str, Any]:
+        """See `Simulator.env_args`."""
+        return {"env_name": self.spec.simulator_id, "type": "metaworld", "env_kwargs": {"goal_visible": True}}

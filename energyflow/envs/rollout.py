@@ -5,25 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from energyflow.envs.simulator import Array, Simulator
 from energyflow.sections import Level
 
-Array = NDArray[np.float64]
 Plan = Callable[[Array], Array]  # obs [B, To, Do] -> actions [B, exec_horizon, Da], environment units
-
-
-class Environment(Protocol):
-    """What a rollout needs of a simulator."""
-
-    def reset(self, seed: int, level: Level | None = None) -> Array:
-        """Start an episode."""
-
-    def step(self, action: Array) -> tuple[Array, float, bool]:
-        """Advance one control step."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +38,7 @@ class Outcome:
 class _Slot:
     """One simulator working through its own queue of episodes."""
 
-    def __init__(self, env: Environment, queue: list[Episode], obs_horizon: int) -> None:
+    def __init__(self, env: Simulator, queue: list[Episode], obs_horizon: int) -> None:
         self.env, self.queue, self.obs_horizon = env, queue, obs_horizon
         self.history: list[Array] = []
         self.outcome: Outcome | None = None
@@ -81,7 +69,7 @@ class _Slot:
 
 
 def rollout(
-    plan: Plan, envs: Sequence[Environment], episodes: Sequence[Episode], *, obs_horizon: int, horizon: int
+    plan: Plan, envs: Sequence[Simulator], episodes: Sequence[Episode], *, obs_horizon: int, horizon: int
 ) -> list[Outcome]:
     """Run every episode to success or to the horizon.
 

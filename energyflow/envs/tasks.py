@@ -1,55 +1,50 @@
-"""The task registry: what a name such as `metaworld/hammer` means. Imports no simulator."""
+"""The task registry: from a name such as `metaworld/hammer` to its simulator. Imports none before it is asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from energyflow.sections import ParamsError, nearest
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-@dataclass(frozen=True)
-class TaskSpec:
-    """One task of one suite.
+    from energyflow.envs.simulator import Simulator
 
-    Attributes:
-        name: `<suite>/<task>`, as in params.yaml and in every path.
-        simulator_id: the name that the simulator knows it by.
-        components: what the blocks of three numbers of the simulator's random reset vector move, in order. A
-            block that no level may move is "fixed": a bin that is fixed in the scene, or an object whose training
-            range already fills its bin, so that beyond it is the wall.
-        min_separation: smallest allowed horizontal distance (m) between object and goal; the simulator loops for
-            ever on a closer pair.
-    """
-
-    name: str
-    simulator_id: str
-    components: tuple[str, ...]
-    min_separation: float = 0.0
-
-    @property
-    def suite(self) -> str:
-        """Simulator family."""
-        return self.name.split("/")[0]
-
-
-TASKS = {
-    spec.name: spec
-    for spec in (
-        TaskSpec("metaworld/button_press", "button-press-v3", ("object",)),
-        TaskSpec("metaworld/drawer_open", "drawer-open-v3", ("object",)),
-        TaskSpec("metaworld/assembly", "assembly-v3", ("object", "goal"), min_separation=0.1),
-        TaskSpec("metaworld/bin_picking", "bin-picking-v3", ("fixed", "fixed")),
-        TaskSpec("metaworld/hammer", "hammer-v3", ("object",)),
-    )
+SUITES = {
+    "metaworld": "energyflow.envs.metaworld:MetaWorldEnv",
 }
+TASKS = (
+    "metaworld/button_press",
+    "metaworld/drawer_open",
+    "metaworld/assembly",
+    "metaworld/bin_picking",
+    "metaworld/hammer",
+)
 
 
-def check_task(name: str) -> TaskSpec:
-    """Look a task up.
+def check_task(name: str) -> str:
+    """Return the task's suite.
 
     Raises:
         ParamsError: no such task; the message suggests the nearest name.
     """
     if name not in TASKS:
         raise ParamsError(f"unknown task '{name}'; {nearest(str(name), list(TASKS))}")
-    return TASKS[name]
+    return name.split("/")[0]
+
+
+def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
+    """Build a task's simulator; `reset` must come before `step`.
+
+    Args:
+        name: of the task.
+        obs_keys: what to observe, in this order; by default the suite's usual observations.
+
+    Raises:
+        ParamsError: no such task, or no such observation.
+    """
+    module, cls = SUITES[check_task(name)].split(":")
+    build: Callable[[str, Sequence[str] | None], Simulator] = getattr(import_module(module), cls)
+    return build(name, obs_keys)

@@ -15,13 +15,17 @@ from energyflow.sections import NetworkParams
 
 @dataclass(frozen=True)
 class Spec:
-    """Sizes read from the data and the horizons: Do, Da, To, Tp, and how many of Tp are executed."""
+    """Sizes read from the data and the horizons: Do, Da, To, Tp, and how many of Tp are executed.
+
+    `obs_keys` are the observations that make up Do, in order.
+    """
 
     obs_dim: int
     action_dim: int
     obs_horizon: int
     pred_horizon: int
     exec_horizon: int
+    obs_keys: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For model.json."""

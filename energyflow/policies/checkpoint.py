@@ -15,7 +15,7 @@ from energyflow.policies.registry import check_method
 from energyflow.sections import TrainParams
 from energyflow.storage import atomic_path, read_json, write_json
 
-FORMAT = 1
+FORMAT = 2
 
 
 class CheckpointError(ValueError):
@@ -83,7 +83,8 @@ def load(path: str | Path, task: str | None = None) -> Policy:
         raise CheckpointError(
             f"{path}: trained on {description['task']}, asked for {task}; pass that task's checkpoint"
         )
-    policy = build(Spec(**description["spec"]), TrainParams.model_validate(description["params"]))
+    spec = Spec(**{**description["spec"], "obs_keys": tuple(description["spec"]["obs_keys"])})
+    policy = build(spec, TrainParams.model_validate(description["params"]))
     try:
         policy.load_state_dict(tensors)
     except RuntimeError as error:

@@ -109,7 +109,7 @@ def landscape(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> 
     policy = energyflow.load(models[0])
     if not isinstance(policy, EnergyPolicy):
         raise ReportError(f"{models[0]}: not an energy; the landscape needs energyflow or energyflow_paper")
-    demos = load_demos(demos_files[0])
+    demos = load_demos(demos_files[0], policy.spec.obs_keys)
     windows = make_windows(demos, policy.spec.obs_horizon, policy.spec.pred_horizon)
     step = len(demos.episodes[0].actions) // 2
     obs, chunk = windows.obs[step : step + 1], windows.actions[step : step + 1]

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from energyflow.envs.simulator import Simulator
+
 Array = NDArray[np.float32]
-
-
-class Simulator(Protocol):
-    """What reinforcement learning needs of a simulator; `envs.metaworld.MetaWorldEnv` is one."""
-
-    obs_dim: int
-    action_dim: int
-
-    def reset(self, seed: int) -> NDArray[np.float64]:
-        """Start an episode: obs [Do]."""
-
-    def step(self, action: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], float, bool]:
-        """Advance one control step: obs [Do], dense reward, success."""
 
 
 class EpisodeEnv(gym.Env[Array, Array]):
@@ -56,7 +45,7 @@ class EpisodeEnv(gym.Env[Array, Array]):
 
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """Advance one step: the simulator's dense reward, and the flag of this step in `info["success"]`."""
-        obs, reward, success = self.simulator.step(action)
+        obs, reward, success = self.simulator.step(action.astype(np.float64))
         self.elapsed += 1
         terminated = self.terminate and success
         return obs.astype(np.float32), reward, terminated, self.elapsed >= self.horizon, {"success": success}

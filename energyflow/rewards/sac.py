@@ -17,9 +17,9 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 from tqdm import tqdm
 
-from energyflow.envs.metaworld import MetaWorldEnv
-from energyflow.envs.tasks import check_task
-from energyflow.rewards.env import EpisodeEnv, Simulator
+from energyflow.envs.simulator import Simulator
+from energyflow.envs.tasks import check_task, make_env
+from energyflow.rewards.env import EpisodeEnv
 from energyflow.rewards.registry import check_source
 from energyflow.rewards.relabel import RelabelBuffer, stored_rewards
 from energyflow.rewards.resume import load_state, save_state
@@ -88,7 +88,7 @@ def evaluate(
         for _ in range(params.horizon):
             with torch.no_grad():
                 action = sac.actor(torch.as_tensor(obs)[None], deterministic=True)[0].numpy()
-            next_obs, reward, success = simulator.step(action)
+            next_obs, reward, success = simulator.step(action.astype(np.float64))
             for name, value in zip(record, (obs, action, success, reward), strict=True):
                 record[name].append(value)
             obs = next_obs.astype(np.float32)
@@ -245,7 +245,7 @@ def run_shape(
     with Run("shape", out, params=identity["params"], inputs=inputs, task=task, method=source, seed=seed) as run:
         resume = out / "resume.safetensors"
         _, rows = train_sac(
-            lambda: MetaWorldEnv(task),
+            lambda: make_env(task),
             reward,
             params,
             seed,

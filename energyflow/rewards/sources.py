@@ -63,4 +63,4 @@ def make_source(
     policy = load(model, task)
     if not isinstance(policy, EnergyPolicy):
         raise ParamsError(f"{model}: '{policy.params.method}' has no energy; train an energyflow policy")
-    return energy_source(name, params, seed, policy, load_demos(demos).episodes)
+    return energy_source(name, params, seed, policy, load_demos(demos, policy.spec.obs_keys).episodes)

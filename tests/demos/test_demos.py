@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from energyflow.demos.format import Demonstration, DemonstrationError, Demos, load_demos
+from energyflow.demos.format import Demonstration, DemonstrationError, Demos, load_demos, write_demos
 from energyflow.demos.scripted import ExpertError, collect
 from energyflow.demos.windows import Normalizer, make_windows
 from energyflow.envs.metaworld import MetaWorldEnv
@@ -119,12 +119,42 @@ def test_missing_file_and_foreign_layout_are_named(tmp_path: Path) -> None:
         load_demos(tmp_path / "other.hdf5")
 
 
-def test_several_observation_keys_are_concatenated_in_order(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+def foreign(path: Path, **widths: int) -> Path:
+    """A file of one demonstration whose observation key k has the value 1 + its place among the keys given."""
+    with h5py.File(path, "w") as file:
         demo = file.create_group("data/demo_0")
         demo["actions"] = np.zeros((4, 2))
-        demo["obs/zeta"], demo["obs/alpha"] = np.full((4, 1), 2.0), np.full((4, 3), 1.0)
-    np.testing.assert_array_equal(load_demos(tmp_path / "a.hdf5").episodes[0].obs[0], [1, 1, 1, 2])
+        for value, (key, width) in enumerate(widths.items(), start=1):
+            demo[f"obs/{key}"] = np.full((4, width), float(value))
+    return path
+
+
+def test_foreign_observation_keys_are_read_whole_or_as_asked_for(tmp_path: Path) -> None:
+    path = foreign(tmp_path / "a.hdf5", zeta=1, alpha=3)
+    demos = load_demos(path)
+    assert demos.obs_keys == ("alpha", "zeta")
+    np.testing.assert_array_equal(demos.episodes[0].obs[0], [2, 2, 2, 1])
+    np.testing.assert_array_equal(load_demos(path, ["zeta", "alpha"]).episodes[0].obs[0], [1, 2, 2, 2])
+    with pytest.raises(DemonstrationError, match=r"a\.hdf5: demo_0: no observation 'zata'; did you mean 'zeta'\?"):
+        load_demos(path, ["zata"])
+
+
+def test_robomimic_files_are_read_in_robomimics_order(tmp_path: Path) -> None:
+    widths = {"object": 10, "robot0_joint_pos": 7, "robot0_gripper_qpos": 2, "robot0_eef_quat": 4, "robot0_eef_pos": 3}
+    demos = load_demos(foreign(tmp_path / "a.hdf5", **widths))
+    assert demos.obs_keys == ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos", "object")
+    np.testing.assert_array_equal(demos.episodes[0].obs[0], [5] * 3 + [4] * 4 + [3] * 2 + [1] * 10)
+
+
+def test_keys_and_states_survive_the_file(tmp_path: Path) -> None:
+    obs, zeros = np.arange(12.0).reshape(4, 3), np.zeros(4)
+    demonstration = Demonstration(obs, np.zeros((4, 2)), zeros, zeros, states=np.ones((4, 5)), model_file="<xml/>")
+    write_demos(tmp_path / "a.hdf5", [demonstration], {"env_name": "x"}, {"object": 2, "robot0_eef_pos": 1})
+    with h5py.File(tmp_path / "a.hdf5") as file:
+        np.testing.assert_array_equal(file["data/demo_0/obs/object"], obs[:, :2])
+        np.testing.assert_array_equal(file["data/demo_0/states"], np.ones((4, 5)))
+        assert file["data/demo_0"].attrs["model_file"] == "<xml/>"
+    np.testing.assert_array_equal(load_demos(tmp_path / "a.hdf5").episodes[0].obs, obs[:, [2, 0, 1]])
 
 
 def tiny_demos() -> Demos:
@@ -132,7 +162,7 @@ def tiny_demos() -> Demos:
         steps = np.arange(5, dtype=np.float64)[:, None] + offset
         return Demonstration(obs=steps, actions=steps / 100, rewards=steps[:, 0], success=steps[:, 0])
 
-    return Demos(Path("x"), "", {}, [episode(0), episode(10)])
+    return Demos(Path("x"), "", {}, ("state",), [episode(0), episode(10)])
 
 
 def test_windows_pad_at_the_ends_and_never_cross_demonstrations() -> None:
@@ -154,6 +184,8 @@ def test_normalizer_round_trip_and_constant_coordinates() -> None:
     scaled = normalizer.standardize_obs(everything)
     assert float(scaled.mean()) == pytest.approx(0, abs=1e-6)
     assert float(scaled.std(correction=0)) == pytest.approx(1, abs=1e-6)
-    constant = Demos(Path("x"), "", {}, [Demonstration(np.ones((5, 1)), np.ones((5, 1)), np.ones(5), np.ones(5))])
+    constant = Demos(
+        Path("x"), "", {}, ("state",), [Demonstration(np.ones((5, 1)), np.ones((5, 1)), np.ones(5), np.ones(5))]
+    )
     normalizer.fit(constant, standardize_obs=True)
     assert float(normalizer.standardize_obs(torch.tensor([[1.05]]))) == pytest.approx(0.05, abs=1e-6)

@@ -12,14 +12,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from energyflow.envs.metaworld import MetaWorldEnv
+from energyflow.envs.metaworld import SPECS, MetaWorldEnv
 from energyflow.envs.perturb import displace, push_beyond
 from energyflow.envs.rollout import Episode, rollout
-from energyflow.envs.tasks import TASKS
+from energyflow.envs.tasks import TASKS, make_env
 from energyflow.evaluation import evaluate, evaluate_expert
 from energyflow.params import Params
 from energyflow.policies.checkpoint import CheckpointError
-from energyflow.sections import EvaluateParams, Level, TrainParams
+from energyflow.sections import EvaluateParams, Level, ParamsError, TrainParams
 from energyflow.training import train
 from tests.conftest import TASK
 
@@ -71,7 +71,7 @@ def test_it_is_the_environment_of_mt1() -> None:
     """Equal to Meta-World/MT1 with its own wrapper stack, given the same reset vector."""
     for task in METAWORLD:
         reference = gymnasium.make(
-            "Meta-World/MT1", env_name=TASKS[task].simulator_id, seed=0, disable_env_checker=True
+            "Meta-World/MT1", env_name=SPECS[task].simulator_id, seed=0, disable_env_checker=True
         )
         expected, _ = reference.reset()
         ours = MetaWorldEnv(task)
@@ -90,8 +90,9 @@ def test_it_is_the_environment_of_mt1() -> None:
 def test_the_expert_solves_the_task(task: str) -> None:
     env = MetaWorldEnv(task)
     obs = env.reset(1)
+    expert = env.expert(1)
     for _ in range(200):
-        obs, _, success = env.step(env.expert_action(obs))
+        obs, _, success = env.step(expert(obs))
         if success:
             return
     pytest.fail("no success within 200 steps")
@@ -184,3 +185,10 @@ def test_evaluating_another_tasks_checkpoint_is_refused(trained: Path, section: 
     with pytest.raises(CheckpointError, match="asked for metaworld/hammer"):
         evaluate("metaworld/hammer", 0, section, trained, tmp_path)
     assert not (tmp_path / "episodes.csv").exists()
+
+
+def test_unknown_tasks_and_observations_are_named() -> None:
+    with pytest.raises(ParamsError, match=r"unknown task 'metaworld/hamer'; did you mean 'metaworld/hammer'\?"):
+        make_env("metaworld/hamer")
+    with pytest.raises(ParamsError, match="metaworld/hammer: no observations robot0_eef_pos"):
+        make_env("metaworld/hammer", ["robot0_eef_pos"])

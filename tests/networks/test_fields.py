@@ -14,7 +14,7 @@ from energyflow.params import Params
 from energyflow.policies.base import EnergyPolicy, Policy
 from energyflow.policies.checkpoint import build
 
-SPEC = Spec(obs_dim=5, action_dim=3, obs_horizon=2, pred_horizon=4, exec_horizon=2)
+SPEC = Spec(obs_dim=5, action_dim=3, obs_horizon=2, pred_horizon=4, exec_horizon=2, obs_keys=("state",))
 ENERGIES = ("energyflow", "energyflow_paper")
 SMALL_UNET = {"down_dims": [8, 16], "kernel_size": 3, "groups": 4, "cond_dim": 16}
 

@@ -19,7 +19,7 @@ from energyflow.policies.diffusion_policy import ancestral, cumulative_alphas
 from energyflow.sections import TrainParams
 from energyflow.training import Trainer
 
-SPEC = Spec(obs_dim=1, action_dim=1, obs_horizon=1, pred_horizon=1, exec_horizon=1)
+SPEC = Spec(obs_dim=1, action_dim=1, obs_horizon=1, pred_horizon=1, exec_horizon=1, obs_keys=("state",))
 MODES, WIDTH, WEIGHT = (-0.9, 0.9), 0.4, 0.3  # the left mode has weight 0.3
 
 

@@ -71,7 +71,7 @@ class Gaussian(EnergyPolicy):
     spread = torch.tensor([[2.0, 0.1], [1.0, 0.1]])
 
     def __init__(self, params: Params) -> None:
-        spec = Spec(obs_dim=3, action_dim=2, obs_horizon=1, pred_horizon=2, exec_horizon=1)
+        spec = Spec(obs_dim=3, action_dim=2, obs_horizon=1, pred_horizon=2, exec_horizon=1, obs_keys=("state",))
         super().__init__(spec, params.reward_model)
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
@@ -101,7 +101,7 @@ def test_the_slice_is_the_energy_on_the_plane_of_the_widest_directions(smoke: Pa
 @pytest.fixture
 def checkpoint(tmp_path: Path, smoke: Params) -> Path:
     torch.manual_seed(0)
-    policy = build(Spec(39, 4, 2, 16, 8), smoke.train["energyflow"])
+    policy = build(Spec(39, 4, 2, 16, 8, ("state",)), smoke.train["energyflow"])
     run = {"task": "metaworld/button_press", "method": "energyflow", "seed": 0}
     path = at(paths.TRAIN, tmp_path, **run) / "model.safetensors"
     path.parent.mkdir(parents=True)

@@ -26,7 +26,7 @@ class GaussianExpert(EnergyPolicy):
     """E = |a - W s|^2 / (2 (NOISE^2 + sigma^2)) + c(s): exact for a_t ~ N(W s, NOISE^2) noised by sigma."""
 
     def __init__(self, params: TrainParams, window: tuple[int, int], offset: Callable[[Tensor], Tensor]) -> None:
-        super().__init__(Spec(OBS_DIM, ACTION_DIM, window[0], window[1], 1), params)
+        super().__init__(Spec(OBS_DIM, ACTION_DIM, window[0], window[1], 1, ("state",)), params)
         self.offset = offset
 
     def energy(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:

@@ -31,10 +31,12 @@ def test_nothing_to_do_after_a_run(finished: Tree) -> None:
 def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
     """The logs of the real run list every import; a rule's inputs are these files, no fewer and no more.
 
-    Not in the logs: the module of a method, which the registry imports by its name. Not minded: the seconds-long rules
-    of the report share one folder.
+    Not in the logs: the module of a method or a suite, which a registry imports by its name. Not minded: the
+    seconds-long rules of the report share one folder.
     """
-    plumbing = {f"energyflow/{name}.py" for name in ("cli", "params", "paths", "policies/registry")}
+    plumbing = {
+        f"energyflow/{name}.py" for name in ("cli", "params", "sections", "paths", "envs/tasks", "policies/registry")
+    }
     declared: dict[str, set[str]] = {}
     imported: dict[str, set[str]] = {}
     for log in (finished.path / "logs").rglob("*.log"):
@@ -52,6 +54,7 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
         imported.setdefault(rule, set()).update(files)
     assert set(declared) == set(dependencies.CODE)
     by_name = {f"energyflow/policies/{method}.py" for method in finished.params.methods}
+    by_name.add("energyflow/envs/metaworld.py")
     for rule, files in declared.items():
         idle = {f for f in files - imported[rule] - by_name if not f.startswith("energyflow/report/")}
         assert not idle, f"{rule}: declared but never imported {sorted(idle)}"

@@ -1,7 +1,7 @@
 # Demonstrations of scripted experts.
 rule collect:
     input:
-        code=code("collect"),
+        code=lambda wildcards: code("collect", task=wildcards.task),
     output:
         PATTERN["collect"],
     log:

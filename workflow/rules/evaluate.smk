@@ -3,7 +3,7 @@ rule evaluate:
     input:
         model=pattern("train", "model.safetensors"),
         spec=pattern("train", "model.json"),
-        code=lambda wildcards: code("evaluate", wildcards.method),
+        code=lambda wildcards: code("evaluate", wildcards.method, wildcards.task),
     output:
         PATTERN["evaluate"],
     log:
@@ -28,7 +28,7 @@ rule nfe:
     input:
         model=pattern("train", "model.safetensors"),
         spec=pattern("train", "model.json"),
-        code=lambda wildcards: code("nfe", wildcards.method),
+        code=lambda wildcards: code("nfe", wildcards.method, wildcards.task),
     output:
         PATTERN["nfe"],
     log:
@@ -51,7 +51,7 @@ rule nfe:
 
 rule expert:
     input:
-        code=code("expert"),
+        code=lambda wildcards: code("expert", task=wildcards.task),
     output:
         PATTERN["expert"],
     log:

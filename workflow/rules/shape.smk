@@ -11,7 +11,7 @@ def reward_inputs(wildcards):
 rule shape:
     input:
         unpack(reward_inputs),
-        code=code("shape"),
+        code=lambda wildcards: code("shape", task=wildcards.task),
     output:
         PATTERN["shape"],
     log:

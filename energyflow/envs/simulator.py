@@ -1,0 +1,34 @@
+"""What the rest of the project asks of a simulator, whatever its suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from energyflow.sections import Level
+
+Array = NDArray[np.float64]
+Expert = Callable[[Array], Array]  # obs [Do] -> action [Da] in the box, for the episode that it was made for
+
+
+class Simulator(Protocol):
+    """One task. Observations are vectors in metres and the like; actions are in [-1, 1]."""
+
+    obs_layout: dict[str, int]  # observation keys and their widths, in the order in which they are concatenated
+    obs_dim: int
+    action_dim: int
+
+    def reset(self, seed: int, level: Level | None = None) -> Array:
+        """Start an episode: obs [Do]. Equal (seed, level) give bit-equal observations, whatever came before."""
+
+    def step(self, action: Array) -> tuple[Array, float, bool]:
+        """Advance one control step: obs [Do], dense reward, success flag of this step."""
+
+    def expert(self, seed: int) -> Expert:
+        """A scripted expert for the episode that `reset` has just started; the seed draws its style, if it has one."""
+
+    def env_args(self) -> dict[str, Any]:
+        """How to build this simulator, as robomimic files say it: `env_name`, `type`, `env_kwargs`."""
