@@ -20,10 +20,11 @@ help:  ## list the targets
 
 setup: $(STAMP)  ## virtual environment with the locked versions
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-nodeps.lock pyproject.toml
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(BIN)/python -m pip install --requirement requirements.lock
+	$(BIN)/python -m pip install --no-deps --requirement requirements-nodeps.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
 	touch $@
 

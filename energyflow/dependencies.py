@@ -10,7 +10,7 @@ from pathlib import Path
 # policies/registry.py: a new line in them adds a task or a method and cannot change another one's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _INTERFACE = "energyflow/envs/simulator.py"
-_SIMULATOR = (_INTERFACE, "energyflow/envs/{suite}.py", "energyflow/envs/perturb.py")
+_SIMULATOR = (_INTERFACE, "energyflow/envs/{suite}", "energyflow/envs/perturb.py")
 _CHECKPOINT = (
     "energyflow/demos/format.py",
     "energyflow/demos/windows.py",
@@ -51,6 +51,6 @@ def code(rule: str, method: str = "energyflow", task: str = "metaworld/") -> lis
     files: set[str] = set()
     for entry in CODE[rule]:
         path = Path(entry.format(method=method, suite=task.split("/")[0]))
-        found = path.rglob("*") if path.is_dir() else [path]
+        found = path.rglob("*") if path.is_dir() else [path if path.suffix else path.with_suffix(".py")]
         files |= {str(file) for file in found if file.suffix in (".py", ".csv") and file.name != "__init__.py"}
     return sorted(files)

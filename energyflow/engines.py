@@ -64,7 +64,7 @@ def folders(stage: str, preset: str) -> list[str]:
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in stages(p).values())
-    time_needed = {"smoke": "5 minutes", "laptop": "90 minutes"}.get(p.preset, "days without a GPU")
+    time_needed = {"smoke": "5 minutes", "laptop": "an hour"}.get(p.preset, "days without a GPU")
     return (
         f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"
         f" a complete run takes about {time_needed} on two cores, an incomplete one continues"

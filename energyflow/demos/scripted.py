@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from tqdm import tqdm
 
 from energyflow.demos.format import Demonstration, write_demos
-from energyflow.envs.simulator import Simulator
+from energyflow.envs.simulator import Array, Simulator
 from energyflow.envs.tasks import make_env
 from energyflow.sections import CollectParams
 from energyflow.seeding import generator
@@ -17,6 +18,17 @@ from energyflow.storage import package_versions, sha256, write_json
 
 class ExpertError(RuntimeError):
     """The scripted expert succeeds too rarely for its demonstrations to be worth anything."""
+
+
+@runtime_checkable
+class Replayable(Protocol):
+    """A simulator whose states can be stored, so that others can replay a demonstration from them."""
+
+    def state(self) -> Array:
+        """Simulator state [Ds]."""
+
+    def model_xml(self) -> str:
+        """The model that the states belong to."""
 
 
 def demonstrate(env: Simulator, seed: int, params: CollectParams) -> Demonstration | None:
@@ -28,12 +40,15 @@ def demonstrate(env: Simulator, seed: int, params: CollectParams) -> Demonstrati
     noise = generator(seed, "action noise")
     obs = env.reset(seed)
     expert = env.expert(seed)
-    frames, actions, rewards, successes = [], [], [], []
+    frames, actions, rewards, successes, states = [], [], [], [], []
+    model = env.model_xml() if isinstance(env, Replayable) else None
     remaining = params.horizon
     while remaining > 0:
         action = expert(obs) + params.action_noise * noise.standard_normal(env.action_dim)
         action = np.clip(action, -1.0, 1.0)
         frames.append(obs)
+        if isinstance(env, Replayable):
+            states.append(env.state())
         actions.append(action)
         obs, reward, success = env.step(action)
         rewards.append(reward)
@@ -42,7 +57,14 @@ def demonstrate(env: Simulator, seed: int, params: CollectParams) -> Demonstrati
         remaining = min(remaining - 1, params.extra_steps) if first_success else remaining - 1
     if not any(successes):
         return None
-    return Demonstration(np.array(frames), np.array(actions), np.array(rewards), np.array(successes))
+    return Demonstration(
+        np.array(frames),
+        np.array(actions),
+        np.array(rewards),
+        np.array(successes),
+        states=np.array(states) if states else None,
+        model_file=model,
+    )
 
 
 def collect(task: str, params: CollectParams, out: Path) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SUITES = {
     "metaworld": "energyflow.envs.metaworld:MetaWorldEnv",
+    "robomimic": "energyflow.envs.robomimic.simulator:RobomimicEnv",
 }
 TASKS = (
     "metaworld/button_press",
@@ -21,6 +22,11 @@ TASKS = (
     "metaworld/assembly",
     "metaworld/bin_picking",
     "metaworld/hammer",
+    "robomimic/lift",
+    "robomimic/can",
+    "robomimic/square",
+    "robomimic/transport",
+    "robomimic/tool_hang",
 )
 
 

@@ -156,6 +156,7 @@ def draw(found: Slice, plot: PlotParams, title: str) -> Figure:
     axes.set_xlabel("First principal axis (standardised action units)")
     axes.set_ylabel("Second principal axis")
     bar = figure.colorbar(filled, ax=axes, label=f"Energy above the slice's minimum, σ = {plot.sigma:g}")
-    bar.set_ticks([float(f"{x:.1g}") for x in top * np.linspace(0, 1, 5) ** 2])
+    ticks = [float(f"{x:.1g}") for x in top * np.linspace(0, 1, 5) ** 2]
+    bar.set_ticks([tick for tick in ticks if tick <= top])  # one beyond the top would stretch the bar
     figure.legend(loc="outside lower center", ncols=2)
     return figure

@@ -1,0 +1,94 @@
+"""Environment steps per second on the RoboMimic tasks: robosuite as it comes against `energyflow.envs.robomimic`.
+
+    python benchmarks/robosuite_speed.py          # about 3 minutes on one core, which should have nothing else to do
+
+Both run the same actions from the same state, one after the other in each repeat, and should end in bit-equal states;
+the ratio is taken within a repeat. "Stock" is what robomimic builds: hard resets (timed on an environment of their
+own, as they also draw new object sizes), every observable at every substep, no renderer.
+Writes `benchmarks/robosuite_speed.csv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import robosuite
+from scipy import stats
+
+from energyflow.envs.robomimic.control import Controllers
+from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
+from energyflow.storage import write_csv
+
+Step = Callable[[Any], object]
+
+
+def seconds(step: Step, actions: np.ndarray) -> float:
+    """Wall seconds of a run of actions."""
+    started = time.perf_counter()
+    for action in actions:
+        step(action)
+    return time.perf_counter() - started
+
+
+def restart(env: Any, seed: int) -> float:
+    """Reset a robosuite environment to the initial state of a seed; return the seconds that it took."""
+    env.rng, sampler = np.random.default_rng(seed), env.placement_initializer
+    for each in (sampler, *getattr(sampler, "samplers", {}).values()):
+        each.rng = env.rng
+        for obj in each.mujoco_objects:
+            obj.rng = env.rng
+    started = time.perf_counter()
+    env.reset()
+    return time.perf_counter() - started
+
+
+def compare(task: str, steps: int, repeats: int) -> list[dict[str, Any]]:
+    """One row a repeat: steps per second and seconds of a reset, stock and ours."""
+    ours, kwargs = RobomimicEnv(task), env_kwargs(task)
+    hard, stock = (
+        robosuite.make(ours.spec.env_name, **copy.deepcopy(kwargs), hard_reset=reset, seed=MODEL_SEED)
+        for reset in (True, False)
+    )
+    rng, rows = np.random.default_rng(0), []
+    for repeat in range(-1, repeats):  # the first one compiles, and is not counted
+        resets = {"stock": restart(hard, repeat + 1), "ours": restart(ours.env, repeat + 1)}
+        restart(stock, repeat + 1)
+        ours.controllers = Controllers(ours.env)
+        actions = rng.uniform(-0.5, 0.5, (steps, ours.action_dim))
+        taken = {"stock": seconds(stock.step, actions), "ours": seconds(ours.step, actions)}
+        row: dict[str, Any] = {"task": task, "repeat": repeat, "steps": steps}
+        row["bit_equal"] = int(np.array_equal(stock.sim.data.qpos, ours.env.sim.data.qpos))
+        row |= {f"{name}_steps_per_s": round(steps / value, 1) for name, value in taken.items()}
+        row |= {f"{name}_reset_s": round(value, 4) for name, value in resets.items()}
+        if repeat >= 0:
+            rows.append(row | {"ratio": taken["stock"] / taken["ours"]})
+    return rows
+
+
+def main() -> None:
+    """Measure every task and print mean ratios with 95 % t-intervals."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=5)
+    given = parser.parse_args()
+    frame = pd.DataFrame([row for task in SPECS for row in compare(task, given.steps, given.repeats)])
+    write_csv(Path("benchmarks/robosuite_speed.csv"), frame)
+    for task, found in frame.groupby("task", sort=False):
+        half = stats.t.ppf(0.975, len(found) - 1) * found["ratio"].sem()
+        print(
+            f"{task}: stock {found['stock_steps_per_s'].mean():.0f}/s, ours {found['ours_steps_per_s'].mean():.0f}/s,"
+            f" ratio {found['ratio'].mean():.2f} +- {half:.2f} (n = {len(found)}),"
+            f" reset {found['stock_reset_s'].mean():.2f} s, {found['ours_reset_s'].mean():.3f} s,"
+            f" bit-equal in {found['bit_equal'].sum()} of {len(found)}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The five RoboMimic tasks on robosuite: the simulator, its fast control loop, and scripted experts."""
