@@ -7,6 +7,7 @@ kernels on the same arrays, in the same order: trajectories are equal to the las
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import mujoco
@@ -15,6 +16,14 @@ from numpy.typing import NDArray
 from robosuite.utils.control_utils import nullspace_torques, opspace_matrices, orientation_error
 
 Array = NDArray[np.float64]
+
+
+def _as_slice(index: Sequence[int]) -> slice:
+    """Consecutive indices as a slice, which NumPy reads without a copy."""
+    first, last = index[0], index[-1]
+    if list(index) != list(range(first, last + 1)):
+        raise ValueError(f"the joints of an arm must be numbered consecutively, not {list(index)}")
+    return slice(first, last + 1)
 
 
 class Arm:
@@ -27,21 +36,21 @@ class Arm:
         if self.controller.impedance_mode != "fixed" or self.controller.num_ref_sites != 1:
             raise ValueError(f"controller of {name}: only OSC with fixed impedance and one site is supported")
         self.site = sim.model.site_name2id(self.controller.ref_name)
-        self.actuators = robot._ref_actuators_indexes_dict[name]
-        self.range = self.model.actuator_ctrlrange[self.actuators]
+        self.actuators = _as_slice(robot._ref_actuators_indexes_dict[name])
+        self.dofs, self.joints = _as_slice(self.controller.qvel_index), _as_slice(self.controller.qpos_index)
+        self.low, self.high = self.model.actuator_ctrlrange[self.actuators].T.copy()
         nv = self.model.nv
         self.jacp, self.jacr, self.mass = np.zeros((3, nv)), np.zeros((3, nv)), np.zeros((nv, nv))
+        self.error, self.wrench = np.zeros(6), np.zeros(6)
 
     def actuate(self) -> None:
         """Write the torques towards the controller's goal into `data.ctrl`; `mj_step1` must have run."""
-        c, model, data = self.controller, self.model, self.data
-        index = c.qvel_index
+        c, model, data, dofs = self.controller, self.model, self.data, self.dofs
         mujoco.mj_jacSite(model, data, self.jacp, self.jacr, self.site)
         mujoco.mj_fullM(model, self.mass, data.qM)
-        mass = self.mass[index, :][:, index]
-        c.J_pos[:, :] = self.jacp[:, index]
-        c.J_ori[:, :] = self.jacr[:, index]
-        c.J_full[:3], c.J_full[3:] = c.J_pos, c.J_ori
+        mass = np.asfortranarray(self.mass[dofs, dofs])  # the layout that robosuite's indexing leaves
+        c.J_pos[:] = c.J_full[:3] = self.jacp[:, dofs]
+        c.J_ori[:] = c.J_full[3:] = self.jacr[:, dofs]
         qvel, rotation = data.qvel, data.site_xmat[self.site].reshape(3, 3)
         if c.input_ref_frame == "base":
             goal_pos = c.origin_pos + np.dot(c.origin_ori, c.goal_pos)
@@ -52,12 +61,13 @@ class Arm:
         torque = orientation_error(goal_ori, rotation) * c.kp[3:6] + -np.dot(self.jacr, qvel) * c.kd[3:6]
         full, pos, ori, nullspace = opspace_matrices(mass, c.J_full, c.J_pos, c.J_ori)
         if c.uncoupling:
-            wrench = np.concatenate([np.dot(pos, force), np.dot(ori, torque)])
+            self.wrench[:3], self.wrench[3:] = np.dot(pos, force), np.dot(ori, torque)
         else:
-            wrench = np.dot(full, np.concatenate([force, torque]))
-        torques = np.dot(c.J_full.T, wrench) + data.qfrc_bias[index]
-        torques += nullspace_torques(mass, nullspace, c.initial_joint, data.qpos[c.qpos_index], qvel[index])
-        data.ctrl[self.actuators] = np.clip(torques, self.range[:, 0], self.range[:, 1])
+            self.error[:3], self.error[3:] = force, torque
+            self.wrench[:] = np.dot(full, self.error)
+        torques = np.dot(c.J_full.T, self.wrench) + data.qfrc_bias[dofs]
+        torques += nullspace_torques(mass, nullspace, c.initial_joint, data.qpos[self.joints], qvel[dofs])
+        data.ctrl[self.actuators] = np.minimum(np.maximum(torques, self.low), self.high)
 
 
 class Controllers:

@@ -110,6 +110,9 @@ class RobomimicEnv:
                 raise ParamsError(f"{task}: no observation '{key}'; {nearest(key, list(known))}")
         self.obs_layout = {key: int(np.size(known[key])) for key in keys}
         self.obs_dim, self.action_dim = sum(self.obs_layout.values()), int(self.env.action_dim)
+        needed = {*LOW_DIM, *self.obs_layout}
+        for name, observable in self.env._observables.items():  # of each object's sensors, others may need the values
+            observable.set_enabled(observable.is_enabled() and (observable.modality == "object" or name in needed))
         self.controllers = Controllers(self.env)
 
     def reset(self, seed: int, level: Level | None = None) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from energyflow.envs.robomimic.experts.motion import (
     CLOSED,
@@ -17,9 +16,9 @@ from energyflow.envs.robomimic.experts.motion import (
 from energyflow.envs.simulator import Array
 
 NUT, PEG = "SquareNut_main", "peg1"
-WRIST = 1.9  # rad: how far the wrist turns from its natural yaw
+WRIST = (-2.0, 2.8)  # rad from its natural yaw: beyond, the wrist meets a limit, or does so on the short way back
+CLEAR = 0.125  # m above the peg's origin: the nut hangs just over its top
 ATTEMPTS = 4  # the nut may land on top of the peg
-REACH = 0.83  # m from the base
 UP = np.array([0.0, 0.0, 0.1])
 
 
@@ -36,8 +35,9 @@ def square(arm: Arm, rng: np.random.Generator) -> Script:
 
     # Held like this, the handle points at the robot when the nut is on the peg: the far side is out of reach.
     natural = arm.natural_yaw(handle())
-    across = equivalent_yaw(arm.body_yaw(NUT) - np.pi / 2, natural, 2 * np.pi)
-    if abs(across - natural) > WRIST:
+    middle = natural + sum(WRIST) / 2
+    across = equivalent_yaw(arm.body_yaw(NUT) - np.pi / 2, middle, 2 * np.pi)
+    if not WRIST[0] < across - natural < WRIST[1]:
         across = equivalent_yaw(across + np.pi, natural, 2 * np.pi)
     down = pointing_down(across)
     start = handle()
@@ -49,29 +49,24 @@ def square(arm: Arm, rng: np.random.Generator) -> Script:
 
     peg = arm.body(PEG)[0]
     held = arm.yaw - arm.body_yaw(NUT)  # the nut may have turned in the fingers
-    lever = arm.body(NUT)[1].T @ (arm.position - arm.body(NUT)[0])  # from nut to hand, in the nut's frame
-
-    def cost(nut_yaw: float) -> float:
-        """How far the wrist turns, if the hand can get there."""
-        heading = Rotation.from_euler("z", nut_yaw).apply(lever)
-        hand = equivalent_yaw(nut_yaw + held, arm.natural_yaw(peg), 2 * np.pi)
-        too_far = bool(np.linalg.norm(peg + heading - arm.base) > REACH)
-        return abs(hand - arm.natural_yaw(peg)) + 100.0 * too_far
-
-    final = min((arm.body_yaw(PEG) + k * np.pi / 2 for k in range(4)), key=cost)
-    straight = pointing_down(equivalent_yaw(final + held, arm.natural_yaw(peg), 2 * np.pi))
+    natural = arm.natural_yaw(peg)
+    final = equivalent_yaw(arm.body_yaw(PEG) + np.pi + held, natural + 1.0, 2 * np.pi)  # handle towards the robot
+    straight = pointing_down(final)
 
     def over_peg(height: float) -> Array:
         """Where the hand must be for the nut to stand over the peg."""
         lag = arm.position - arm.body(NUT)[0]
         return np.array([peg[0] + lag[0], peg[1] + lag[1], height])
 
+    if final - natural > 2.0:  # the short way round would meet the wrist's other limit
+        halfway = pointing_down(natural + 1.5)
+        yield from arm.reach(lambda: over_peg(high), halfway, CLOSED, speed=speed, tolerance=0.1, angle=0.5)
     for _ in range(ATTEMPTS):
         yield from arm.reach(lambda: over_peg(high), straight, CLOSED, speed=speed, tolerance=0.02)
         yield from arm.reach(
-            lambda: over_peg(high), straight, CLOSED, speed=speed, tolerance=0.004, angle=0.04, timeout=40
+            lambda: over_peg(peg[2] + CLEAR), straight, CLOSED, speed=speed, tolerance=0.003, angle=0.04, timeout=40
         )
-        yield from arm.reach(lambda: over_peg(peg[2] + 0.02), straight, CLOSED, speed=0.6 * speed, timeout=30)
+        yield from arm.reach(lambda: over_peg(peg[2] - 0.01), straight, CLOSED, speed=0.6 * speed, timeout=25)
         if arm.simulator.env.on_peg(arm.body(NUT)[0], 0):
             break
     yield from arm.stay(OPEN, SQUEEZE_STEPS // 2)
