@@ -121,3 +121,12 @@ def test_observation_keys_can_be_chosen_and_typos_are_named(lift: RobomimicEnv) 
     assert chosen.obs_layout == {"object": 10, "robot0_joint_pos": 7}
     with pytest.raises(ParamsError, match=r"no observation 'robot0_eef_pso'; did you mean 'robot0_eef_pos'\?"):
         RobomimicEnv("robomimic/lift", ["robot0_eef_pso"])
+
+
+def test_a_task_without_an_expert_is_named(env: RobomimicEnv) -> None:
+    env.reset(0)
+    if env.task in ("robomimic/transport", "robomimic/tool_hang"):
+        with pytest.raises(ParamsError, match=f"{env.task}: no scripted expert yet"):
+            env.expert(0)
+    else:
+        assert env.expert(0)(np.zeros(env.obs_dim)).shape == (env.action_dim,)

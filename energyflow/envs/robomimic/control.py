@@ -12,10 +12,9 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 from robosuite.utils.control_utils import nullspace_torques, opspace_matrices, orientation_error
 
-Array = NDArray[np.float64]
+from energyflow.envs.simulator import Array
 
 
 def _as_slice(index: Sequence[int]) -> slice:

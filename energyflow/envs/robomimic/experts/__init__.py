@@ -12,6 +12,7 @@ from energyflow.envs.robomimic.experts.lift import lift
 from energyflow.envs.robomimic.experts.motion import Arm, Script
 from energyflow.envs.robomimic.experts.square import square
 from energyflow.envs.simulator import Array, Expert
+from energyflow.sections import ParamsError
 from energyflow.seeding import generator
 
 if TYPE_CHECKING:
@@ -25,7 +26,13 @@ SCRIPTS: dict[str, tuple[Callable[[Arm, np.random.Generator], Script], ...]] = {
 
 
 def make_expert(simulator: RobomimicEnv, seed: int) -> Expert:
-    """The expert of a simulator that has just been reset; a script that has ended repeats its grip and stays."""
+    """The expert of a simulator that has just been reset; a script that has ended repeats its grip and stays.
+
+    Raises:
+        ParamsError: the task has no script.
+    """
+    if simulator.task not in SCRIPTS:
+        raise ParamsError(f"{simulator.task}: no scripted expert yet; there are: {', '.join(SCRIPTS)}")
     rng = generator(seed, "style of the scripted expert")
     arms = [Arm(simulator, index) for index in range(len(simulator.env.robots))]
     running = [script(arm, rng) for arm, script in zip(arms, SCRIPTS[simulator.task], strict=True)]

@@ -23,7 +23,7 @@ UP = np.array([0.0, 0.0, 0.1])
 
 
 def square(arm: Arm, rng: np.random.Generator) -> Script:
-    """Grasp the handle across, carry over the peg, turn to one of its four orientations, lower, let go."""
+    """Grasp the handle across, carry over the peg with the handle towards the robot, lower, let go."""
     speed = rng.uniform(0.6, 1.0)
     hover, travel = rng.uniform(0.06, 0.12), rng.uniform(0.15, 0.2)
     along = rng.uniform(-0.008, 0.008)  # where on the handle, m
