@@ -6,8 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from energyflow.sections import (
     CollectParams,
@@ -20,25 +21,52 @@ from energyflow.sections import (
     parse_section,
 )
 
+if TYPE_CHECKING:
+    from energyflow.params import Sections
+
 Arguments = argparse.Namespace
 
 
-def _collect(a: Arguments) -> None:
-    from energyflow.demos.scripted import collect
+def _of_params_yaml(a: Arguments, task: str) -> Sections:
+    """The sections of params.yaml for a task, where the command line does not carry them."""
+    from energyflow.params import load
 
-    collect(a.task, parse_section(CollectParams, a.params), a.out)
+    return load(preset=a.preset).of(task)
+
+
+def _collect(a: Arguments) -> None:
+    from energyflow.demos import human, scripted
+
+    section = parse_section(CollectParams, a.params) if a.params else _of_params_yaml(a, a.task).collect
+    section = section.model_copy(update={"source": a.source}) if a.source else section
+    out = a.out or Path("data", section.source, a.task)
+    {"scripted": scripted, "human": human}[section.source].collect(a.task, section, out)
+    print(f"wrote {out}/demos.hdf5")
 
 
 def _train(a: Arguments) -> None:
+    from energyflow.demos.format import load_demos
+    from energyflow.envs.tasks import task_of
     from energyflow.training import train
 
-    train(a.task, a.seed, parse_section(TrainParams, a.params), a.demos, a.out)
+    task = a.task or task_of(load_demos(a.demos).env_args, a.demos.stem)
+    section = parse_section(TrainParams, a.params) if a.params else _of_params_yaml(a, task).train[a.method]
+    seed = a.seed or 0
+    out = a.out or Path("runs", task, section.method, f"seed{seed}")
+    train(task, seed, section, a.demos, out)
+    print(f"wrote {out}/model.safetensors")
 
 
 def _evaluate(a: Arguments) -> None:
     from energyflow.evaluation import evaluate
+    from energyflow.storage import read_json
 
-    evaluate(a.task, a.seed, parse_section(EvaluateParams, a.params), a.model, a.out)
+    trained = read_json(a.model.with_suffix(".json"))
+    task = a.task or trained["task"]
+    section = parse_section(EvaluateParams, a.params) if a.params else _of_params_yaml(a, task).evaluate_levels()
+    out = a.out or a.model.parent / "evaluate"
+    evaluate(task, trained["seed"] if a.seed is None else a.seed, section, a.model, out)
+    print(f"wrote {out}/episodes.csv")
 
 
 def _expert(a: Arguments) -> None:
@@ -57,6 +85,14 @@ def _shape(a: Arguments) -> None:
     from energyflow.rewards.sac import run_shape
 
     run_shape(a.task, a.source, a.seed, parse_section(ShapeParams, a.params), a.model, a.demos, a.out)
+
+
+def _video(a: Arguments) -> None:
+    if sys.platform == "linux":  # read when MuJoCo is imported: by default it wants a screen
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    from energyflow.report.video import write_video
+
+    write_video(a.demos, *a.outputs)
 
 
 def _table(a: Arguments) -> None:
@@ -86,40 +122,51 @@ def _metrics(a: Arguments) -> None:
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"help": "name of the table or figure"},
-    "--task": {"required": True, "help": "suite/task, for example metaworld/hammer"},
-    "--source": {"required": True, "help": "source of reward, for example centered_energy"},
-    "--seed": {"required": True, "type": int, "help": "seed of the run"},
-    "--params": {"required": True, "help": "the stage's section of params.yaml as JSON"},
-    "--report": {"required": True, "help": "the report section of params.yaml as JSON"},
+    "task": {"help": "suite/task, for example robomimic/lift"},
+    "--task": {"help": "suite/task, for example metaworld/hammer; custom/NAME for demonstrations of your own task"},
+    "--source": {"help": "collect: scripted or human; shape: a source of reward, for example centered_energy"},
+    "--method": {"default": "energyflow", "help": "method, where --params is not given (default: energyflow)"},
+    "--seed": {"type": int, "help": "seed of the run"},
+    "--preset": {"help": "preset of params.yaml, where --params is not given (default: the file's own)"},
+    "--params": {"help": "the stage's section of params.yaml as JSON"},
+    "--report": {"help": "the report section of params.yaml as JSON"},
     "--demos": {"type": Path, "help": "demonstrations, robomimic HDF5 layout"},
     "--model": {"type": Path, "help": "checkpoint: model.safetensors with model.json beside it"},
-    "--out": {"required": True, "type": Path, "help": "folder of the outputs"},
-    "--inputs": {"required": True, "type": Path, "nargs": "+", "help": "files of rows"},
-    "--outputs": {"required": True, "type": Path, "nargs": "+", "help": "files to write"},
+    "--out": {"type": Path, "help": "folder of the outputs"},
+    "--inputs": {"type": Path, "nargs": "+", "help": "files of rows"},
+    "--outputs": {"type": Path, "nargs": "+", "help": "files to write"},
 }
 REPORT_IO = ("--inputs", "--outputs")
-# stage -> handler, what it does, options; an option that the stage cannot do without is repeated in the last field
-STAGES: dict[str, tuple[Callable[[Arguments], None], str, tuple[str, ...], tuple[str, ...]]] = {
-    "collect": (_collect, "demonstrations of a scripted expert", ("--task", "--params", "--out"), ()),
-    "train": (_train, "train a policy", ("--task", "--seed", "--params", "--demos", "--out"), ("--demos",)),
-    "evaluate": (
-        _evaluate,
-        "roll a checkpoint out",
-        ("--task", "--seed", "--params", "--model", "--out"),
-        ("--model",),
-    ),
-    "expert": (_expert, "roll the scripted expert out", ("--task", "--params", "--out"), ()),
-    "latency": (_latency, "time planning calls", ("--model", "--out"), ("--model",)),
-    "shape": (
+OWN = ("--params", "--preset", "--out")  # what a user may leave to params.yaml; the workflow gives all of it
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One sub-command."""
+
+    handler: Callable[[Arguments], None]
+    text: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+STAGES = {
+    "collect": Stage(_collect, "demonstrations of a scripted expert, or of people", ("task",), ("--source", *OWN)),
+    "train": Stage(_train, "train a policy", ("--demos",), ("--task", "--method", "--seed", *OWN)),
+    "evaluate": Stage(_evaluate, "roll a checkpoint out", ("--model",), ("--task", "--seed", *OWN)),
+    "expert": Stage(_expert, "roll the scripted expert out", ("--task", "--params", "--out")),
+    "latency": Stage(_latency, "time planning calls", ("--model", "--out")),
+    "shape": Stage(
         _shape,
         "SAC on a source of reward",
-        ("--task", "--source", "--seed", "--params", "--model", "--demos", "--out"),
-        (),
+        ("--task", "--source", "--seed", "--params", "--out"),
+        ("--model", "--demos"),
     ),
-    "table": (_table, "a result table", ("name", "--params", *REPORT_IO), ()),
-    "figure": (_figure, "a figure", ("name", "--params", "--report", *REPORT_IO), ()),
-    "plots": (_plots, "data of `dvc plots`", ("--params", *REPORT_IO), ()),
-    "metrics": (_metrics, "data of `dvc metrics`", ("--params", *REPORT_IO), ()),
+    "video": Stage(_video, "film one demonstration", ("--demos", "--outputs")),
+    "table": Stage(_table, "a result table", ("name", "--params", *REPORT_IO)),
+    "figure": Stage(_figure, "a figure", ("name", "--params", "--report", *REPORT_IO)),
+    "plots": Stage(_plots, "data of `dvc plots`", ("--params", *REPORT_IO)),
+    "metrics": Stage(_metrics, "data of `dvc metrics`", ("--params", *REPORT_IO)),
 }
 
 
@@ -127,11 +174,13 @@ def parser() -> argparse.ArgumentParser:
     """The command line: one sub-command a stage."""
     top = argparse.ArgumentParser(prog="energyflow", description=__doc__)
     stages = top.add_subparsers(dest="stage", required=True, metavar="STAGE")
-    for name, (handler, text, options, needed) in STAGES.items():
-        sub = stages.add_parser(name, help=text, description=text)
-        sub.set_defaults(handler=handler)
-        for option in options:
-            sub.add_argument(option, **(OPTIONS[option] | ({"required": True} if option in needed else {})))
+    for name, stage in STAGES.items():
+        sub = stages.add_parser(name, help=stage.text, description=stage.text)
+        sub.set_defaults(handler=stage.handler)
+        for option in stage.required:  # a positional argument is required as it is
+            sub.add_argument(option, **OPTIONS[option] | ({"required": True} if option.startswith("-") else {}))
+        for option in stage.optional:
+            sub.add_argument(option, **OPTIONS[option])
     return top
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# Folders and modules; `{method}` and `{suite}` are those of the job. They are inputs of the rule and within the deps
-# of its DVC stage; a test compares them with the real imports. cli.py, params.py, sections.py and paths.py are
-# nobody's dependency: what they do for a job is its command line, which both engines track. Nor are envs/tasks.py and
-# policies/registry.py: a new line in them adds a task or a method and cannot change another one's jobs.
+# Folders and modules; `{method}`, `{simulator}` and `{expert}` are those of the job. They are inputs of the rule and
+# within the deps of its DVC stage; a test compares them with the real imports. cli.py, params.py, sections.py and
+# paths.py are nobody's dependency: what they do for a job is its command line, which both engines track. Nor are the
+# registries (envs/tasks.py, experts/registry.py, policies/registry.py): a new line cannot change another one's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _INTERFACE = "energyflow/envs/simulator.py"
-_SIMULATOR = (_INTERFACE, "energyflow/envs/{suite}", "energyflow/envs/perturb.py")
+_SIMULATOR = (_INTERFACE, "energyflow/envs/perturb.py", "{simulator}")
+_EXPERT = (*_SIMULATOR, "{expert}")
+_COLLECT = tuple(f"energyflow/demos/{name}.py" for name in ("format", "scripted", "human", "download", "replay"))
 _CHECKPOINT = (
     "energyflow/demos/format.py",
     "energyflow/demos/windows.py",
@@ -24,19 +26,30 @@ _TRAIN = (*_POLICY, "energyflow/training.py")
 _ROLLOUT = (_INTERFACE, "energyflow/envs/rollout.py", "energyflow/evaluation.py")
 _REPORT = ("energyflow/report", *_FILES)
 CODE: dict[str, tuple[str, ...]] = {
-    "collect": (*_SIMULATOR, "energyflow/demos/format.py", "energyflow/demos/scripted.py", *_FILES),
+    "collect": (*_EXPERT, *_COLLECT, *_FILES),
     "train": _TRAIN,
     "reward_model": _TRAIN,
     "evaluate": (*_POLICY, *_SIMULATOR, *_ROLLOUT),
     "nfe": (*_POLICY, *_SIMULATOR, *_ROLLOUT),
-    "expert": (*_CHECKPOINT, *_SIMULATOR, *_ROLLOUT),
+    "expert": (*_CHECKPOINT, *_EXPERT, *_ROLLOUT),
     "latency": (*_POLICY, *_ROLLOUT),
     "shape": (*_POLICY, *_SIMULATOR, "energyflow/rewards"),
     "table": _REPORT,
     "figure": _REPORT,
     "landscape": (*_POLICY, *_REPORT),
+    "video": (*_SIMULATOR, "energyflow/demos/format.py", "energyflow/report/video.py", *_FILES),
     "plots": _REPORT,
     "metrics": _REPORT,
+}
+
+
+# suite -> files of its simulator, files of the scripted expert of a task
+SUITES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "metaworld": (("energyflow/envs/metaworld.py",), ()),
+    "robomimic": (
+        ("energyflow/envs/robomimic/simulator.py", "energyflow/envs/robomimic/control.py"),
+        ("energyflow/envs/robomimic/experts/motion.py", "energyflow/envs/robomimic/experts/{task}.py"),
+    ),
 }
 
 
@@ -48,9 +61,13 @@ def code(rule: str, method: str = "energyflow", task: str = "metaworld/") -> lis
         method: the policy that the job builds; rewards read an `energyflow`.
         task: what the job simulates.
     """
+    suite, _, short = task.partition("/")
+    simulator, expert = SUITES[suite]
+    of_suite = {"{simulator}": simulator, "{expert}": expert}
     files: set[str] = set()
-    for entry in CODE[rule]:
-        path = Path(entry.format(method=method, suite=task.split("/")[0]))
-        found = path.rglob("*") if path.is_dir() else [path if path.suffix else path.with_suffix(".py")]
+    entries = [file for entry in CODE[rule] for file in of_suite.get(entry, (entry,))]
+    for entry in entries:
+        path = Path(entry.format(method=method, task=short))
+        found = path.rglob("*") if path.is_dir() else [path]
         files |= {str(file) for file in found if file.suffix in (".py", ".csv") and file.name != "__init__.py"}
     return sorted(files)

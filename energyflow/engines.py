@@ -64,10 +64,11 @@ def folders(stage: str, preset: str) -> list[str]:
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in stages(p).values())
-    time_needed = {"smoke": "5 minutes", "laptop": "an hour"}.get(p.preset, "days without a GPU")
+    times = {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two hours"}
+    needed = times.get(p.preset, "days without a GPU")
     return (
         f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"
-        f" a complete run takes about {time_needed} on two cores, an incomplete one continues"
+        f" a complete run takes about {needed} on two cores, an incomplete one continues"
     )
 
 
@@ -252,6 +253,8 @@ def stage(p: Params, name: str) -> int:
     known = [*stages(p), "provenance"]
     if name not in known:
         raise EngineError(f"no stage '{name}'; {nearest(name, known)}")
+    for folder in folders(name, p.preset) if name != "provenance" else ():  # DVC wants its outs, be they empty
+        Path(folder).mkdir(parents=True, exist_ok=True)
     status = _snakemake(*QUIET, "--", "all" if name == "provenance" else f"stage_{name}").returncode
     if status:
         print("if no other snakemake runs in this folder: snakemake --unlock, then again", file=sys.stderr)

@@ -25,26 +25,16 @@ from energyflow.sections import (
 )
 
 
-class Params(BaseModel):
-    """The resolved file: one preset merged over the base sections."""
+class Sections(BaseModel):
+    """What the jobs on one task use."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    preset: str
-    methods: list[str] = Field(min_length=1)
-    sources: list[str] = Field(min_length=1)
-    tasks: list[str] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
-    shape_tasks: list[str]
-    network_kind: Literal["mlp", "unet"]
-    nfe_methods: list[str]
     collect: CollectParams
     train: dict[str, TrainParams]
     reward_model: TrainParams
     evaluate: EvaluateParams
     shape: ShapeParams
-    report: ReportParams
-    plots: dict[str, PlotParams]
 
     def evaluate_levels(self) -> EvaluateParams:
         """Section of the success and OOD evaluation."""
@@ -55,7 +45,27 @@ class Params(BaseModel):
         return self.evaluate.model_copy(update={"levels": {"0": self.evaluate.levels["0"]}})
 
 
-PRESET_SCALARS = ("tasks", "seeds", "shape_tasks", "network", "lr")
+class Params(Sections):
+    """The resolved file: one preset merged over the base sections, and what some tasks need otherwise."""
+
+    preset: str
+    methods: list[str] = Field(min_length=1)
+    sources: list[str] = Field(min_length=1)
+    tasks: list[str] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
+    shape_tasks: list[str]
+    network_kind: Literal["mlp", "unet"]
+    nfe_methods: list[str]
+    report: ReportParams
+    plots: dict[str, PlotParams]
+    overlaid: dict[str, Sections]
+
+    def of(self, task: str) -> Sections:
+        """The sections of a task: those of the preset, under its entry in `presets.<preset>.task` if it has one."""
+        return self.overlaid.get(task, self)
+
+
+PRESET_SCALARS = ("tasks", "seeds", "shape_tasks", "network", "lr", "task")
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape")
 BASE_KEYS = [
     "preset",
@@ -86,35 +96,40 @@ def _closed(mapping: Any, where: str, allowed: tuple[str, ...] | list[str], *, c
             raise ParamsError(f"{where}: missing key '{key}'")
 
 
-def _merged(raw: dict[str, Any], preset: str, section: str) -> dict[str, Any]:
+def _merged(raw: dict[str, Any], preset: str, section: str, task: str | None) -> dict[str, Any]:
     over = raw["presets"][preset]
-    for where, part in ((section, raw[section]), (f"presets.{preset}.{section}", over[section])):
-        if not isinstance(part, dict):
-            raise ParamsError(f"{where}: expected a mapping, got {type(part).__name__}")
-    return {**raw[section], **over[section]}
+    layers = {section: raw[section], f"presets.{preset}.{section}": over[section]}
+    if task is not None:
+        layers[f"presets.{preset}.task.{task}.{section}"] = over["task"][task].get(section, {})
+    merged: dict[str, Any] = {}
+    for where, layer in layers.items():
+        if not isinstance(layer, dict):
+            raise ParamsError(f"{where}: expected a mapping, got {type(layer).__name__}")
+        merged |= layer
+    return merged
 
 
 def _check_names(raw: dict[str, Any], over: dict[str, Any]) -> None:
     """Raise ParamsError if a method, source or task is unknown, or if a list of them is not a list."""
     # Imported here: the registries import the method classes, which import the sections above.
-    from energyflow.envs.tasks import check_task
+    from energyflow.envs.tasks import check_simulated
     from energyflow.policies.registry import check_method
     from energyflow.rewards.registry import check_source
 
     checks: tuple[tuple[str, Any, Callable[[str], object]], ...] = (
         ("methods", raw["methods"], check_method),
         ("sources", raw["sources"], check_source),
-        ("tasks", over["tasks"], check_task),
-        ("shape_tasks", over["shape_tasks"], check_task),
+        ("tasks", over["tasks"], check_simulated),
+        ("shape_tasks", over["shape_tasks"], check_simulated),
     )
     for where, names, check in checks:
-        if not isinstance(names, list) or not names:
+        if not isinstance(names, list) or not (names or where == "shape_tasks"):
             raise ParamsError(f"params.yaml: {where}: expected a non-empty list of names")
         for name in names:
             check(name)
 
 
-def _train_section(raw: dict[str, Any], preset: str, method: str, **fixed: Any) -> TrainParams:
+def _train_section(raw: dict[str, Any], preset: str, task: str | None, method: str, **fixed: Any) -> TrainParams:
     from energyflow.policies.registry import check_method
 
     over = raw["presets"][preset]
@@ -123,13 +138,15 @@ def _train_section(raw: dict[str, Any], preset: str, method: str, **fixed: Any) 
             raise ParamsError(f"{where}: missing key '{method}' (it is in methods)")
     kind = over["network"]
     network = {"kind": kind, kind: raw["network"].get(kind)} if kind in ("mlp", "unet") else {"kind": kind}
-    section = _merged(raw, preset, "train") | {"method": method, "lr": over["lr"][method], "network": network} | fixed
+    section = (
+        _merged(raw, preset, "train", task) | {"method": method, "lr": over["lr"][method], "network": network} | fixed
+    )
     return TrainParams(**section, method_params=check_method(method).params_model(raw["method"][method]))
 
 
-def _reward_section(raw: dict[str, Any], preset: str) -> TrainParams:
+def _reward_section(raw: dict[str, Any], preset: str, task: str | None) -> TrainParams:
     """The energy that rewards read: one step (To = Tp = 1) on the MLP, or the usual chunk."""
-    section = _merged(raw, preset, "reward_model")
+    section = _merged(raw, preset, "reward_model", task)
     _closed(section, "reward_model", ("window", "steps"))
     fixed: dict[str, Any] = {"steps": section["steps"]}
     if section["window"] == "one_step":  # a 1-D U-Net on a chunk of length one is degenerate
@@ -137,7 +154,36 @@ def _reward_section(raw: dict[str, Any], preset: str) -> TrainParams:
         fixed["network"] = {"kind": "mlp", "mlp": raw["network"]["mlp"]}
     elif section["window"] != "chunk":
         raise ParamsError(f"reward_model.window: unknown '{section['window']}'; allowed: one_step, chunk")
-    return _train_section(raw, preset, "energyflow", **fixed)
+    return _train_section(raw, preset, task, "energyflow", **fixed)
+
+
+def _sections(raw: dict[str, Any], preset: str, task: str | None = None) -> dict[str, Any]:
+    """The fields of `Sections` for one task, or for every task without an entry of its own."""
+    evaluate = _merged(raw, preset, "evaluate", task)
+    evaluate.pop("nfe_methods", None)
+    held_out = EvaluateParams(**evaluate)
+    if "0" not in held_out.levels:
+        raise ParamsError("params.yaml: evaluate.levels: missing key '0' (the unperturbed level; quote it)")
+    collect = CollectParams(**_merged(raw, preset, "collect", task))
+    shape = ShapeParams(**_merged(raw, preset, "shape", task), eval_seed=held_out.seed)
+    if not collect.seed + COLLECT_SEEDS <= held_out.seed < shape.seed:
+        raise ParamsError(
+            f"params.yaml: seeds must be disjoint: collect.seed + {COLLECT_SEEDS} <= evaluate.seed < shape.seed"
+        )
+    return {
+        "collect": collect,
+        "train": {method: _train_section(raw, preset, task, method) for method in raw["methods"]},
+        "reward_model": _reward_section(raw, preset, task),
+        "evaluate": held_out,
+        "shape": shape,
+    }
+
+
+def _check_overlays(overlays: Any, where: str, tasks: set[str]) -> None:
+    """Raise ParamsError unless every entry of `presets.<preset>.task` overlays sections of a task that is run."""
+    _closed(overlays, where, sorted(tasks), complete=False)
+    for task, sections in overlays.items():
+        _closed(sections, f"{where}.{task}", PRESET_SECTIONS, complete=False)
 
 
 def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
@@ -161,10 +207,8 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     _closed(over, f"presets.{name}", (*PRESET_SCALARS, *PRESET_SECTIONS))
     _check_names(raw, over)
     _closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
-    evaluate = _merged(raw, name, "evaluate")
-    nfe_methods = evaluate.pop("nfe_methods", [])
+    _check_overlays(over["task"], f"presets.{name}.task", {*over["tasks"], *over["shape_tasks"]})
     try:
-        held_out = EvaluateParams(**evaluate)
         params = Params(
             preset=name,
             methods=raw["methods"],
@@ -173,14 +217,11 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             seeds=over["seeds"],
             shape_tasks=over["shape_tasks"],
             network_kind=over["network"],
-            nfe_methods=nfe_methods,
-            collect=CollectParams(**_merged(raw, name, "collect")),
-            train={method: _train_section(raw, name, method) for method in raw["methods"]},
-            reward_model=_reward_section(raw, name),
-            evaluate=held_out,
-            shape=ShapeParams(**_merged(raw, name, "shape"), eval_seed=held_out.seed),
+            nfe_methods=_merged(raw, name, "evaluate", None).get("nfe_methods", []),
             report=ReportParams(**raw["report"]),
             plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
+            overlaid={task: Sections(**_sections(raw, name, task)) for task in over["task"]},
+            **_sections(raw, name),
         )
     except ValidationError as error:
         raise ParamsError(f"params.yaml: {error.title.removesuffix('Params').lower()}: {describe(error)}") from None
@@ -189,12 +230,6 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             raise ParamsError(
                 f"params.yaml: evaluate.nfe_methods: '{method}' is not in methods; add it there or drop it here"
             )
-    if "0" not in params.evaluate.levels:
-        raise ParamsError("params.yaml: evaluate.levels: missing key '0' (the unperturbed level; quote it)")
-    if not params.collect.seed + COLLECT_SEEDS <= params.evaluate.seed < params.shape.seed:
-        raise ParamsError(
-            f"params.yaml: seeds must be disjoint: collect.seed + {COLLECT_SEEDS} <= evaluate.seed < shape.seed"
-        )
     return params
 
 

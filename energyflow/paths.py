@@ -14,6 +14,8 @@ TABLE_FORMATS = ("csv", "md", "tex")
 TABLES = ("success", "ood", "nfe", "learning", "cost")
 FIGURES = ("success", "ood", "nfe", "learning", "loss", "landscape")
 PLOT_DATA = ("ood", "nfe", "learning", "loss")  # small CSV files that `dvc plots` draws
+SHAPED = "learning"  # what there is of these only if rewards are tried: `shape_tasks` is not empty
+FILMED = "robomimic/"  # tasks whose demonstrations store the states that a video is rendered from
 
 DATA = "data/{preset}/{task}/"
 TRAIN = "results/{preset}/train/{task}/{method}/seed{seed}/"
@@ -22,6 +24,7 @@ NFE = "results/{preset}/nfe/{task}/{method}/seed{seed}/"
 EXPERT = "results/{preset}/expert/{task}/"
 REWARD_MODEL = "results/{preset}/reward_model/{task}/seed{seed}/"
 SHAPE = "results/{preset}/shape/{task}/{source}/seed{seed}/"
+VIDEO = "results/{preset}/figures/{task}.gif"
 LATENCY = "results/{preset}/latency/{method}/"
 
 
@@ -46,9 +49,14 @@ def report_dir(preset: str) -> str:
     return f"results/{preset}"
 
 
-def table_files(preset: str) -> list[str]:
-    """All table files of a preset."""
-    return [f"results/{preset}/tables/{t}.{e}" for t, e in product(TABLES, TABLE_FORMATS)]
+def shown(params: Params, names: tuple[str, ...]) -> list[str]:
+    """Those of `TABLES`, `FIGURES` or `PLOT_DATA` that a preset has rows for."""
+    return [name for name in names if name != SHAPED or params.shape_tasks]
+
+
+def table_files(preset: str, table: str) -> list[str]:
+    """All files of one table."""
+    return [f"results/{preset}/tables/{table}.{e}" for e in TABLE_FORMATS]
 
 
 def figure_files(preset: str, figure: str) -> list[str]:
@@ -56,9 +64,15 @@ def figure_files(preset: str, figure: str) -> list[str]:
     return [f"results/{preset}/figures/{figure}.{e}" for e in FIGURE_FORMATS]
 
 
-def plot_files(preset: str) -> list[str]:
+def plot_files(params: Params) -> list[str]:
     """The small CSV files behind `dvc plots`."""
-    return [f"results/{preset}/plots/{p}.csv" for p in PLOT_DATA]
+    return [f"results/{params.preset}/plots/{p}.csv" for p in shown(params, PLOT_DATA)]
+
+
+def video_files(params: Params) -> list[str]:
+    """One demonstration of each task that stores its states."""
+    filmed = [task for task in params.tasks if task.startswith(FILMED)]
+    return expand([p.replace("{preset}", params.preset) for p in (VIDEO,)], params, task=filmed)
 
 
 def metrics_file(preset: str) -> str:
@@ -99,9 +113,10 @@ def stages(params: Params) -> dict[str, list[str]]:
         owned[f"shape@{source}"] = expand(pattern["shape"], params, task=shape_tasks, source=[source])
     preset = params.preset
     owned["report"] = [
-        *table_files(preset),
-        *(f for figure in FIGURES for f in figure_files(preset, figure)),
-        *plot_files(preset),
+        *(f for table in shown(params, TABLES) for f in table_files(preset, table)),
+        *(f for figure in shown(params, FIGURES) for f in figure_files(preset, figure)),
+        *plot_files(params),
+        *video_files(params),
         metrics_file(preset),
     ]
     return owned

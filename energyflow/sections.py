@@ -43,13 +43,16 @@ class Section(BaseModel):
 
 
 class CollectParams(Section):
-    """Demonstrations of scripted experts."""
+    """Demonstrations: of the simulator's scripted expert, or the official recordings of people."""
 
+    source: Literal["scripted", "human"]
     demos: int = Field(ge=1)
     action_noise: float = Field(ge=0)
     extra_steps: int = Field(ge=0)
     horizon: int = Field(ge=1)
     min_success: float = Field(ge=0, le=1)
+    min_replay: float = Field(ge=0, le=1)
+    replays: int = Field(ge=1)
     seed: int = Field(ge=0)
 
 

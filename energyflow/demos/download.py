@@ -31,7 +31,8 @@ class DownloadError(RuntimeError):
 def fetch(url: str, path: Path, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> bool:
     """Make sure that `path` holds the file at `url`; return whether anything had to be downloaded.
 
-    The size and sha256 of the first download are recorded in `<path>.source.json`; later ones must agree with it.
+    The size and sha256 of the first download are recorded in `<path>.source.json`; later ones must agree with it. A
+    file that is there without a record was put there by hand, and is recorded as it is.
 
     Args:
         url: http or https.
@@ -48,8 +49,9 @@ def fetch(url: str, path: Path, *, timeout: float = TIMEOUT, pause: float = PAUS
     if path.is_file():
         if known and sha256(path) != known["sha256"]:
             raise DownloadError(f"{path}: differs from its record {record.name}; delete the file and run again")
-        if known:
-            return False
+        if not known:  # put there by hand
+            write_json(record, {"url": url, "sha256": sha256(path), "size": path.stat().st_size})
+        return False
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(ATTEMPTS):

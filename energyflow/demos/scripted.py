@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from tqdm import tqdm
 
 from energyflow.demos.format import Demonstration, write_demos
-from energyflow.envs.simulator import Array, Simulator
+from energyflow.demos.replay import Replayable
+from energyflow.envs.simulator import Simulator
 from energyflow.envs.tasks import make_env
 from energyflow.sections import CollectParams
 from energyflow.seeding import generator
@@ -18,17 +18,6 @@ from energyflow.storage import package_versions, sha256, write_json
 
 class ExpertError(RuntimeError):
     """The scripted expert succeeds too rarely for its demonstrations to be worth anything."""
-
-
-@runtime_checkable
-class Replayable(Protocol):
-    """A simulator whose states can be stored, so that others can replay a demonstration from them."""
-
-    def state(self) -> Array:
-        """Simulator state [Ds]."""
-
-    def model_xml(self) -> str:
-        """The model that the states belong to."""
 
 
 def demonstrate(env: Simulator, seed: int, params: CollectParams) -> Demonstration | None:
@@ -96,6 +85,7 @@ def collect(task: str, params: CollectParams, out: Path) -> None:
         out / "manifest.json",
         {
             "task": task,
+            "source": "scripted",
             "sha256": sha256(out / "demos.hdf5"),
             "demos": len(kept),
             "transitions": sum(len(d.actions) for d in kept),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from energyflow.sections import ParamsError, nearest
 
@@ -30,15 +31,37 @@ TASKS = (
 )
 
 
+CUSTOM = "custom"  # suite of users' own demonstrations: they train, and have no simulator here
+
+
 def check_task(name: str) -> str:
-    """Return the task's suite.
+    """Return the suite of a task that can be trained on.
 
     Raises:
         ParamsError: no such task; the message suggests the nearest name.
     """
+    if re.fullmatch(rf"{CUSTOM}/[\w.-]+", str(name)):
+        return CUSTOM
+    return check_simulated(name)
+
+
+def check_simulated(name: str) -> str:
+    """Return the suite of a task that has a simulator; raises as `check_task`."""
     if name not in TASKS:
-        raise ParamsError(f"unknown task '{name}'; {nearest(str(name), list(TASKS))}")
+        own = f"; {name} has demonstrations only" if str(name).startswith(f"{CUSTOM}/") else ""
+        raise ParamsError(f"unknown task '{name}'; {nearest(str(name), list(TASKS))}{own}")
     return name.split("/")[0]
+
+
+def task_of(env_args: dict[str, Any], name: str) -> str:
+    """The task that a demonstration file belongs to: ours if its `env_args` name one, else `custom/<name>`."""
+    from energyflow.envs import metaworld
+    from energyflow.envs.robomimic import simulator
+
+    ours = {spec.simulator_id: task for task, spec in metaworld.SPECS.items()}
+    ours |= {spec.env_name: task for task, spec in simulator.SPECS.items()}
+    plain = re.sub(r"[^\w.-]+", "_", name)
+    return ours.get(str(env_args.get("env_name")), f"{CUSTOM}/{plain}")
 
 
 def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
@@ -51,6 +74,6 @@ def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
     Raises:
         ParamsError: no such task, or no such observation.
     """
-    module, cls = SUITES[check_task(name)].split(":")
+    module, cls = SUITES[check_simulated(name)].split(":")
     build: Callable[[str, Sequence[str] | None], Simulator] = getattr(import_module(module), cls)
     return build(name, obs_keys)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from energyflow.report import learning, names, style, summaries
 from energyflow.report.figures import FIGURES
-from energyflow.report.rows import ReportError
+from energyflow.report.rows import ReportError, select
 from energyflow.report.tables import TABLES
 from energyflow.sections import PlotParams, ReportParams, nearest
 from energyflow.storage import write_csv, write_json, write_text
@@ -148,7 +148,8 @@ def write_metrics(inputs: Sequence[Path], params: ReportParams, outputs: Sequenc
     ):
         for row in _overall(frame).to_dict("records"):
             metrics[topic].setdefault(row["method"], {})[str(row[key])] = round(float(row["success"]), 2)
-    for row in learning.learning(learning.curve_rows(inputs, "metrics"), params).to_dict("records"):
+    curves = select(inputs, "shape", "curve.csv")
+    for row in learning.learning(learning.curve_rows(curves, "metrics"), params).to_dict("records") if curves else ():
         entry = {key: row[key] for key in ("final", "area", "peak")}
         metrics["learning"].setdefault(row["task"].split("/")[1], {})[row["source"]] = _rounded(entry)
     write_json(path, metrics)

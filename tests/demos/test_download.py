@@ -3,74 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
-from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from energyflow.demos.download import DownloadError, fetch
 from energyflow.storage import read_json
+from tests.demos.conftest import CONTENT, Server, address
 
-CONTENT = bytes(range(256)) * 2000
 get = partial(fetch, timeout=0.5, pause=0.01)
-
-
-class Server(ThreadingHTTPServer):
-    """Counts its requests; each path is a kind of behaviour."""
-
-    requests: list[tuple[str, str | None]]
-    content = CONTENT
-    stops = 0  # how many more answers end halfway
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.requests.append((self.path, asked))
-        if self.path == "/missing":
-            self.send_error(404)
-            return
-        if self.path == "/broken":
-            self.send_error(503)
-            return
-        first = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.path != "/no-ranges" else 0
-        if first >= len(self.server.content):
-            self.send_error(416)
-            return
-        body = self.server.content[first:]
-        self.send_response(206 if first else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.server.stops:
-            self.server.stops -= 1
-            body = body[: len(body) // 2]
-        self.wfile.write(body[: len(body) // 2])
-        if self.path == "/slow":
-            time.sleep(1.5)
-        self.wfile.write(body[len(body) // 2 :])
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as running:
-        running.requests = []
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        yield running
-        running.shutdown()
-
-
-def address(server: Server, path: str) -> str:
-    return f"http://127.0.0.1:{server.server_address[1]}/{path}"
 
 
 def test_a_file_arrives_whole_is_recorded_and_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
@@ -154,3 +96,14 @@ def test_a_file_that_was_damaged_later_is_named(server: Server, tmp_path: Path) 
 def test_only_the_web_is_fetched(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="only http and https"):
         get("file:///etc/hostname", tmp_path / "demo.hdf5")
+
+
+def test_a_file_put_there_by_hand_is_taken_and_guarded_from_then_on(server: Server, tmp_path: Path) -> None:
+    """What the message for machines without a network says to do."""
+    file = tmp_path / "demo.hdf5"
+    file.write_bytes(CONTENT[:100])
+    assert not get(address(server, "good"), file)
+    assert not server.requests
+    file.write_bytes(CONTENT[:99])
+    with pytest.raises(DownloadError, match="differs from its record"):
+        get(address(server, "good"), file)

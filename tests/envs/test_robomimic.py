@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import robosuite
 
+from energyflow import params
 from energyflow.demos.scripted import demonstrate
 from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
-from energyflow.sections import CollectParams, Level, ParamsError
+from energyflow.sections import Level, ParamsError
 
 ZERO = Level(hand=0.0, object=0.0, goal=0.0)
 FAR = Level(hand=0.05, object=0.03, goal=0.02)
 WIDTHS = {"lift": 10, "can": 14, "square": 14, "transport": 41, "tool_hang": 44}
-COLLECT = CollectParams(demos=1, action_noise=0.1, extra_steps=5, horizon=400, min_success=0.5, seed=0)
+COLLECT = params.load(preset="robomimic").collect
 
 
 @pytest.fixture(scope="module", params=sorted(SPECS))
@@ -121,12 +122,3 @@ def test_observation_keys_can_be_chosen_and_typos_are_named(lift: RobomimicEnv) 
     assert chosen.obs_layout == {"object": 10, "robot0_joint_pos": 7}
     with pytest.raises(ParamsError, match=r"no observation 'robot0_eef_pso'; did you mean 'robot0_eef_pos'\?"):
         RobomimicEnv("robomimic/lift", ["robot0_eef_pso"])
-
-
-def test_a_task_without_an_expert_is_named(env: RobomimicEnv) -> None:
-    env.reset(0)
-    if env.task in ("robomimic/transport", "robomimic/tool_hang"):
-        with pytest.raises(ParamsError, match=f"{env.task}: no scripted expert yet"):
-            env.expert(0)
-    else:
-        assert env.expert(0)(np.zeros(env.obs_dim)).shape == (env.action_dim,)

@@ -17,14 +17,15 @@ from energyflow.params import Params
 from energyflow.rewards.registry import check_source
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree
 
-PRESETS = ("smoke", "laptop", "paper")
+PRESETS = ("smoke", "laptop", "robomimic", "paper")
 
 
 def jobs(p: Params) -> dict[str, int]:
     """The number of jobs of each rule in a complete run, from the grid alone."""
     tasks, seeds, shape_tasks = len(p.tasks), len(p.seeds), len(p.shape_tasks)
-    return ALL_REPORTS | {
+    found = ALL_REPORTS | {
         "collect": tasks,
+        "video": sum(task.startswith("robomimic/") for task in p.tasks),
         "expert": tasks,
         "train": tasks * seeds * len(p.methods),
         "evaluate": tasks * seeds * len(p.methods),
@@ -32,7 +33,10 @@ def jobs(p: Params) -> dict[str, int]:
         "latency": len(p.methods),
         "reward_model": shape_tasks * seeds,
         "shape": shape_tasks * seeds * len(p.sources),
+        "table_learning": min(shape_tasks, 1),
+        "figure_learning": min(shape_tasks, 1),
     }
+    return {rule: count for rule, count in found.items() if count}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +97,7 @@ def test_dvc_covers_every_output(bare: Tree, preset: str) -> None:
 
 
 def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
-    reports = ("table", "figure", "landscape", "plots", "metrics")
+    reports = ("table", "figure", "landscape", "video", "plots", "metrics")
     per_method = ("train", "evaluate", "nfe", "latency")
     methods = params.load(bare.path / "params.yaml", "laptop").methods
     for name, stage in in_preset(bare, "laptop").items():
@@ -108,24 +112,28 @@ def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
 def sections(raw: dict[str, Any]) -> dict[str, str]:
     """What each DVC stage passes to its jobs, and for which files: the stage is stale if this changes."""
     p = params.resolve(raw)
-    levels, nfe, report = p.evaluate_levels().canonical(), p.evaluate_nfe().canonical(), p.report.canonical()
+    of, shaped = [p.of(task) for task in p.tasks], [p.of(task) for task in p.shape_tasks]
+    levels, nfe = [each.evaluate_levels().canonical() for each in of], [each.evaluate_nfe().canonical() for each in of]
     passed: dict[str, Any] = {
-        "collect": p.collect.canonical(),
-        "train": [section.canonical() for section in p.train.values()],
+        "collect": [each.collect.canonical() for each in of + shaped],
+        "train": [section.canonical() for each in of for section in each.train.values()],
         "evaluate": levels,
         "nfe": nfe,
         "expert": levels,
         "latency": [p.tasks[0], p.seeds[0]],
-        "reward_model": p.reward_model.canonical(),
-        "shape": [p.shape.canonical(), [check_source(source).needs_model for source in p.sources]],
-        "report": [report, [plot.canonical() for plot in p.plots.values()]],
+        "reward_model": [each.reward_model.canonical() for each in shaped],
+        "shape": [
+            [each.shape.canonical() for each in shaped],
+            [check_source(source).needs_model for source in p.sources],
+        ],
+        "report": [p.report.canonical(), [plot.canonical() for plot in p.plots.values()]],
     }
     passed["report"] += [p.methods, p.sources, p.nfe_methods, p.tasks, p.seeds, p.shape_tasks]
     return {name: json.dumps([passed[name], files]) for name, files in engines.stages(p).items()}
 
 
 def leaves(node: Any, where: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    if isinstance(node, dict):
+    if isinstance(node, dict) and node:
         return list(itertools.chain.from_iterable(leaves(value, (*where, key)) for key, value in node.items()))
     return [where]
 
@@ -139,12 +147,16 @@ def alternative(value: Any) -> Any:
             return value * 2 + 2
         case float():
             return value * 0.5 if value else 0.125
+        case []:
+            return None
         case list():
             return [*value[:-1], value[-1] * 2 + 2] if isinstance(value[-1], int) else value[:-1] or None
         case "continue":
             return "terminate"
         case "one_step":
             return "chunk"
+        case "scripted":
+            return "human"
     return None
 
 

@@ -52,7 +52,7 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
         assert files - plumbing <= allowed, f"{rule}: not declared {sorted(files - plumbing - allowed)}"
         declared.setdefault(rule, set()).update(f for f in allowed if f.endswith(".py"))
         imported.setdefault(rule, set()).update(files)
-    assert set(declared) == set(dependencies.CODE)
+    assert set(declared) == set(dependencies.CODE) - {"video"}  # of RoboMimic: tests/report/test_video.py
     by_name = {f"energyflow/policies/{method}.py" for method in finished.params.methods}
     by_name.add("energyflow/envs/metaworld.py")
     for rule, files in declared.items():

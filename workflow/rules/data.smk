@@ -1,4 +1,4 @@
-# Demonstrations of scripted experts.
+# Demonstrations: of scripted experts, or recorded by people.
 rule collect:
     input:
         code=lambda wildcards: code("collect", task=wildcards.task),
@@ -12,10 +12,34 @@ rule collect:
         mem_mb=1000,
         runtime=30,
     params:
-        section=P.collect.canonical(),
+        section=lambda wildcards: P.of(wildcards.task).collect.canonical(),
         out=subpath(output[0], parent=True),
     message:
         "collect demonstrations of {wildcards.task}"
     shell:
-        "python -m energyflow.cli collect --task {wildcards.task} --params {params.section:q} --out {params.out}"
+        "python -m energyflow.cli collect {wildcards.task} --params {params.section:q} --out {params.out}"
         " > {log} 2>&1"
+
+
+rule video:
+    input:
+        demos=pattern("collect", "demos.hdf5"),
+        code=code("video", task=paths.FILMED),
+    output:
+        report(
+            paths.VIDEO.replace("{preset}", P.preset),
+            caption="../report/video.rst",
+            category="Videos",
+            labels={"task": "{task}"},
+        ),
+    log:
+        f"logs/{paths.report_dir(P.preset)}/video/{{task}}.log",
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    message:
+        "film a demonstration of {wildcards.task}"
+    shell:
+        "python -m energyflow.cli video --demos {input.demos} --outputs {output} > {log} 2>&1"

@@ -15,7 +15,7 @@ rule evaluate:
         mem_mb=1500,
         runtime=240,
     params:
-        section=P.evaluate_levels().canonical(),
+        section=lambda wildcards: P.of(wildcards.task).evaluate_levels().canonical(),
         out=subpath(output[0], parent=True),
     message:
         "evaluate {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
@@ -40,7 +40,7 @@ rule nfe:
         mem_mb=1500,
         runtime=240,
     params:
-        section=P.evaluate_nfe().canonical(),
+        section=lambda wildcards: P.of(wildcards.task).evaluate_nfe().canonical(),
         out=subpath(output[0], parent=True),
     message:
         "sweep the sampling steps of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
@@ -61,7 +61,7 @@ rule expert:
         mem_mb=1000,
         runtime=60,
     params:
-        section=P.evaluate_levels().canonical(),
+        section=lambda wildcards: P.of(wildcards.task).evaluate_levels().canonical(),
         out=subpath(output[0], parent=True),
     message:
         "evaluate the scripted expert on {wildcards.task}: the ceiling of every curve"

@@ -25,13 +25,11 @@ def in_report(kind, name, files):
     return [report(files[0], caption=caption, category=f"{kind}s".title(), labels=labels), *files[1:]]
 
 
-def table_files(table):
-    """The formats of one table."""
-    return [f"{REPORT}/tables/{table}.{suffix}" for suffix in paths.TABLE_FORMATS]
-
-
-FILES = {f"table_{t}": (f"table {t}", ROWS[t], in_report("table", t, table_files(t))) for t in paths.TABLES}
-FILES["plots"] = ("plots", ALL_ROWS, paths.plot_files(P.preset))
+FILES = {
+    f"table_{t}": (f"table {t}", ROWS[t], in_report("table", t, paths.table_files(P.preset, t)))
+    for t in paths.shown(P, paths.TABLES)
+}
+FILES["plots"] = ("plots", ALL_ROWS, paths.plot_files(P))
 FILES["metrics"] = ("metrics", ALL_ROWS, [paths.metrics_file(P.preset)])
 
 for rule_name, (command, rows, outputs) in FILES.items():
@@ -61,7 +59,7 @@ for rule_name, (command, rows, outputs) in FILES.items():
             " --outputs {output} > {log} 2>&1"
 
 
-for figure in paths.FIGURES:
+for figure in paths.shown(P, paths.FIGURES):
 
     rule:
         name:

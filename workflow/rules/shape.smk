@@ -23,7 +23,7 @@ rule shape:
         mem_mb=2000,
         runtime=720,
     params:
-        section=P.shape.canonical(),
+        section=lambda wildcards: P.of(wildcards.task).shape.canonical(),
         out=subpath(output[0], parent=True),
         model=lambda wildcards, input: (
             f"--model {input.model} --demos {input.demos}" if "model" in input.keys() else ""

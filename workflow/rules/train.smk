@@ -14,7 +14,7 @@ rule train:
         mem_mb=1500,
         runtime=720,
     params:
-        section=lambda wildcards: P.train[wildcards.method].canonical(),
+        section=lambda wildcards: P.of(wildcards.task).train[wildcards.method].canonical(),
         out=subpath(output[0], parent=True),
     message:
         "train {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
@@ -38,7 +38,7 @@ rule reward_model:
         mem_mb=1500,
         runtime=720,
     params:
-        section=P.reward_model.canonical(),
+        section=lambda wildcards: P.of(wildcards.task).reward_model.canonical(),
         out=subpath(output[0], parent=True),
     message:
         "train the reward model of {wildcards.task}, seed {wildcards.seed}"

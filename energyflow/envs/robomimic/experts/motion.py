@@ -6,13 +6,14 @@ what noise and contacts did since. Its variety (speeds, detours, grasps) is draw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from energyflow.envs.simulator import Array
+from energyflow.envs.simulator import Array, Expert
+from energyflow.seeding import generator
 
 if TYPE_CHECKING:
     from energyflow.envs.robomimic.simulator import RobomimicEnv
@@ -21,6 +22,8 @@ OPEN, CLOSED = -1.0, 1.0
 POSITION_SCALE, ROTATION_SCALE = 0.05, 0.5  # m and rad of a full action: robosuite's OSC_POSE defaults
 GAIN = 2.0  # makes the closed loop of OSC (kp = 150, critically damped) damped by 1 / sqrt(2)
 SQUEEZE_STEPS = 8  # the fingers move a fifth of their range for each action, then press
+ATTEMPTS = 3
+FUMBLE = 0.4  # share of first grasps that miss
 
 Script = Iterator[Array]
 Target = Array | Callable[[], Array]
@@ -115,8 +118,70 @@ class Arm:
                 return
             yield self.towards(position, turned, grip, speed)
 
+    def grasp(
+        self,
+        target: Callable[[], Array],
+        rotation: Array,
+        rng: np.random.Generator,
+        *,
+        hover: float,
+        early: tuple[float, float],
+        speed: float,
+        tolerance: float = 0.012,
+        angle: float = 0.2,
+    ) -> Script:
+        """Descend on an object, close, raise it a little and look; open and try again if it did not come along.
+
+        Some first attempts close too early, somewhere in `early` (m) above the target: without them no demonstration
+        shows what to do about a miss, and a policy that has missed goes on with an empty hand.
+        """
+        ground = target()[2]
+        fumbled = rng.random() < FUMBLE
+        miss = np.array([*rng.uniform(-0.02, 0.02, 2), rng.uniform(*early)]) * fumbled
+        seen = rng.uniform(0.06, 0.14)  # m above the ground
+        for attempt in range(ATTEMPTS):
+            off = np.zeros(3) if attempt else miss
+            above = target() + np.array([0.0, 0.0, hover])
+            yield from self.reach(above, rotation, OPEN, speed=speed, tolerance=0.03, angle=0.3)
+            yield from self.reach(
+                lambda off=off: target() + off,  # type: ignore[misc]
+                rotation,
+                OPEN,
+                speed=speed,
+                tolerance=tolerance,
+                angle=angle,
+                timeout=40,
+            )
+            yield from self.stay(CLOSED, SQUEEZE_STEPS)
+            raised = np.array([*self.position[:2], ground + seen])
+            yield from self.reach(raised, rotation, CLOSED, speed=speed, tolerance=0.02, angle=0.5)
+            if target()[2] > ground + seen / 3:
+                return
+            yield from self.stay(OPEN, SQUEEZE_STEPS)
+
     def stay(self, grip: float, steps: int) -> Script:
         """Keep the present pose while the fingers move."""
         position, rotation = self.position, self.rotation
         for _ in range(steps):
             yield self.towards(position, rotation, grip, 1.0)
+
+
+def play(simulator: RobomimicEnv, scripts: Sequence[Callable[[Arm, np.random.Generator], Script]], seed: int) -> Expert:
+    """Run one script for each arm; one that has ended repeats its grip and stays.
+
+    Args:
+        simulator: has just been reset.
+        scripts: in the order of the robots.
+        seed: draws the style of the episode, for all arms from one generator.
+    """
+    rng = generator(seed, "style of the scripted expert")
+    arms = [Arm(simulator, index) for index in range(len(simulator.env.robots))]
+    running = [script(arm, rng) for arm, script in zip(arms, scripts, strict=True)]
+    last = [np.zeros(7) for _ in arms]
+
+    def act(obs: Array) -> Array:
+        for index, script in enumerate(running):
+            last[index] = next(script, np.array([*np.zeros(6), last[index][6]]))
+        return np.clip(np.concatenate(last), -1.0, 1.0)
+
+    return act

@@ -41,9 +41,7 @@ def square(arm: Arm, rng: np.random.Generator) -> Script:
         across = equivalent_yaw(across + np.pi, natural, 2 * np.pi)
     down = pointing_down(across)
     start = handle()
-    yield from arm.reach(start + np.array([0.0, 0.0, hover]), down, OPEN, speed=speed, tolerance=0.03, angle=0.3)
-    yield from arm.reach(handle, down, OPEN, speed=speed, tolerance=0.008)
-    yield from arm.stay(CLOSED, SQUEEZE_STEPS)
+    yield from arm.grasp(handle, down, rng, hover=hover, early=(0.04, 0.07), speed=speed, tolerance=0.01, angle=0.1)
     high = start[2] + travel
     yield from arm.reach(np.array([*start[:2], high]), down, CLOSED, speed=speed, tolerance=0.03)
 

@@ -1,0 +1,27 @@
+"""Which scripts move the arms of each task; imports none before it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from energyflow.envs.robomimic.experts.motion import play
+
+if TYPE_CHECKING:
+    from energyflow.envs.robomimic.simulator import RobomimicEnv
+    from energyflow.envs.simulator import Expert
+
+SCRIPTS = {  # task -> one generator of actions for each arm, in a module of the task's name
+    "robomimic/lift": ("lift",),
+    "robomimic/can": ("can",),
+    "robomimic/square": ("square",),
+    "robomimic/transport": ("giver", "taker"),
+    "robomimic/tool_hang": ("tool_hang",),
+}
+
+
+def make_expert(simulator: RobomimicEnv, seed: int) -> Expert:
+    """The expert of a simulator that has just been reset, with the style of a seed."""
+    short = simulator.task.split("/")[1]
+    module = import_module(f"energyflow.envs.robomimic.experts.{short}")
+    return play(simulator, [getattr(module, name) for name in SCRIPTS[simulator.task]], seed)

@@ -1,0 +1,87 @@
+"""`env_args` of recorded files: converted from robosuite 1.4, and compared with the simulator that is used here."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from energyflow.envs.robomimic.simulator import SPECS, env_kwargs
+from energyflow.sections import nearest
+
+# What gives an action its meaning; a name of robosuite 1.4 stands after the one of 1.5.
+CONTROLLER = (
+    ("type",),
+    ("input_max",),
+    ("input_min",),
+    ("output_max",),
+    ("output_min",),
+    ("kp",),
+    ("damping_ratio", "damping"),
+    ("impedance_mode",),
+    ("uncouple_pos_ori",),
+)
+
+
+class MetadataError(ValueError):
+    """A file was recorded in another task, on another robot or with other actions than the simulator has."""
+
+
+def convert(env_args: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Bring `env_args` of robosuite 1.4 (files named v141) into the form of 1.5; say whether that was needed.
+
+    Actions of 1.4 are deltas in the world frame. 1.5 reads a configuration that does not say so as one in the frame of
+    each robot's base, which turns the actions of Transport's two arms by 90 degrees without an error.
+    """
+    old = env_args["env_kwargs"].get("controller_configs") or {}
+    if "body_parts" in old:
+        return env_args, False
+    arm = {key: value for key, value in old.items() if key not in ("damping", "damping_limits", "control_delta")}
+    arm |= {"damping_ratio": old.get("damping", 1), "damping_ratio_limits": old.get("damping_limits", [0, 10])}
+    arm |= {"input_type": "delta" if old.get("control_delta", True) else "absolute"}
+    arm |= {"input_ref_frame": "world", "gripper": {"type": "GRIP"}}
+    converted = copy.deepcopy(env_args)
+    converted["env_kwargs"]["controller_configs"] = {"type": "BASIC", "body_parts": {"right": arm}}
+    return converted, True
+
+
+def check(task: str, env_args: dict[str, Any]) -> None:
+    """Compare a file's converted `env_args` with the simulator of a task.
+
+    Raises:
+        MetadataError: it names the first setting that differs, with both values.
+    """
+    ours, theirs = env_kwargs(task), env_args.get("env_kwargs", {})
+    name, wanted = env_args.get("env_name"), SPECS[task].env_name
+    if name != wanted:
+        raise MetadataError(f"env_args: env_name is '{name}', not '{wanted}'; {nearest(str(name), list(SPECS))}")
+    robots = theirs.get("robots")
+    robots = [robots] if isinstance(robots, str) else list(robots or ())
+    settings = [
+        ("robots", robots, ours["robots"]),
+        ("control_freq", theirs.get("control_freq"), ours["control_freq"]),
+    ]
+    mine = ours["controller_configs"]["body_parts"]["right"]
+    parts = theirs.get("controller_configs", {}).get("body_parts", {})
+    arm = parts.get("right", parts.get("arms", {}).get("right", {}))
+    for known in CONTROLLER:
+        value = next((arm[key] for key in known if key in arm), None)
+        settings.append((f"controller: {known[0]}", value, mine[known[0]]))
+    settings.append(("controller: input_type", arm.get("input_type", "delta"), "delta"))
+    if len(robots) == 2:  # one arm's base has the world's orientation
+        settings.append(("controller: input_ref_frame", arm.get("input_ref_frame", "base"), "world"))
+    for setting, value, expected in settings:
+        if not _equal(value, expected):
+            raise MetadataError(
+                f"env_args: {setting} is {value!r}, but the simulator of {task} has {expected!r}: the recorded actions"
+                " mean something else here"
+            )
+
+
+def _equal(value: Any, expected: Any) -> bool:
+    """Compare settings; a number stands for a list of equal ones."""
+    if isinstance(expected, list) or isinstance(value, list):
+        lists = [part if isinstance(part, list) else [part] for part in (value, expected)]
+        size = max(map(len, lists))
+        full = [part * size if len(part) == 1 else part for part in lists]
+        return full[0] == full[1]
+    return bool(value == expected)

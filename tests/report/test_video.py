@@ -1,0 +1,52 @@
+"""A demonstration on film, and the code that the workflow's rule declares for it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from energyflow import dependencies, params
+from energyflow.demos import scripted
+from energyflow.demos.format import load_demos
+from energyflow.report.video import EVERY, HEIGHT, WIDTH
+from tests.conftest import ROOT
+
+
+def film(demos: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, as the workflow does: MuJoCo chooses its renderer when it is imported."""
+    command = [sys.executable, "-X", "importtime", "-m", "energyflow.cli", "video"]
+    return subprocess.run(
+        [*command, "--demos", str(demos), "--outputs", str(out)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+
+def test_a_demonstration_is_filmed(tmp_path: Path) -> None:
+    collect = params.load(preset="robomimic").collect.model_copy(update={"demos": 1})
+    scripted.collect("robomimic/lift", collect, tmp_path)
+    done = film(tmp_path / "demos.hdf5", tmp_path / "lift.gif")
+    if "no off-screen OpenGL" in done.stderr:
+        pytest.skip("this machine cannot render")
+    assert done.returncode == 0, done.stderr[-2000:]
+    with Image.open(tmp_path / "lift.gif") as film_:
+        pictures = [np.asarray(frame.convert("RGB"), dtype=float) for frame in ImageSequence.Iterator(film_)]
+    assert pictures[0].shape == (HEIGHT, WIDTH, 3)
+    steps = len(load_demos(tmp_path / "demos.hdf5").episodes[0].actions)
+    assert 1 < len(pictures) <= -(-steps // EVERY)  # equal neighbours are merged
+    assert np.abs(pictures[-1] - pictures[0]).max() > 100  # the arm has moved
+    modules = re.findall(r"^import time:.*\| +(energyflow[\w.]*)$", done.stderr, re.M)
+    files = {m.replace(".", "/") + ".py" for m in modules if (ROOT / (m.replace(".", "/") + ".py")).is_file()}
+    plumbing = {f"energyflow/{name}.py" for name in ("cli", "sections", "envs/tasks", "envs/metaworld")}
+    assert files - plumbing == set(dependencies.code("video", task="robomimic/lift"))
+
+
+def test_a_task_without_stored_states_is_named(demos_path: Path, tmp_path: Path) -> None:
+    done = film(demos_path, tmp_path / "out.gif")
+    assert done.returncode == 2
+    assert "metaworld/button_press: only demonstrations of RoboMimic store the states" in done.stderr
+    assert not (tmp_path / "out.gif").exists()
