@@ -10,6 +10,7 @@ import pandas as pd
 from energyflow.report import costs, names, published
 from energyflow.report.rows import select
 from energyflow.sections import ReportParams
+from energyflow.storage import read_json
 
 
 def grouped(value: float) -> str:
@@ -64,6 +65,23 @@ def training(paths: Sequence[Path]) -> str:
         return ""
     models = costs.models(paths, "caption")
     return f"Training: {span(models['steps'])} steps of batch {span(models['batch_size'])}."
+
+
+def demonstrations(paths: Sequence[Path]) -> str:
+    """What the policies were trained on, from the manifest.json files among the inputs: one sentence a task."""
+    parts = []
+    for path in select(paths, "collect", "manifest.json"):
+        found = read_json(path)
+        kept = f"{names.task_name(found['task'])}: {found['demos']} demonstrations"
+        if found.get("source") == "human":
+            parts.append(
+                f"{kept} of people (official file {found['version']}; {100 * found['replay_success_rate']:.0f} % of"
+                f" {found['replayed']} replayed ones succeed again)"
+            )
+        else:
+            rate = f"{100 * found['expert_success_rate']:.1f} % of {found['attempts']} attempts"
+            parts.append(f"{kept} of a scripted expert with action noise ({rate} succeeded and were kept)")
+    return "; ".join(parts) + "." if parts else ""
 
 
 def paper(rows: pd.DataFrame) -> str:

@@ -16,18 +16,21 @@ import pandas as pd
 from energyflow.report.names import AVERAGE
 
 ROUNDING = 0.05  # published percentages have one decimal
+# What the paper's policies were trained on. Ours may be trained on something else: then the numbers are not comparable.
+DEMONSTRATIONS = {"metaworld": "scripted experts", "robomimic": "human demonstrations"}
 # Both forms are measured against the one number that the paper gives for EnergyFlow.
 PUBLISHED_AS = {"energyflow_paper": "energyflow"}
 
 
 @dataclass(frozen=True)
 class Published:
-    """One published number, in percent."""
+    """One published number, in percent, and the demonstrations behind it."""
 
     value: float
     std: float | None
     grade: str
     source: str
+    demonstrations: str
 
 
 @cache
@@ -60,7 +63,7 @@ def find(task: str, method: str, tasks: Iterable[str]) -> Published | None:
         return None
     first = row.iloc[0]
     std = None if pd.isna(first["std"]) else float(first["std"])
-    return Published(float(first["value"]), std, str(first["grade"]), str(first["source"]))
+    return Published(float(first["value"]), std, str(first["grade"]), str(first["source"]), DEMONSTRATIONS[suite])
 
 
 def protocol(table: str) -> dict[str, int]:

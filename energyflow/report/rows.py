@@ -22,6 +22,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 _STAGES = {
+    "collect": _regex(paths.DATA),
     "train": _regex(paths.TRAIN),
     "evaluate": _regex(paths.EVALUATE),
     "nfe": _regex(paths.NFE),

@@ -128,10 +128,11 @@ def _difference(grid: Cells, tasks: list[str], method: str, params: ReportParams
 def _published(scope: str, method: str, value: Estimate, tasks: list[str]) -> dict[str, Any]:
     paper = published.find(scope, method, tasks)
     if paper is None:
-        return dict.fromkeys(("published", "published_std", "grade", "published_source", "covered"))
+        return dict.fromkeys(("published", "published_std", "published_on", "grade", "published_source", "covered"))
     return {
         "published": paper.value,
         "published_std": paper.std,
+        "published_on": paper.demonstrations,
         "grade": paper.grade,
         "published_source": paper.source,
         "covered": value.scaled(100).covers(paper.value, published.ROUNDING),

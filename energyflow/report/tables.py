@@ -71,6 +71,7 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
             Column("IQM", _iqm),
             Column(f"Minus {REFERENCE}", with_interval("difference", sign="+")),
             Column("Published", _reported),
+            Column("on", plain("published_on"), numeric=False),
             Column("Grade", plain("grade"), numeric=False),
             Column("Interval covers it", _covered, numeric=False),
         ),
@@ -80,7 +81,8 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
             " mean"
             " of the scores of all seeds and tasks.",
             f"Minus {REFERENCE}: paired difference on the same initial states, in percentage points.",
-            "Published: success in the paper, ± its standard deviation where given. Grade of its source:"
+            "Published: success in the paper, ± its standard deviation where given, and what its policies were"
+            " trained on. Grade of its source:"
             " primary"
             " (official README), secondary (quoted by third parties), derived (implied by another quoted"
             " number). Covers: the published value, to its rounding, lies in our interval; the budgets"
@@ -90,6 +92,7 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
             " set"
             " against the one number that the paper gives for its method.",
             "Scripted expert: the ceiling on these initial states; it has no training seeds.",
+            *filter(None, [captions.demonstrations(paths)]),
         ),
     )
 

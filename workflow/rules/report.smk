@@ -4,7 +4,10 @@ if not ENERGY:
     raise WorkflowError("params.yaml: methods: the figure landscape needs an energy: energyflow or energyflow_paper")
 
 ROWS = {
-    "success": grid("evaluate", "episodes.csv") + grid("expert", "episodes.csv") + grid("train", "model.json"),
+    "success": grid("evaluate", "episodes.csv")
+    + grid("expert", "episodes.csv")
+    + grid("train", "model.json")
+    + grid("collect", "manifest.json"),
     "ood": grid("evaluate", "episodes.csv") + grid("expert", "episodes.csv") + grid("train", "model.json"),
     "nfe": grid("nfe", "episodes.csv", method=P.nfe_methods),
     "learning": grid("shape", "curve.csv", task=P.shape_tasks),
