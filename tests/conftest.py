@@ -45,6 +45,19 @@ def demos_path(tmp_path_factory: pytest.TempPathFactory, collect_params: Collect
     return out / "demos.hdf5"
 
 
+@pytest.fixture(scope="session")
+def robomimic() -> Params:
+    return params_module.load(ROOT / "params.yaml", preset="robomimic")
+
+
+@pytest.fixture(scope="session")
+def lift_path(tmp_path_factory: pytest.TempPathFactory, robomimic: Params) -> Path:
+    """Two demonstrations of robomimic/lift, with states and models, in the layout of the official files."""
+    out = tmp_path_factory.mktemp("lift")
+    collect("robomimic/lift", robomimic.collect.model_copy(update={"demos": 2}), out)
+    return out / "demos.hdf5"
+
+
 @pytest.fixture
 def short(smoke: Params) -> TrainParams:
     """A run of a few steps that logs and stores resume points often."""

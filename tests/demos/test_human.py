@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from energyflow import params
-from energyflow.demos import human, scripted
+from energyflow.demos import human
 from energyflow.demos.download import DownloadError
 from energyflow.demos.format import DemonstrationError, load_demos
 from energyflow.demos.human import HumanDataError
@@ -43,14 +43,6 @@ OLD_CONTROLLER = {
 }
 
 
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two demonstrations of Lift: the layout of the official file."""
-    folder = tmp_path_factory.mktemp("lift")
-    scripted.collect("robomimic/lift", COLLECT, folder)
-    return folder / "demos.hdf5"
-
-
 def edited(path: Path, folder: Path, change: Callable[[Any], None]) -> bytes:
     """Content of a copy of the file, changed."""
     copy = folder / "edited.hdf5"
@@ -72,10 +64,10 @@ def collect(server: Server, tmp_path: Path, task: str = "robomimic/lift") -> dic
     return read_json(tmp_path / "out/manifest.json")
 
 
-def test_the_official_file_is_used_as_it_is_and_fetched_once(server: Server, tmp_path: Path, recording: Path) -> None:
-    server.content = recording.read_bytes()
+def test_the_official_file_is_used_as_it_is_and_fetched_once(server: Server, tmp_path: Path, lift_path: Path) -> None:
+    server.content = lift_path.read_bytes()
     manifest = collect(server, tmp_path)
-    assert (tmp_path / "out/demos.hdf5").read_bytes() == recording.read_bytes()
+    assert (tmp_path / "out/demos.hdf5").read_bytes() == lift_path.read_bytes()
     assert manifest["version"] == "v1.5"
     assert manifest["replay_success_rate"] == 1.0
     assert manifest["sha256"] == sha256(tmp_path / "out/demos.hdf5")
@@ -83,8 +75,8 @@ def test_the_official_file_is_used_as_it_is_and_fetched_once(server: Server, tmp
     assert [path for path, _ in server.requests] == ["/v1.5/lift/ph/low_dim.hdf5"]
 
 
-def test_a_download_that_breaks_off_leaves_no_file(server: Server, tmp_path: Path, recording: Path) -> None:
-    server.content, server.stops = recording.read_bytes(), 100
+def test_a_download_that_breaks_off_leaves_no_file(server: Server, tmp_path: Path, lift_path: Path) -> None:
+    server.content, server.stops = lift_path.read_bytes(), 100
     with pytest.raises(HumanDataError, match="Run the same command again: it resumes"):
         collect(server, tmp_path)
     assert not list(tmp_path.rglob("low_dim.hdf5"))
@@ -94,15 +86,15 @@ def test_a_download_that_breaks_off_leaves_no_file(server: Server, tmp_path: Pat
 
 
 def test_the_older_file_is_taken_where_the_newer_is_missing_and_converted(
-    server: Server, tmp_path: Path, recording: Path
+    server: Server, tmp_path: Path, lift_path: Path
 ) -> None:
-    server.content, server.absent = edited(recording, tmp_path, as_old), "/v1.5/"
+    server.content, server.absent = edited(lift_path, tmp_path, as_old), "/v1.5/"
     manifest = collect(server, tmp_path)
     assert manifest["version"] == "v1.4.1"
     assert manifest["env_args_converted"]
     written = load_demos(tmp_path / "out/demos.hdf5")
     assert written.env_args["env_kwargs"]["controller_configs"]["body_parts"]["right"]["input_ref_frame"] == "world"
-    np.testing.assert_array_equal(written.episodes[1].actions, load_demos(recording).episodes[1].actions)
+    np.testing.assert_array_equal(written.episodes[1].actions, load_demos(lift_path).episodes[1].actions)
 
 
 def test_without_a_network_the_message_says_what_to_do(server: Server, tmp_path: Path) -> None:
@@ -154,25 +146,25 @@ def other_model(data: Any) -> None:
 def test_a_file_that_does_not_fit_is_an_error_that_says_why(
     server: Server,
     tmp_path: Path,
-    recording: Path,
+    lift_path: Path,
     change: Callable[[Any], None],
     error: type[Exception],
     message: str,
 ) -> None:
-    server.content = edited(recording, tmp_path, change)
+    server.content = edited(lift_path, tmp_path, change)
     with pytest.raises(error, match=message):
         collect(server, tmp_path)
     assert not (tmp_path / "out/demos.hdf5").exists()
 
 
-def test_a_corrupted_file_is_an_error(server: Server, tmp_path: Path, recording: Path) -> None:
-    server.content = recording.read_bytes()[:-5000]
+def test_a_corrupted_file_is_an_error(server: Server, tmp_path: Path, lift_path: Path) -> None:
+    server.content = lift_path.read_bytes()[:-5000]
     with pytest.raises(DemonstrationError, match="cannot be read as HDF5"):
         collect(server, tmp_path)
 
 
-def test_a_download_that_was_changed_later_is_an_error(server: Server, tmp_path: Path, recording: Path) -> None:
-    server.content = recording.read_bytes()
+def test_a_download_that_was_changed_later_is_an_error(server: Server, tmp_path: Path, lift_path: Path) -> None:
+    server.content = lift_path.read_bytes()
     collect(server, tmp_path)
     (kept,) = (tmp_path / "downloads").rglob("low_dim.hdf5")
     kept.write_bytes(kept.read_bytes() + b"x")

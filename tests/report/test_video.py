@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from energyflow import dependencies, params
-from energyflow.demos import scripted
+from energyflow import dependencies
 from energyflow.demos.format import load_demos
 from energyflow.report.video import EVERY, HEIGHT, WIDTH
 from tests.conftest import ROOT
@@ -26,17 +25,15 @@ def film(demos: Path, out: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_demonstration_is_filmed(tmp_path: Path) -> None:
-    collect = params.load(preset="robomimic").collect.model_copy(update={"demos": 1})
-    scripted.collect("robomimic/lift", collect, tmp_path)
-    done = film(tmp_path / "demos.hdf5", tmp_path / "lift.gif")
+def test_a_demonstration_is_filmed(lift_path: Path, tmp_path: Path) -> None:
+    done = film(lift_path, tmp_path / "lift.gif")
     if "no off-screen OpenGL" in done.stderr:
         pytest.skip("this machine cannot render")
     assert done.returncode == 0, done.stderr[-2000:]
     with Image.open(tmp_path / "lift.gif") as film_:
         pictures = [np.asarray(frame.convert("RGB"), dtype=float) for frame in ImageSequence.Iterator(film_)]
     assert pictures[0].shape == (HEIGHT, WIDTH, 3)
-    steps = len(load_demos(tmp_path / "demos.hdf5").episodes[0].actions)
+    steps = len(load_demos(lift_path).episodes[0].actions)
     assert 1 < len(pictures) <= -(-steps // EVERY)  # equal neighbours are merged
     assert np.abs(pictures[-1] - pictures[0]).max() > 100  # the arm has moved
     modules = re.findall(r"^import time:.*\| +(energyflow[\w.]*)$", done.stderr, re.M)

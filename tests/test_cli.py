@@ -1,0 +1,68 @@
+"""The command line as a user types it, with their own files and without sections as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import energyflow
+from energyflow.cli import main
+from energyflow.demos.format import Demonstration, write_demos
+from energyflow.storage import read_json
+
+SMOKE = ["--preset", "smoke"]
+
+
+def test_anyones_robomimic_file_trains_and_its_policy_acts(tmp_path: Path) -> None:
+    """Observation keys, widths and task of their own; only the layout is robomimic's."""
+    rng = np.random.default_rng(0)
+    episodes = [
+        Demonstration(
+            obs=rng.normal(size=(30, 9)),
+            actions=rng.uniform(-1, 1, (30, 3)),
+            rewards=np.zeros(30),
+            success=np.zeros(30),
+        )
+        for _ in range(3)
+    ]
+    write_demos(tmp_path / "cup stacking.hdf5", episodes, {}, {"wrist": 6, "cup": 3})
+    assert main(["train", "--demos", str(tmp_path / "cup stacking.hdf5"), *SMOKE, "--out", str(tmp_path)]) == 0
+    trained = read_json(tmp_path / "model.json")
+    assert trained["task"] == "custom/cup_stacking"
+    assert trained["spec"]["obs_keys"] == ["cup", "wrist"]
+    policy = energyflow.load(tmp_path / "model.safetensors")
+    chunk = policy.act(torch.zeros(2, policy.spec.obs_horizon, 9), torch.Generator().manual_seed(0))
+    assert chunk.shape == (2, policy.spec.pred_horizon, 3)
+    assert chunk.abs().max() <= 1.0
+
+
+def test_a_policy_without_a_simulator_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    test_anyones_robomimic_file_trains_and_its_policy_acts(tmp_path)
+    capsys.readouterr()
+    assert main(["evaluate", "--model", str(tmp_path / "model.safetensors"), *SMOKE]) == 2
+    assert "custom/cup_stacking has demonstrations only" in capsys.readouterr().err
+
+
+def test_a_file_of_a_known_task_is_recognised_and_evaluated(lift_path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = ["train", "--demos", str(lift_path), *SMOKE, "--method", "flow_policy", "--seed", "3", "--out", str(out)]
+    assert main(command) == 0
+    assert (read_json(out / "model.json")["task"], read_json(out / "model.json")["seed"]) == ("robomimic/lift", 3)
+    assert main(["evaluate", "--model", str(out / "model.safetensors"), *SMOKE]) == 0
+    rows = pd.read_csv(out / "evaluate/episodes.csv")
+    assert set(rows["task"]) == {"robomimic/lift"}
+    assert set(rows["seed"]) == {3}
+    assert len(rows) == 8  # two episodes at each of four levels
+
+
+def test_demonstrations_are_collected_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["collect", "metaworld/button_press", *SMOKE, "--out", str(tmp_path)]) == 0
+    assert read_json(tmp_path / "manifest.json")["source"] == "scripted"
+    assert main(["collect", "metaworld/button_press", "--source", "human", *SMOKE, "--out", str(tmp_path)]) == 2
+    assert "no official recordings" in capsys.readouterr().err
+    assert main(["collect", "metaworld/buton_press", *SMOKE]) == 2
+    assert "did you mean 'metaworld/button_press'" in capsys.readouterr().err
