@@ -40,6 +40,11 @@ def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
         ("plots.ood.dip", 100, "did you mean 'dpi'?"),
         ("presets.laptop.lr.energyflw", 1e-3, "did you mean 'energyflow'?"),
         ("presets.laptop.tasks", ["metaworld/hamer"], "did you mean 'metaworld/hammer'?"),
+        ("presets.laptop.tasks", ["custom/mine"], "custom/mine has demonstrations only"),
+        ("presets.laptop.task", {"metaworld/hamer": {}}, "presets.laptop.task: unknown key 'metaworld/hamer'"),
+        ("presets.laptop.task", {"metaworld/hammer": {"eval": {}}}, "did you mean 'evaluate'?"),
+        ("presets.laptop.task", {"metaworld/hammer": {"train": {"stepz": 1}}}, "did you mean 'steps'?"),
+        ("presets.laptop.task", {"metaworld/hammer": {"train": 3}}, "expected a mapping, got int"),
         ("methods", ["energyflow", "difusion_policy"], "did you mean 'diffusion_policy'?"),
         ("sources", ["centred_energy"], "did you mean 'centered_energy'?"),
         ("methods", ["flow_policy"], "nfe_methods"),
@@ -81,7 +86,7 @@ def test_seed_ranges_may_not_overlap(raw: dict[str, Any]) -> None:
         resolve(raw)
 
 
-@pytest.mark.parametrize("preset", ["smoke", "laptop", "paper"])
+@pytest.mark.parametrize("preset", ["smoke", "laptop", "robomimic", "paper"])
 def test_every_preset_resolves(preset: str) -> None:
     assert params_module.load(ROOT / "params.yaml", preset).preset == preset
 
@@ -94,6 +99,18 @@ def test_a_learning_rate_enters_its_own_section_only(raw: dict[str, Any]) -> Non
     differing = {m for m in before.methods if before.train[m].canonical() != after.train[m].canonical()}
     assert differing == {"flow_policy"}
     assert before.reward_model.canonical() == after.reward_model.canonical()
+
+
+def test_a_task_may_have_sections_of_its_own(raw: dict[str, Any]) -> None:
+    before = resolve(raw)
+    raw["presets"]["laptop"]["task"] = {"metaworld/hammer": {"train": {"steps": 9}, "evaluate": {"horizon": 77}}}
+    after = resolve(raw)
+    hammer, other = after.of("metaworld/hammer"), after.of("metaworld/assembly")
+    assert {section.steps for section in hammer.train.values()} == {9}
+    assert hammer.evaluate_levels().horizon == 77
+    assert other.train == before.train
+    assert other.evaluate_levels().canonical() == before.evaluate_levels().canonical()
+    assert hammer.collect.canonical() == before.collect.canonical()
 
 
 def test_the_unused_network_is_not_in_the_section(raw: dict[str, Any]) -> None:
@@ -117,3 +134,5 @@ def test_paper_preset_holds_the_papers_numbers(raw: dict[str, Any]) -> None:
     section = resolve(raw, "paper").train["energyflow_paper"]
     assert (section.steps, section.batch_size, section.ema_decay) == (100_000, 256, 0.9999)
     assert section.network.kind == "unet"
+    lift, hang = (resolve(raw, "paper").of(f"robomimic/{task}") for task in ("lift", "tool_hang"))
+    assert (lift.collect.source, lift.evaluate.horizon, hang.evaluate.horizon) == ("human", 400, 700)
