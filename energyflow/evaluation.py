@@ -33,11 +33,12 @@ def episodes_of(params: EvaluateParams) -> list[Episode]:
 
 
 def planner(policy: Policy, generator: torch.Generator, nfe: int) -> Plan:
-    """Wrap a policy as NumPy in, NumPy out: obs [B, To, Do] -> the executed part [B, exec_horizon, Da]."""
+    """Wrap a policy as NumPy in, NumPy out; a plan is the executed part [B, exec_horizon, Da] of a chunk."""
     device = next(policy.parameters()).device
 
-    def plan(obs: NDArray[np.float64]) -> NDArray[np.float64]:
-        chunk = policy.act(torch.as_tensor(obs, dtype=torch.float32, device=device), generator, nfe)
+    def plan(obs: NDArray[np.float64], elapsed: NDArray[np.int64]) -> NDArray[np.float64]:
+        frames = torch.as_tensor(obs, dtype=torch.float32, device=device)
+        chunk = policy.act(frames, generator, nfe, torch.as_tensor(elapsed, device=device))
         return chunk[:, : policy.spec.exec_horizon].cpu().numpy().astype(np.float64)
 
     return plan

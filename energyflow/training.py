@@ -21,6 +21,7 @@ from energyflow.envs.tasks import check_task
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Policy, default_device
 from energyflow.policies.checkpoint import CheckpointError, build, load_tensors, save
+from energyflow.policies.registry import check_method
 from energyflow.sections import TrainParams
 from energyflow.seeding import integer_seed, torch_generator
 from energyflow.storage import Run, atomic_path, read_json, write_csv, write_json
@@ -178,7 +179,8 @@ def train(
     check_task(task)
     device = device or default_device()
     data = load_demos(demos, params.obs_keys)
-    windows = make_windows(data, params.obs_horizon, params.pred_horizon)
+    sequences = check_method(params.method).sequences
+    windows = make_windows(data, params.obs_horizon, params.pred_horizon, sequences=sequences)
     horizons = (params.obs_horizon, params.pred_horizon, params.exec_horizon)
     spec = Spec(data.obs_dim, data.action_dim, *horizons, data.obs_keys)
     with torch.random.fork_rng(devices=[]):  # initialisers only know the global generator

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from energyflow.envs.simulator import Array, Simulator
 from energyflow.sections import Level
 
-Plan = Callable[[Array], Array]  # obs [B, To, Do] -> actions [B, exec_horizon, Da], environment units
+Plan = Callable[[Array, NDArray[np.int64]], Array]  # obs [B, To, Do], elapsed [B] -> actions [B, exec_horizon, Da]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def rollout(
     episode ends waits for the next planning tick: all running episodes plan in one call.
 
     Args:
-        plan: the policy.
+        plan: the policy, in environment units; `elapsed` is how many steps each episode has run.
         envs: simulators of one task; reused from episode to episode.
         episodes: what to run.
         obs_horizon: To; at the start the first observation is repeated.
@@ -89,7 +90,8 @@ def rollout(
     slots = [_Slot(env, list(episodes[i :: len(envs)]), obs_horizon) for i, env in enumerate(envs)]
     outcomes: dict[int, Outcome] = {}
     while running := [slot for slot in slots if slot.begin()]:
-        actions = plan(np.stack([np.stack(slot.history) for slot in running]))
+        elapsed = np.array([slot.outcome.length for slot in running if slot.outcome is not None])
+        actions = plan(np.stack([np.stack(slot.history) for slot in running]), elapsed)
         for slot, chunk in zip(running, actions, strict=True):
             outcome = slot.run(chunk, horizon)
             if outcome is not None:

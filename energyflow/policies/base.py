@@ -29,6 +29,7 @@ class Policy(nn.Module, ABC):
     """
 
     Params: ClassVar[type[Section]]  # the method's own section of params.yaml
+    sequences: ClassVar[bool] = False  # trained on an observation beside each action; see `make_windows`
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Hold the sizes, the parameters and the statistics; subclasses build their network."""
@@ -80,13 +81,16 @@ class Policy(nn.Module, ABC):
         shape = (len(obs), self.spec.pred_horizon, self.spec.action_dim)
         return self.noise(obs.new_empty(shape), generator)
 
-    def act(self, obs: Tensor, generator: torch.Generator, nfe: int | None = None) -> Tensor:
+    def act(
+        self, obs: Tensor, generator: torch.Generator, nfe: int | None = None, elapsed: Tensor | None = None
+    ) -> Tensor:
         """Plan.
 
         Args:
             obs: [B, To, Do], environment units.
             generator: draws the initial noise.
             nfe: network evaluations; the method's own number by default.
+            elapsed: [B] steps since the episode began, at least To - 1 by default; only recurrent policies read it.
 
         Returns:
             [B, Tp, Da], environment units, inside the action box [-1, 1].

@@ -174,6 +174,13 @@ def test_windows_pad_at_the_ends_and_never_cross_demonstrations() -> None:
     assert len(windows.obs) == 10
 
 
+def test_sequences_put_an_observation_beside_each_action() -> None:
+    windows = make_windows(tiny_demos(), obs_horizon=3, pred_horizon=3, sequences=True)
+    torch.testing.assert_close(windows.obs, windows.actions * 100)
+    assert windows.obs[3].flatten().tolist() == [3, 4, 4]
+    assert windows.obs[5].flatten().tolist() == [10, 11, 12]
+
+
 def test_normalizer_round_trip_and_constant_coordinates() -> None:
     demos = tiny_demos()
     normalizer = Normalizer(1, 1)

@@ -129,8 +129,9 @@ def test_rollout_keeps_order_history_and_horizon() -> None:
     episodes = [Episode(i, i, "0", ZERO) for i in range(9)]
     seen: list[NDArray[np.float64]] = []
 
-    def plan(obs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def plan(obs: NDArray[np.float64], elapsed: NDArray[np.int64]) -> NDArray[np.float64]:
         seen.append(obs)
+        np.testing.assert_array_equal(elapsed, obs[:, -1, 1])  # the counter's own count of its steps
         return np.zeros((len(obs), 3, 1))
 
     outcomes = rollout(plan, [Counter(), Counter()], episodes, obs_horizon=2, horizon=6)
