@@ -19,7 +19,7 @@ from energyflow.demos.format import load_demos
 from energyflow.demos.windows import Windows, make_windows
 from energyflow.envs.tasks import check_task
 from energyflow.networks.build import Spec
-from energyflow.policies.base import Policy, default_device
+from energyflow.policies.base import Model, default_device
 from energyflow.policies.checkpoint import CheckpointError, build, load_tensors, save
 from energyflow.policies.registry import check_method
 from energyflow.sections import TrainParams
@@ -42,18 +42,18 @@ def learning_rate(step: int, params: TrainParams) -> float:
 
 
 class Trainer:
-    """State of one run: policy, averaged policy, optimiser, generators, step, log rows."""
+    """State of one run: model, averaged model, optimiser, generators, step, log rows."""
 
-    def __init__(self, policy: Policy, windows: Windows, seed: int, device: torch.device) -> None:
+    def __init__(self, model: Model, windows: Windows, seed: int, device: torch.device) -> None:
         """Standardise the windows once and move everything to the device."""
-        self.params, self.device = policy.params, device
-        self.policy = policy.to(device).train()
-        self.average = copy.deepcopy(self.policy).requires_grad_(False)
-        normalizer = self.policy.normalizer
+        self.params, self.device = model.params, device
+        self.model = model.to(device).train()
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        normalizer = self.model.normalizer
         self.obs = normalizer.standardize_obs(windows.obs.to(device))
         self.actions = normalizer.standardize_action(windows.actions.to(device))
         self.optimizer = torch.optim.AdamW(
-            self.policy.parameters(), lr=self.params.lr, weight_decay=self.params.weight_decay, fused=True
+            self.model.parameters(), lr=self.params.lr, weight_decay=self.params.weight_decay, fused=True
         )
         self.generators = {
             "batch": torch_generator(seed, "training batches", device),
@@ -72,14 +72,15 @@ class Trainer:
         index = torch.randint(
             len(self.obs), (params.batch_size,), generator=self.generators["batch"], device=self.device
         )
-        loss = self.policy.loss(self.obs[index], self.actions[index], self.generators["noise"])
+        loss = self.model.loss(self.obs[index], self.actions[index], self.generators["noise"])
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), params.grad_clip)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), params.grad_clip)
         if bool(torch.isfinite(norm)):  # as the official code: a non-finite gradient is skipped
             self.optimizer.step()
         else:
             self.skipped += 1
+        self.model.after_step()
         self.step += 1
         self._average()
         return loss.detach(), norm
@@ -88,10 +89,10 @@ class Trainer:
         # Early on, a long memory would keep the random initialisation alive: the decay grows to its final value.
         decay = min(self.params.ema_decay, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.policy.parameters()), 1.0 - decay)
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
 
-    def final(self) -> Policy:
-        """The averaged policy, its spectral-norm vectors re-derived for the averaged weights."""
+    def final(self) -> Model:
+        """The averaged model, its spectral-norm vectors re-derived for the averaged weights."""
         self.average.train()
         for module in self.average.modules():
             if nn.utils.parametrize.is_parametrized(module):
@@ -101,7 +102,7 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a resumed run needs, as named tensors."""
-        found = {f"policy.{k}": v for k, v in self.policy.state_dict().items()}
+        found = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         found |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         found |= {f"generator.{k}": g.get_state() for k, g in self.generators.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
@@ -114,7 +115,7 @@ class Trainer:
         def part(name: str) -> dict[str, Tensor]:
             return {k.removeprefix(name + "."): v for k, v in tensors.items() if k.startswith(name + ".")}
 
-        self.policy.load_state_dict(part("policy"))
+        self.model.load_state_dict(part("model"))
         self.average.load_state_dict(part("average"))
         for name, generator in self.generators.items():
             generator.set_state(tensors[f"generator.{name}"])
@@ -166,7 +167,7 @@ class ResumePoint:
 def train(
     task: str, seed: int, params: TrainParams, demos: Path, out: Path, device: torch.device | None = None
 ) -> None:
-    """Train one policy and write `model.safetensors`, `model.json`, `train.csv` and `run.json` into `out`.
+    """Train one model and write `model.safetensors`, `model.json`, `train.csv` and `run.json` into `out`.
 
     A killed run continues from its last resume point and ends bit-equal to an uninterrupted one on CPU. The final
     averaged weights are saved: there is no selection of checkpoints on test results.
@@ -185,8 +186,8 @@ def train(
     spec = Spec(data.obs_dim, data.action_dim, *horizons, data.obs_keys)
     with torch.random.fork_rng(devices=[]):  # initialisers only know the global generator
         torch.manual_seed(integer_seed(seed, "initial weights"))
-        policy = build(spec, params)
-    policy.normalizer.fit(data, standardize_obs=params.standardize_obs)
+        model = build(spec, params)
+    model.normalizer.fit(data, standardize_obs=params.standardize_obs)
     with Run(
         "train",
         out,
@@ -196,7 +197,7 @@ def train(
         method=params.method,
         seed=seed,
     ) as run:
-        trainer = Trainer(policy, windows, seed, device)
+        trainer = Trainer(model, windows, seed, device)
         identity = {"params": params.model_dump(mode="json"), "data": data.sha256, "task": task, "seed": seed}
         point = ResumePoint(out, identity | {"device": device.type})
         try:

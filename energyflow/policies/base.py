@@ -1,4 +1,4 @@
-"""What every policy shares: units, windows, and the interface that the trainer and the rollouts use."""
+"""What every trained model shares, and every policy: units, windows, and what trainer and rollouts call."""
 
 from __future__ import annotations
 
@@ -19,14 +19,8 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-class Policy(nn.Module, ABC):
-    """A conditional generative model of action chunks.
-
-    time      t-1    t    t+1   ...  t+7   ...  t+15
-    obs        o      o                                   To = 2
-    action            a     a   ...   a    ...    a       Tp = 16 predicted
-    executed          x     x   ...   x                   exec_horizon = 8, then re-plan
-    """
+class Model(nn.Module, ABC):
+    """What the trainer trains on windows of demonstrations, and a checkpoint holds."""
 
     Params: ClassVar[type[Section]]  # the method's own section of params.yaml
     sequences: ClassVar[bool] = False  # trained on an observation beside each action; see `make_windows`
@@ -63,6 +57,23 @@ class Policy(nn.Module, ABC):
             Scalar, differentiable.
         """
 
+    def after_step(self) -> None:
+        """Follow an optimiser step: for target networks."""
+
+    def noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Standard normal of the shape and device of `like`."""
+        return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+
+
+class Policy(Model):
+    """A conditional generative model of action chunks.
+
+    time      t-1    t    t+1   ...  t+7   ...  t+15
+    obs        o      o                                   To = 2
+    action            a     a   ...   a    ...    a       Tp = 16 predicted
+    executed          x     x   ...   x                   exec_horizon = 8, then re-plan
+    """
+
     @abstractmethod
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """Draw chunks: obs [B, To, Do] -> [B, Tp, Da], both standardised; `nfe` network evaluations."""
@@ -71,10 +82,6 @@ class Policy(nn.Module, ABC):
     def nfe(self) -> int:
         """Network evaluations per sampled chunk, unless a caller asks for another number."""
         return int(self.params.method_params["nfe"])
-
-    def noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """Standard normal of the shape and device of `like`."""
-        return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
 
     def prior(self, obs: Tensor, generator: torch.Generator) -> Tensor:
         """Standard normal chunks [B, Tp, Da] for a batch of observations."""

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from energyflow.networks.build import Spec
-from energyflow.policies.base import Policy
+from energyflow.policies.base import Model, Policy
 from energyflow.policies.registry import check_method
 from energyflow.sections import TrainParams
 from energyflow.storage import atomic_path, read_json, write_json
@@ -22,28 +22,28 @@ class CheckpointError(ValueError):
     """A checkpoint is missing, damaged, or not of the task or method that was asked for."""
 
 
-def build(spec: Spec, params: TrainParams) -> Policy:
-    """Construct the policy that a section describes, with fresh weights from torch's global generator."""
+def build(spec: Spec, params: TrainParams) -> Model:
+    """Construct the model that a section describes, with fresh weights from torch's global generator."""
     return check_method(params.method)(spec, params)
 
 
-def save(policy: Policy, path: Path, description: dict[str, Any]) -> None:
+def save(model: Model, path: Path, description: dict[str, Any]) -> None:
     """Write `model.safetensors` and `model.json` beside it.
 
     Args:
-        policy: what to save: weights and normaliser.
+        model: what to save: weights and normaliser.
         path: of the safetensors file.
         description: task, seed and data hash; stored in the JSON.
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in policy.state_dict().items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     write_json(
         path.with_suffix(".json"),
         {
             "format": FORMAT,
-            "method": policy.params.method,
-            "spec": policy.spec.as_dict(),
-            "params": policy.params.model_dump(mode="json"),
-            "parameters": sum(p.numel() for p in policy.parameters()),
+            "method": model.params.method,
+            "spec": model.spec.as_dict(),
+            "params": model.params.model_dump(mode="json"),
+            "parameters": sum(p.numel() for p in model.parameters()),
             **description,
         },
     )
@@ -66,7 +66,19 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load(path: str | Path, task: str | None = None) -> Policy:
-    """Load a policy for inference.
+    """Load a policy; see `load_model`.
+
+    Raises:
+        CheckpointError: as there, or the model is no policy.
+    """
+    model = load_model(path, task)
+    if not isinstance(model, Policy):
+        raise CheckpointError(f"{path}: '{model.params.method}' is no policy but a model that a reward reads")
+    return model
+
+
+def load_model(path: str | Path, task: str | None = None) -> Model:
+    """Load a trained model for inference.
 
     Args:
         path: `model.safetensors`; `model.json` stands beside it.
@@ -84,9 +96,9 @@ def load(path: str | Path, task: str | None = None) -> Policy:
             f"{path}: trained on {description['task']}, asked for {task}; pass that task's checkpoint"
         )
     spec = Spec(**{**description["spec"], "obs_keys": tuple(description["spec"]["obs_keys"])})
-    policy = build(spec, TrainParams.model_validate(description["params"]))
+    model = build(spec, TrainParams.model_validate(description["params"]))
     try:
-        policy.load_state_dict(tensors)
+        model.load_state_dict(tensors)
     except RuntimeError as error:
         raise CheckpointError(f"{path}: does not fit {path.with_suffix('.json')}: {error}") from None
-    return policy.eval().requires_grad_(False)
+    return model.eval().requires_grad_(False)

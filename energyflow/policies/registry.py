@@ -1,4 +1,4 @@
-"""From the name in params.yaml to the class: one line a method."""
+"""From the name in params.yaml to the class: one line for each method, or model that a reward reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from energyflow.sections import ParamsError, nearest
 
 if TYPE_CHECKING:
-    from energyflow.policies.base import Policy
+    from energyflow.policies.base import Model
 
 METHODS = {
     "energyflow": "energyflow.policies.energyflow:EnergyFlow",
@@ -19,7 +19,7 @@ METHODS = {
 }
 
 
-def check_method(name: str) -> type[Policy]:
+def check_method(name: str) -> type[Model]:
     """Look a method up.
 
     Raises:
@@ -28,5 +28,5 @@ def check_method(name: str) -> type[Policy]:
     if name not in METHODS:
         raise ParamsError(f"unknown method '{name}'; {nearest(str(name), list(METHODS))}")
     module, cls = METHODS[name].split(":")
-    found: type[Policy] = getattr(import_module(module), cls)
+    found: type[Model] = getattr(import_module(module), cls)
     return found
