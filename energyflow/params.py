@@ -31,10 +31,20 @@ class Sections(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     collect: CollectParams
-    train: dict[str, TrainParams]
+    train: dict[str, TrainParams]  # of every method with a section, run by the preset or not
     reward_model: TrainParams
     evaluate: EvaluateParams
     shape: ShapeParams
+
+    def training(self, method: str) -> TrainParams:
+        """Section of the training runs of a method.
+
+        Raises:
+            ParamsError: the method has no section.
+        """
+        if method not in self.train:
+            raise ParamsError(f"unknown method '{method}'; {nearest(method, list(self.train))}")
+        return self.train[method]
 
     def evaluate_levels(self) -> EvaluateParams:
         """Section of the success and OOD evaluation."""
@@ -82,6 +92,7 @@ BASE_KEYS = [
     "plots",
     "presets",
 ]
+TRAIN_KEYS = [key for key in TrainParams.model_fields if key not in ("method", "method_params", "network", "lr")]
 COLLECT_SEEDS = 50_000  # initial states reserved for collection
 
 
@@ -129,19 +140,28 @@ def _check_names(raw: dict[str, Any], over: dict[str, Any]) -> None:
             check(name)
 
 
+def _split(method: str, section: Any) -> tuple[dict[str, Any], Any]:
+    """The optional `train` mapping of a method's section, which overrides `train`, and the method's own numbers."""
+    if not isinstance(section, dict):
+        return {}, section  # which the method's own model rejects
+    needs = section.get("train", {})
+    _closed(needs, f"method.{method}.train", TRAIN_KEYS, complete=False)
+    return needs, {key: value for key, value in section.items() if key != "train"}
+
+
 def _train_section(raw: dict[str, Any], preset: str, task: str | None, method: str, **fixed: Any) -> TrainParams:
     from energyflow.policies.registry import check_method
 
-    over = raw["presets"][preset]
+    model, over = check_method(method), raw["presets"][preset]
     for where, mapping in (("method", raw["method"]), (f"presets.{preset}.lr", over["lr"])):
         if method not in mapping:
-            raise ParamsError(f"{where}: missing key '{method}' (it is in methods)")
-    kind = over["network"]
+            raise ParamsError(f"{where}: missing key '{method}' (it is in methods, or has a section in method)")
+    kind = "recurrent" if model.sequences else over["network"]
     network = {"kind": kind, kind: raw["network"].get(kind)} if kind in ("mlp", "unet") else {"kind": kind}
-    section = (
-        _merged(raw, preset, "train", task) | {"method": method, "lr": over["lr"][method], "network": network} | fixed
-    )
-    return TrainParams(**section, method_params=check_method(method).params_model(raw["method"][method]))
+    needs, own = _split(method, raw["method"][method])
+    section = _merged(raw, preset, "train", task) | needs
+    section |= {"method": method, "lr": over["lr"][method], "network": network} | fixed
+    return TrainParams(**section, method_params=model.params_model(own))
 
 
 def _reward_section(raw: dict[str, Any], preset: str, task: str | None) -> TrainParams:
@@ -170,9 +190,10 @@ def _sections(raw: dict[str, Any], preset: str, task: str | None = None) -> dict
         raise ParamsError(
             f"params.yaml: seeds must be disjoint: collect.seed + {COLLECT_SEEDS} <= evaluate.seed < shape.seed"
         )
+    methods = dict.fromkeys([*raw["methods"], *raw["method"]])
     return {
         "collect": collect,
-        "train": {method: _train_section(raw, preset, task, method) for method in raw["methods"]},
+        "train": {method: _train_section(raw, preset, task, method) for method in methods},
         "reward_model": _reward_section(raw, preset, task),
         "evaluate": held_out,
         "shape": shape,

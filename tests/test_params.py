@@ -36,6 +36,12 @@ def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
         ("presets.laptop.train.steps", -1, "steps"),
         ("method.energyflow.sigma_min", -0.01, "sigma_min"),
         ("method.energyflow.sgima_min", 0.01, "method.energyflow: unknown key 'sgima_min'; did you mean 'sigma_min'?"),
+        ("method.lstm_gmm.train.obs_horizn", 10, "method.lstm_gmm.train: unknown key 'obs_horizn'"),
+        ("method.lstm_gmm.train.lr", 1e-3, "method.lstm_gmm.train: unknown key 'lr'"),
+        ("method.lstm_gmm.train", 3, "method.lstm_gmm.train: expected a mapping, got int"),
+        ("method.lstm_gmm.train.exec_horizon", 2, "a recurrent policy needs"),
+        ("method.ebt_policy", 3, "method.ebt_policy"),
+        ("method.ebt_polcy", {}, "did you mean 'ebt_policy'?"),
         ("evaluate.levels.S.hand", "far", "hand"),
         ("plots.ood.dip", 100, "did you mean 'dpi'?"),
         ("presets.laptop.lr.energyflw", 1e-3, "did you mean 'energyflow'?"),
@@ -99,6 +105,28 @@ def test_a_learning_rate_enters_its_own_section_only(raw: dict[str, Any]) -> Non
     differing = {m for m in before.methods if before.train[m].canonical() != after.train[m].canonical()}
     assert differing == {"flow_policy"}
     assert before.reward_model.canonical() == after.reward_model.canonical()
+
+
+def test_a_method_may_need_training_numbers_of_its_own(raw: dict[str, Any]) -> None:
+    before = resolve(raw)
+    assert (before.train["lstm_gmm"].obs_horizon, before.train["lstm_gmm"].exec_horizon) == (10, 1)
+    raw["method"]["flow_policy"]["train"] = {"ema_decay": 0.5, "exec_horizon": 2}
+    raw["presets"]["laptop"]["task"] = {"metaworld/hammer": {"train": {"exec_horizon": 4, "steps": 9}}}
+    after = resolve(raw)
+    for sections, steps in ((after, 7000), (after.of("metaworld/hammer"), 9)):
+        found = sections.train["flow_policy"]
+        assert (found.ema_decay, found.exec_horizon, found.steps) == (0.5, 2, steps)
+    assert "train" not in after.train["flow_policy"].method_params
+    differing = {m for m in before.train if before.train[m].canonical() != after.train[m].canonical()}
+    assert differing == {"flow_policy"}
+    assert before.reward_model.canonical() == after.reward_model.canonical()
+
+
+def test_a_reward_model_keeps_its_window(raw: dict[str, Any]) -> None:
+    raw["method"]["energyflow"]["train"] = {"pred_horizon": 8, "ema_decay": 0.5}
+    found = resolve(raw)
+    assert (found.reward_model.pred_horizon, found.reward_model.ema_decay) == (1, 0.5)
+    assert found.train["energyflow"].pred_horizon == 8
 
 
 def test_a_task_may_have_sections_of_its_own(raw: dict[str, Any]) -> None:

@@ -16,6 +16,9 @@ METHODS = {
     "unconstrained": "energyflow.policies.unconstrained:Unconstrained",
     "diffusion_policy": "energyflow.policies.diffusion_policy:DiffusionPolicy",
     "flow_policy": "energyflow.policies.flow_policy:FlowPolicy",
+    "lstm_gmm": "energyflow.policies.lstm_gmm:LSTMGMM",
+    "implicit_bc": "energyflow.policies.implicit_bc:ImplicitBC",
+    "ebt_policy": "energyflow.policies.ebt_policy:EBTPolicy",
 }
 
 
