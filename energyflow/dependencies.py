@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# Folders and modules; `{method}`, `{simulator}` and `{expert}` are those of the job. They are inputs of the rule and
-# within the deps of its DVC stage; a test compares them with the real imports. cli.py, params.py, sections.py and
-# paths.py are nobody's dependency: what they do for a job is its command line, which both engines track. Nor are the
-# registries (envs/tasks.py, experts/registry.py, policies/registry.py): a new line cannot change another one's jobs.
+from energyflow.rewards.registry import check_source
+
+# Folders and modules; `{method}`, `{source}`, `{simulator}` and `{expert}` are those of the job. They are inputs of the
+# rule and within the deps of its DVC stage; a test compares them with the real imports. cli.py, params.py, sections.py,
+# rewards/settings.py and paths.py are nobody's dependency: what they do for a job is its command line, which both
+# engines track. Nor are the registries (envs/tasks.py, experts/registry.py, policies/registry.py, rewards/registry.py):
+# a new line cannot change another one's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _INTERFACE = "energyflow/envs/simulator.py"
 _SIMULATOR = (_INTERFACE, "energyflow/envs/perturb.py", "{simulator}")
@@ -21,9 +24,14 @@ _CHECKPOINT = (
     "energyflow/policies/checkpoint.py",
     *_FILES,
 )
-_POLICY = (*_CHECKPOINT, "energyflow/policies/karras.py", "energyflow/policies/{method}.py")
+_POLICY = (*_CHECKPOINT, "{method}")
 _TRAIN = (*_POLICY, "energyflow/training.py")
 _ROLLOUT = (_INTERFACE, "energyflow/envs/rollout.py", "energyflow/evaluation.py")
+_SOURCE = tuple(
+    f"energyflow/rewards/{name}.py"
+    for name in ("agent", "base", "env", "relabel", "resume", "sac", "sources", "state", "windows")
+)
+_SHAPE = ("energyflow/policies/squashed.py", *_SOURCE, "{source}")
 _REPORT = ("energyflow/report", *_FILES)
 CODE: dict[str, tuple[str, ...]] = {
     "collect": (*_EXPERT, *_COLLECT, *_FILES),
@@ -33,7 +41,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "nfe": (*_POLICY, *_SIMULATOR, *_ROLLOUT),
     "expert": (*_CHECKPOINT, *_EXPERT, *_ROLLOUT),
     "latency": (*_POLICY, *_ROLLOUT),
-    "shape": (*_POLICY, *_SIMULATOR, "energyflow/rewards"),
+    "shape": (*_CHECKPOINT, *_SIMULATOR, *_SHAPE),
     "table": _REPORT,
     "figure": _REPORT,
     "landscape": (*_POLICY, *_REPORT),
@@ -51,23 +59,38 @@ SUITES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("energyflow/envs/robomimic/experts/motion.py", "energyflow/envs/robomimic/experts/{task}.py"),
     ),
 }
+# method -> what it imports of energyflow/policies beside its own file; the others import karras.py
+HELPERS = {"ebil": ("layers",), "near": ("layers",), "iq_learn_offline": ("layers", "squashed")}
 
 
-def code(rule: str, method: str = "energyflow", task: str = "metaworld/") -> list[str]:
+def _method(name: str) -> tuple[str, ...]:
+    return tuple(f"energyflow/policies/{module}.py" for module in (name, *HELPERS.get(name, ("karras",))))
+
+
+def _source(name: str) -> tuple[str, ...]:
+    """Files of a source, and of the model that it reads."""
+    spec = check_source(name)
+    own = tuple(f"energyflow/rewards/{module}.py" for module in spec.modules)
+    network = ("energyflow/policies/layers.py",) if "adversarial" in spec.modules else ()
+    return (*own, *network, *(_method(spec.model) if spec.model else ()))
+
+
+def code(rule: str, method: str = "energyflow", task: str = "metaworld/", source: str = "centered_energy") -> list[str]:
     """Source files that the jobs of a rule run.
 
     Args:
         rule: a key of `CODE`.
-        method: the policy that the job builds; rewards read an `energyflow`.
+        method: the policy, or the model that rewards read, that the job builds.
         task: what the job simulates.
+        source: the source of reward that the job computes.
     """
     suite, _, short = task.partition("/")
     simulator, expert = SUITES[suite]
-    of_suite = {"{simulator}": simulator, "{expert}": expert}
+    of_job = {"{simulator}": simulator, "{expert}": expert, "{method}": _method(method), "{source}": _source(source)}
     files: set[str] = set()
-    entries = [file for entry in CODE[rule] for file in of_suite.get(entry, (entry,))]
+    entries = [file for name in CODE[rule] for file in of_job.get(name, (name,))]
     for entry in entries:
-        path = Path(entry.format(method=method, task=short))
+        path = Path(entry.format(task=short))
         found = path.rglob("*") if path.is_dir() else [path]
         files |= {str(file) for file in found if file.suffix in (".py", ".csv") and file.name != "__init__.py"}
     return sorted(files)

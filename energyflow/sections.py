@@ -144,15 +144,13 @@ class EvaluateParams(Section):
 
 
 class ShapeParams(Section):
-    """SAC on one reward source."""
+    """SAC on one reward source; `source_params` are the numbers of that source, no other's."""
 
     steps: int = Field(ge=1)
     eval_every: int = Field(ge=1)
     eval_episodes: int = Field(ge=1)
     horizon: int = Field(ge=1)
-    sigma: float = Field(gt=0)
-    references: int = Field(ge=1)
-    sparse_weight: float = Field(ge=0)
+    source_params: dict[str, Any]
     on_success: Literal["continue", "terminate"]
     hidden: list[int] = Field(min_length=1)
     ent_coef: float = Field(gt=0)

@@ -10,6 +10,7 @@ import yaml
 
 from energyflow import params as params_module
 from energyflow.params import resolve
+from energyflow.rewards.registry import SOURCES
 from energyflow.sections import ParamsError, TrainParams, parse_section
 from tests.conftest import ROOT
 
@@ -25,6 +26,12 @@ def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
     for key in path:
         raw = raw[key]
     raw[last] = value
+
+
+def value(raw: dict[str, Any], dotted: str) -> Any:
+    for key in dotted.split("."):
+        raw = raw[key]
+    return raw
 
 
 @pytest.mark.parametrize(
@@ -51,11 +58,26 @@ def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
         ("presets.laptop.task", {"metaworld/hammer": {"eval": {}}}, "did you mean 'evaluate'?"),
         ("presets.laptop.task", {"metaworld/hammer": {"train": {"stepz": 1}}}, "did you mean 'steps'?"),
         ("presets.laptop.task", {"metaworld/hammer": {"train": 3}}, "expected a mapping, got int"),
-        ("methods", ["energyflow", "difusion_policy"], "did you mean 'diffusion_policy'?"),
-        ("sources", ["centred_energy"], "did you mean 'centered_energy'?"),
-        ("methods", ["flow_policy"], "nfe_methods"),
+        ("presets.laptop.methods", ["energyflow", "difusion_policy"], "did you mean 'diffusion_policy'?"),
+        ("presets.laptop.sources", ["centred_energy"], "did you mean 'centered_energy'?"),
+        ("presets.laptop.methods", ["flow_policy"], "nfe_methods"),
+        ("presets.laptop.sources", [], "sources and shape_tasks need each other"),
+        ("presets.robomimic.methods", [], "presets.robomimic.methods: expected a non-empty list"),
         ("preset", "lapotp", "did you mean 'laptop'?"),
         ("reward_model.window", "two_steps", "window"),
+        (
+            "presets.laptop.methods",
+            ["energyflow", "ebil"],
+            "'ebil' is no policy but a model that a reward reads",
+        ),
+        (
+            "shape.gail.gradient_penlty",
+            1.0,
+            "shape.gail: unknown key 'gradient_penlty'; did you mean 'gradient_penalty'?",
+        ),
+        ("shape.near.memory", 0, "shape.near: memory"),
+        ("shape.gial", {}, "shape: unknown key 'gial'; did you mean 'gail'?"),
+        ("shape.airl", 3, "shape.airl: expected a mapping, got int"),
         ("train.exec_horizon", 17, "exec_horizon"),
         ("colect", {}, "did you mean 'collect'?"),
     ],
@@ -66,7 +88,7 @@ def test_a_wrong_key_or_value_is_named(raw: dict[str, Any], key: str, value: Any
         resolve(raw)
 
 
-@pytest.mark.parametrize("section", ["collect", "train", "evaluate", "shape", "methods", "presets"])
+@pytest.mark.parametrize("section", ["collect", "train", "evaluate", "shape", "method", "presets"])
 def test_a_missing_section_is_named(raw: dict[str, Any], section: str) -> None:
     del raw[section]
     with pytest.raises(ParamsError, match=section):
@@ -104,7 +126,54 @@ def test_a_learning_rate_enters_its_own_section_only(raw: dict[str, Any]) -> Non
     after = resolve(changed)
     differing = {m for m in before.methods if before.train[m].canonical() != after.train[m].canonical()}
     assert differing == {"flow_policy"}
-    assert before.reward_model.canonical() == after.reward_model.canonical()
+    assert before.reward_model == after.reward_model
+
+
+def test_a_number_of_one_source_enters_the_section_of_that_source_alone(raw: dict[str, Any]) -> None:
+    readers = {
+        "shape.gail.gradient_penalty": {"gail"},
+        "shape.airl.clip": {"airl"},
+        "shape.near.rise": {"near"},
+        "shape.likelihood.steps": {"likelihood"},
+        "shape.iq_learn.references": {"iq_learn"},
+        "shape.centered_energy_sparse.sparse_weight": {"centered_energy_sparse"},
+        "shape.energy.references": {name for name, spec in SOURCES.items() if spec.model == "energyflow"},
+        "shape.gamma": set(SOURCES),
+    }
+    before = resolve(raw).shape
+    for key, expected in readers.items():
+        changed = copy.deepcopy(raw)
+        put(changed, key, 1 if isinstance(value(raw, key), int) else 0.5)
+        after = resolve(changed).shape
+        assert {name for name in SOURCES if before[name].canonical() != after[name].canonical()} == expected, key
+
+
+def test_only_the_models_that_the_sources_read_are_trained(raw: dict[str, Any]) -> None:
+    assert resolve(raw).models == ["energyflow"]
+    raw["presets"]["laptop"]["sources"] = ["sparse", "gail", "near", "likelihood", "raw_energy", "centered_energy"]
+    p = resolve(raw)
+    assert p.models == ["near", "flow_policy", "energyflow"]
+    assert p.reward_model["near"].steps == p.reward_model["energyflow"].steps
+    del raw["presets"]["laptop"]["lr"]["near"]
+    with pytest.raises(ParamsError, match=r"presets\.laptop\.lr: missing key 'near'"):
+        resolve(raw)
+
+
+def test_models_of_transitions_have_their_own_horizons_and_the_mlp(raw: dict[str, Any]) -> None:
+    raw["presets"]["paper"]["sources"], raw["reward_model"]["window"] = list(SOURCES), "chunk"
+    found = resolve(raw, "paper").reward_model
+    horizons = {name: (section.obs_horizon, section.pred_horizon) for name, section in found.items()}
+    assert horizons == {
+        "energyflow": (2, 16),
+        "flow_policy": (2, 16),
+        "ebil": (1, 1),
+        "near": (2, 1),
+        "iq_learn_offline": (2, 2),
+    }
+    assert {name for name, section in found.items() if section.network.kind == "unet"} == {"energyflow", "flow_policy"}
+    raw["presets"]["paper"]["methods"] = ["energyflow", "iq_learn_offline", "energyflow_paper"]
+    policy = resolve(raw, "paper").train["iq_learn_offline"]
+    assert (policy.pred_horizon, policy.exec_horizon, policy.network.kind) == (2, 1, "mlp")
 
 
 def test_a_method_may_need_training_numbers_of_its_own(raw: dict[str, Any]) -> None:

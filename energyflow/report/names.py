@@ -46,6 +46,12 @@ SOURCE_ORDER = (
     "centered_energy",
     "centered_energy_sparse",
     "centered_energy_bounded",
+    "likelihood",
+    "ebil",
+    "near",
+    "iq_learn",
+    "gail",
+    "airl",
     "dense",
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
