@@ -11,7 +11,7 @@ from energyflow.params import Params
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
 TABLE_FORMATS = ("csv", "md", "tex")
-TABLES = ("success", "ood", "nfe", "learning", "cost")
+TABLES = ("success", "ranking", "ood", "nfe", "learning", "cost")
 FIGURES = ("success", "ood", "nfe", "learning", "loss", "landscape")
 PLOT_DATA = ("ood", "nfe", "learning", "loss")  # small CSV files that `dvc plots` draws
 SHAPED = "learning"  # what there is of these only if rewards are tried: `shape_tasks` is not empty

@@ -23,7 +23,7 @@ from energyflow.report.rows import (
     require,
     select,
 )
-from energyflow.report.statistics import Cell, Estimate, cell, estimate, paired
+from energyflow.report.statistics import Cell, Estimate, cell, estimate, improvement, paired
 from energyflow.sections import ReportParams
 
 Key = tuple[str, str, str]  # task, method, level
@@ -137,6 +137,58 @@ def _published(scope: str, method: str, value: Estimate, tasks: list[str]) -> di
         "published_source": paper.source,
         "covered": value.scaled(100).covers(paper.value, published.ROUNDING),
     }
+
+
+def ranking(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
+    """Methods of each suite by interquartile mean, with the probability that they improve on the reference.
+
+    `published` is the mean of the paper's numbers for the same tasks, empty where one of them is not known. The paper
+    ranks the reference above a method with a lower number; `verdict` says what the runs say about that: `holds` or
+    `contradicted` where the whole interval of `improvement` lies on one side of 50 %, else `undecided`.
+
+    Args:
+        rows: from `episodes`.
+        params: confidence, number of resamples, seed.
+
+    Returns:
+        One row per suite and method, best first; columns in results/README.md.
+    """
+    grid = cells(rows[(rows["level"] == names.BASE_LEVEL) & (rows["method"] != names.EXPERT)])
+    tasks = list(dict.fromkeys(task for task, _, _ in grid))
+    out = []
+    for suite in dict.fromkeys(map(names.suite, tasks)):
+        inside = [task for task in tasks if names.suite(task) == suite]
+        found = [_ranked(grid, suite, inside, method, params) for method in methods(grid)]
+        frame = pd.DataFrame([row for row in found if row is not None])
+        order = frame["iqm"].rank(ascending=False, method="min").astype(int)
+        paper = frame["published"].rank(ascending=False, method="min")
+        out.append(frame.assign(rank=order, published_rank=paper).sort_values("rank", kind="stable"))
+    return pd.concat(out, ignore_index=True)
+
+
+def _ranked(grid: Cells, suite: str, tasks: list[str], method: str, params: ReportParams) -> dict[str, Any] | None:
+    found = pick(grid, tasks, method, names.BASE_LEVEL)
+    if found is None:
+        return None
+    value = estimate(found, params, f"{suite}/{names.AVERAGE} {method} {names.BASE_LEVEL}", "iqm")
+    row: dict[str, Any] = {"task": f"{suite}/{names.AVERAGE}", "method": method, "n": value.n, "seeds": value.seeds}
+    row |= {"tasks": len(tasks)} | numbers("iqm", value)
+    reference = pick(grid, tasks, names.REFERENCE, names.BASE_LEVEL)
+    better = None
+    if reference is not None and method != names.REFERENCE:
+        pairs = list(zip(found, reference, strict=True))
+        better = improvement(pairs, params, f"{suite} {method} > {names.REFERENCE}")
+    ours, theirs = _paper_mean(tasks, method), _paper_mean(tasks, names.REFERENCE)
+    row |= numbers("improvement", better) | {"published": ours, "verdict": None}
+    if better is not None and ours is not None and theirs is not None and ours < theirs:
+        row["verdict"] = "holds" if better.high < 0.5 else "contradicted" if better.low > 0.5 else "undecided"
+    return row
+
+
+def _paper_mean(tasks: list[str], method: str) -> float | None:
+    paper = [published.find(task, method, tasks) for task in tasks]
+    values = [each.value for each in paper if each is not None]
+    return float(np.mean(values)) if len(values) == len(tasks) else None
 
 
 def ood(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:

@@ -97,6 +97,45 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
     )
 
 
+def ranking(paths: Sequence[Path], params: ReportParams) -> Table:
+    """Methods of each suite, best first, and what the runs say about the paper's order."""
+    rows = summaries.episodes(paths, "table ranking")
+    base = rows[rows["level"] == names.BASE_LEVEL]
+    return Table(
+        title="Ranking of the methods",
+        caption=captions.joined(
+            f"Interquartile mean (IQM) of success at level {names.BASE_LEVEL}, in percent, over seeds and tasks.",
+            "Run here:",
+            captions.budget(base),
+            captions.training(paths),
+            captions.paper(base),
+            captions.intervals(params),
+        ),
+        frame=summaries.ranking(rows, params),
+        columns=(
+            Column("Suite", lambda row: names.SUITES[names.suite(row["task"])], numeric=False),
+            Column("Rank", whole("rank")),
+            METHOD,
+            Column("Tasks", whole("tasks")),
+            N,
+            SEEDS,
+            Column("IQM", with_interval("iqm")),
+            Column(f"Better than {REFERENCE} (%)", with_interval("improvement")),
+            Column("Published", fixed("published")),
+            Column("Published rank", whole("published_rank")),
+            Column(f"{REFERENCE} above it, as published", plain("verdict"), numeric=False),
+        ),
+        groups="task",
+        notes=(
+            f"Better than {REFERENCE}: probability of improvement as in rliable, the share of pairs of runs (one of"
+            " each method, same task) in which the method has the higher success, ties counted half, averaged over"
+            " tasks. Even: 50 %. Resampled as above, never narrower than the Wilson interval of as many runs.",
+            "Published: mean of the paper's numbers for the same tasks. Rank: among the methods listed.",
+            "Holds: the whole interval lies below 50 %. Contradicted: above. Undecided: it covers 50 %.",
+        ),
+    )
+
+
 def ood(paths: Sequence[Path], params: ReportParams) -> Table:
     """Success by perturbation level."""
     rows = summaries.episodes(paths, "table ood")
@@ -256,4 +295,11 @@ def cost(paths: Sequence[Path], params: ReportParams) -> Table:
     )
 
 
-TABLES: dict[str, Build] = {"success": success, "ood": ood, "nfe": nfe, "learning": learned, "cost": cost}
+TABLES: dict[str, Build] = {
+    "success": success,
+    "ranking": ranking,
+    "ood": ood,
+    "nfe": nfe,
+    "learning": learned,
+    "cost": cost,
+}

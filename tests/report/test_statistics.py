@@ -13,10 +13,12 @@ from energyflow.report.statistics import (
     draw_seeds,
     draw_states,
     estimate,
+    improvement,
     iqm,
     paired,
     replicate,
     wilson,
+    wins,
 )
 from energyflow.sections import ReportParams
 
@@ -170,3 +172,18 @@ def test_an_incomplete_cell_uses_the_rows_it_has(report: ReportParams) -> None:
     value = estimate([Cell(x, (0, 1), (0, 1, 2, 3))], report, "incomplete")
     assert (value.mean, value.n) == (0.5, 6)
     assert np.isfinite([value.low, value.high]).all()
+
+
+def test_the_probability_of_improvement_counts_pairs_of_runs_and_ties_by_half(report: ReportParams) -> None:
+    assert wins(np.array([0.9, 0.5]), np.array([0.5, 0.1])) == pytest.approx((1 + 1 + 0.5 + 1) / 4)
+    strong, weak = make(np.array([[1, 1, 1, 0], [1, 1, 0, 0]])), make(np.array([[1, 1, 0, 0], [0, 0, 0, 0]]))
+    value = improvement([(strong, weak), (weak, strong)], report, "symmetric")
+    assert value.mean == pytest.approx(0.5)
+    assert improvement([(strong, weak)], report, "one task").mean == pytest.approx(0.875)
+
+
+def test_a_few_runs_that_all_win_are_not_certain(report: ReportParams) -> None:
+    best, worst = make(np.ones((3, 25))), make(np.zeros((3, 25)))
+    value = improvement([(best, worst)] * 2, report, "extreme")
+    assert (value.mean, value.high, value.n) == (1.0, 1.0, 6)
+    assert value.low == pytest.approx(wilson(6, 6, report.confidence)[0])

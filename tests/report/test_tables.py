@@ -100,6 +100,20 @@ def test_an_average_needs_every_task_and_is_compared_only_with_the_papers_own_ta
     assert row(summaries.success(every, report), task="metaworld/average")["published"] == 92.5
 
 
+def test_the_ranking_orders_by_iqm_and_judges_the_papers_order(report: ReportParams) -> None:
+    outcomes = {"energyflow": [1, 1, 1, 0], "flow_policy": [1, 0, 0, 0], "diffusion_policy": [1, 1, 1, 1]}
+    frame = summaries.ranking(rows(outcomes | {"expert": [1, 1, 1, 1]}, DRAWER), report)
+    assert list(frame["method"]) == ["diffusion_policy", "energyflow", "flow_policy"]
+    assert list(frame["rank"]) == [1, 2, 3]
+    assert list(frame["published_rank"]) == [2, 1, 3]
+    assert list(frame["improvement"].astype(float))[::2] == [100.0, 0.0]
+    assert pd.isna(row(frame, method="energyflow")["verdict"])
+    assert row(frame, method="flow_policy")["verdict"] == "undecided"  # one run each says next to nothing
+    longer = {method: found * 6 for method, found in outcomes.items()}
+    many = pd.concat([rows(longer, DRAWER).assign(seed=seed) for seed in range(5)])
+    assert list(summaries.ranking(many, report)["verdict"].dropna()) == ["contradicted", "holds"]
+
+
 def test_published_numbers_carry_their_grade_and_apply_to_both_forms_of_the_method() -> None:
     ours = published.find("metaworld/assembly", "energyflow", [])
     assert ours is not None

@@ -8,6 +8,7 @@ ROWS = {
     + grid("expert", "episodes.csv")
     + grid("train", "model.json")
     + grid("collect", "manifest.json"),
+    "ranking": grid("evaluate", "episodes.csv") + grid("train", "model.json"),
     "ood": grid("evaluate", "episodes.csv") + grid("expert", "episodes.csv") + grid("train", "model.json"),
     "nfe": grid("nfe", "episodes.csv", method=P.nfe_methods),
     "learning": grid("shape", "curve.csv", task=P.shape_tasks),
