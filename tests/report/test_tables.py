@@ -275,7 +275,7 @@ def test_plot_data_has_a_line_per_method_and_marks_in_order(
     frames = {name: pd.read_csv(tmp_path / f"{name}.csv") for name in names}
     for name, x, value, lines in (
         ("ood", "level", "success", {*synthetic.METHODS, "expert"}),
-        ("nfe", "nfe", "success", {"energyflow", "energyflow_paper"}),
+        ("nfe", "nfe", "success", {"energyflow", "energyflow_paper", "flow_policy"}),
         ("learning", "step", "success", set(synthetic.SOURCES)),
         ("loss", "step", "loss", set(synthetic.METHODS)),
     ):
