@@ -110,6 +110,7 @@ def stages(params: Params) -> dict[str, list[str]]:
     owned["nfe"] = expand(pattern["nfe"], params, method=params.nfe_methods)
     owned["latency"] = expand(pattern["latency"], params)
     owned["reward_model"] = expand(pattern["reward_model"], params, task=shape_tasks)
+    owned |= {} if params.sources else {"shape": []}  # a stage of DVC, with nothing to do
     for source in params.sources:
         owned[f"shape@{source}"] = expand(pattern["shape"], params, task=shape_tasks, source=[source])
     preset = params.preset

@@ -12,7 +12,7 @@ from energyflow import dependencies, params
 from tests.workflow.test_dag import PLUMBING, jobs
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree, reports
 
-SUCCESS = reports(tables="success ood nfe cost", figures="success ood nfe loss")
+SUCCESS = reports(tables="success ranking ood nfe cost", figures="success ood nfe loss")
 
 
 def tiny(raw: dict[str, Any]) -> dict[str, Any]:
