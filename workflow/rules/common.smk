@@ -11,7 +11,7 @@ from energyflow import engines, paths
 from energyflow.dependencies import code
 from energyflow.params import resolve
 from energyflow.sections import ParamsError
-from energyflow.rewards.registry import check_source
+from energyflow.rewards.registry import ONLINE, check_source
 
 try:
     P = resolve(dict(config))
@@ -26,6 +26,10 @@ FIRST = {
     "task": [P.tasks[0]],
     "seed": [P.seeds[0]],
 }  # the one model that stands for a method where one is enough
+TRAINED = {
+    rule: "|".join(re.escape(method) for method in P.methods if (method in ONLINE) == online) or "none"
+    for rule, online in (("train", False), ("train_online", True))
+}  # which of the two rules makes the checkpoint of a method
 GPU = int(P.network_kind == "unet")  # the MLPs train faster on a core than they travel to a GPU
 
 # One thread a job: jobs run side by side, and results on a CPU do not depend on how many cores there are. A prefix, not
@@ -57,3 +61,21 @@ def log_of(rule):
 def grid(rule, *names, **fixed):
     """Files of a rule over the grid of the preset."""
     return paths.expand([pattern(rule, name) for name in names], P, **fixed)
+
+
+def read_by(source, wildcards):
+    """What a source reads: a reward model of the same seed, demonstrations, both, or nothing (sparse, dense)."""
+    spec, found = check_source(source), {}
+    if spec.model is not None:
+        names = {"model": "model.safetensors", "spec": "model.json"}
+        found = {
+            key: pattern("reward_model", name).format(**wildcards, model=spec.model) for key, name in names.items()
+        }
+    if spec.needs_demos:
+        found["demos"] = pattern("collect", "demos.hdf5").format(**wildcards)
+    return found
+
+
+def options(wildcards, input):
+    """The command line's options for these inputs."""
+    return " ".join(f"--{key} {input[key]}" for key in ("model", "demos") if key in input.keys())
