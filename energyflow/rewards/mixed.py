@@ -34,8 +34,8 @@ class MixedBuffer(RelabelBuffer):
         """Draw uniformly from both."""
         count = self.demonstrated(batch_size)
         own, shown = super().sample(batch_size - count, env), self.demonstrations.sample(count, env)
-        pairs = zip(own, shown, strict=True)  # discounts are None: one-step returns
-        return ReplayBufferSamples(*(None if a is None else torch.cat([a, b]) for a, b in pairs))
+        pairs = zip(own[:5], shown[:5], strict=True)  # all but the discounts of n-step returns
+        return ReplayBufferSamples(*[torch.cat(pair) for pair in pairs])
 
 
 def demonstration_buffer(

@@ -23,6 +23,7 @@ from energyflow.networks.build import Spec
 from energyflow.params import Params
 from energyflow.policies.checkpoint import save
 from energyflow.policies.near_energy import NEAREnergy
+from energyflow.rewards import iq_learn_online
 from energyflow.rewards.agent import Agent, FollowedSAC
 from energyflow.rewards.base import Ingredients, RewardSource
 from energyflow.rewards.env import EpisodeEnv
@@ -180,7 +181,7 @@ def test_the_agent_learns_from_these_batches(every: Params, monkeypatch: pytest.
         counts.clear()
         agent, _ = run(every, method, steps=60)
         assert counts == [16] * agent._n_updates
-        assert agent._n_updates == 19
+        assert agent._n_updates == 20
         assert isinstance(agent, FollowedSAC) == (method == "near_bc")
 
 
@@ -215,9 +216,18 @@ def test_the_critic_loss_is_the_published_formula() -> None:
     assert float(critic_loss(q, value, later, demonstrated, 0.5)) == pytest.approx(expected)
 
 
-def test_one_step_of_the_agent_descends_that_loss(every: Params) -> None:
-    agent = built(every, "iq_learn")
+def test_the_agent_learns_by_that_loss_with_the_published_settings(
+    every: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(iq_learn_online, "critic_loss", lambda *given: (seen.append(given), critic_loss(*given))[1])
+    agent, _ = run(every, "iq_learn", steps=60)
     assert isinstance(agent, IQLearnAgent)
+    assert len(seen) == agent._n_updates
+    for q, value, later, demonstrated, chi in seen:
+        assert (q.requires_grad, value.requires_grad, later.requires_grad) == (True, True, False)
+        assert demonstrated.tolist() == [False] * 8 + [True] * 8
+        assert chi == 0.5
     assert len(agent.critic.q_networks) == 1
     rates = {name: getattr(agent, name).optimizer.param_groups[0]["lr"] for name in ("actor", "critic")}
     assert rates["actor"] == pytest.approx(0.1 * rates["critic"])
@@ -289,7 +299,7 @@ def test_the_saved_actor_acts_as_the_agent(every: Params, tmp_path: Path, method
     agent, _ = run(every, method, steps=120)
     params, data = brief(every, method), shown()
     save(from_agent(agent.actor, new_actor(params, data, 0, 120)), tmp_path / "model.safetensors", {"task": TASK})
-    policy = energyflow.load(tmp_path / "model.safetensors", TASK)
+    policy = energyflow.load(tmp_path / "model.safetensors")
     obs = np.concatenate([e.obs for e in data.episodes]).astype(np.float32)
     found = policy.act(torch.as_tensor(obs)[:, None], torch.Generator())[:, 0].numpy()
     np.testing.assert_allclose(found, agent.predict(obs, deterministic=True)[0], atol=1e-5)
