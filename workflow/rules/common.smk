@@ -26,10 +26,6 @@ FIRST = {
     "task": [P.tasks[0]],
     "seed": [P.seeds[0]],
 }  # the one model that stands for a method where one is enough
-TRAINED = {
-    rule: "|".join(re.escape(method) for method in P.methods if (method in ONLINE) == online) or "none"
-    for rule, online in (("train", False), ("train_online", True))
-}  # which of the two rules makes the checkpoint of a method
 GPU = int(P.network_kind == "unet")  # the MLPs train faster on a core than they travel to a GPU
 
 # One thread a job: jobs run side by side, and results on a CPU do not depend on how many cores there are. A prefix, not
@@ -40,11 +36,16 @@ shell.prefix(
 )
 
 
+def one_of(names):
+    """Wildcard constraint: one of these names, of which there may be none."""
+    return "|".join(re.escape(name) for name in names) or "none"
+
+
 wildcard_constraints:
-    task="|".join(re.escape(task) for task in {*P.tasks, *P.shape_tasks}),
-    method="|".join(re.escape(method) for method in P.methods),
-    source="|".join(re.escape(source) for source in P.sources),
-    model="|".join(re.escape(model) for model in P.models) or "none",
+    task=one_of({*P.tasks, *P.shape_tasks}),
+    method=one_of(P.methods),
+    source=one_of(P.sources),
+    model=one_of(P.models),
     seed=r"\d+",
 
 
