@@ -67,22 +67,17 @@ def test_sources_bring_the_models_that_they_read_and_no_other(bare: Tree, source
     assert plan.get("reward_model", 0) == len(p.seeds) * len({SOURCES[s].model for s in sources} - {None})
 
 
-def test_online_methods_bring_their_models_on_every_task(bare: Tree) -> None:
-    """Beside what the sources bring on their own tasks; without sources as well."""
+@pytest.mark.parametrize(("sources", "shape_tasks"), [(["near"], ["metaworld/hammer"]), ([], [])])
+def test_online_methods_bring_their_models_on_every_task(
+    bare: Tree, sources: list[str], shape_tasks: list[str]
+) -> None:
+    """Once, where a source that is tried reads the same model."""
+    online = {"methods": ["energyflow", "energyflow_paper", *ONLINE], "sources": sources, "shape_tasks": shape_tasks}
     with bare.edited() as file:
-        bare.write_params(
-            lambda raw: raw["presets"]["laptop"].update(methods=["energyflow", *ONLINE], sources=["near"])
-        )
+        bare.write_params(lambda raw: raw["presets"]["laptop"].update(online))
         p, plan = params.load(file), bare.plan()
     assert plan == jobs(p)
-    assert (plan["train"], plan["train_online"], plan["reward_model"]) == (15, 75, 30)
-    with bare.edited() as file:
-        bare.write_params(
-            lambda raw: raw["presets"]["laptop"].update(methods=["energyflow", "ebil"], sources=[], shape_tasks=[])
-        )
-        p, plan = params.load(file), bare.plan()
-    assert plan == jobs(p)
-    assert (plan["train_online"], plan["reward_model"]) == (15, 15)
+    assert (plan["train"], plan["train_online"], plan["reward_model"]) == (30, 75, 30)
 
 
 @pytest.mark.parametrize(
