@@ -57,7 +57,7 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
         imported.setdefault(rule, set()).update(files)
     assert set(declared) == set(dependencies.CODE) - {"video"}  # of RoboMimic: tests/report/test_video.py
     by_name = {f"energyflow/policies/{name}.py" for name in (*METHODS, *finished.params.models, "soft_actor")}
-    by_name |= {f"energyflow/rewards/{name}.py" for name in ("task", "energy", "ebil", "online")}
+    by_name |= {f"energyflow/rewards/{name}.py" for name in ("task", "energy", "ebil")}
     by_name |= {"energyflow/envs/metaworld.py"}
     for rule, files in declared.items():
         idle = {f for f in files - imported[rule] - by_name if not f.startswith("energyflow/report/")}
