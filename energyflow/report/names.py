@@ -73,7 +73,7 @@ SOURCE_ORDER = (
     "airl",
     "dense",
 )
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8")
 
 
 def method_name(name: str) -> str:
