@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from energyflow.sections import (
     CollectParams,
     EvaluateParams,
+    OnlineParams,
     ParamsError,
     PlotParams,
     ReportParams,
@@ -54,6 +55,19 @@ def _train(a: Arguments) -> None:
     seed = a.seed or 0
     out = a.out or Path("runs", task, section.method, f"seed{seed}")
     train(task, seed, section, a.demos, out)
+    print(f"wrote {out}/model.safetensors")
+
+
+def _train_online(a: Arguments) -> None:
+    from energyflow.demos.format import load_demos
+    from energyflow.envs.tasks import task_of
+    from energyflow.rewards.online import train_online
+
+    task = a.task or task_of(load_demos(a.demos).env_args, a.demos.stem)
+    section = parse_section(OnlineParams, a.params) if a.params else _of_params_yaml(a, task).training_online(a.method)
+    seed = a.seed or 0
+    out = a.out or Path("runs", task, section.method, f"seed{seed}")
+    train_online(task, seed, section, a.demos, a.model, out)
     print(f"wrote {out}/model.safetensors")
 
 
@@ -153,6 +167,12 @@ class Stage:
 STAGES = {
     "collect": Stage(_collect, "demonstrations of a scripted expert, or of people", ("task",), ("--source", *OWN)),
     "train": Stage(_train, "train a policy", ("--demos",), ("--task", "--method", "--seed", *OWN)),
+    "train_online": Stage(
+        _train_online,
+        "train a policy in the simulator",
+        ("--demos",),
+        ("--model", "--task", "--method", "--seed", *OWN),
+    ),
     "evaluate": Stage(_evaluate, "roll a checkpoint out", ("--model",), ("--task", "--seed", *OWN)),
     "expert": Stage(_expert, "roll the scripted expert out", ("--task", "--params", "--out")),
     "latency": Stage(_latency, "time planning calls", ("--model", "--out")),
@@ -190,7 +210,7 @@ def main(argv: list[str] | None = None) -> int:
 
     arguments = parser().parse_args(argv)
     threads = os.environ.get("OMP_NUM_THREADS")
-    if threads and arguments.stage in ("train", "evaluate", "shape", "latency"):
+    if threads and arguments.stage in ("train", "train_online", "evaluate", "shape", "latency"):
         import torch
 
         torch.set_num_threads(int(threads))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from energyflow.rewards.registry import check_source
+from energyflow.policies.registry import METHODS
+from energyflow.rewards.registry import ONLINE, check_source
 
-# Folders and modules; `{method}`, `{source}`, `{simulator}` and `{expert}` are those of the job. They are inputs of the
-# rule and within the deps of its DVC stage; a test compares them with the real imports. cli.py, params.py, sections.py,
-# rewards/settings.py and paths.py are nobody's dependency: what they do for a job is its command line, which both
-# engines track. Nor are the registries (envs/tasks.py, experts/registry.py, policies/registry.py, rewards/registry.py):
-# a new line cannot change another one's jobs.
+# Folders and modules; `{method}`, `{source}`, `{agent}`, `{simulator}` and `{expert}` are those of the job. They are
+# inputs of the rule and within the deps of its DVC stage; a test compares them with the real imports. No job depends
+# on cli.py, params.py, jobs.py, sections.py, rewards/settings.py and paths.py: what they do for it is its command line,
+# which both engines track. Nor on the registries (envs/tasks.py, experts/registry.py, policies/registry.py,
+# rewards/registry.py): a new line cannot change another one's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _INTERFACE = "energyflow/envs/simulator.py"
 _SIMULATOR = (_INTERFACE, "energyflow/envs/perturb.py", "{simulator}")
@@ -36,6 +37,7 @@ _REPORT = ("energyflow/report", *_FILES)
 CODE: dict[str, tuple[str, ...]] = {
     "collect": (*_EXPERT, *_COLLECT, *_FILES),
     "train": _TRAIN,
+    "train_online": (*_TRAIN, *_SIMULATOR, *_SHAPE, "{agent}"),
     "reward_model": _TRAIN,
     "evaluate": (*_POLICY, *_SIMULATOR, *_ROLLOUT),
     "nfe": (*_POLICY, *_SIMULATOR, *_ROLLOUT),
@@ -59,12 +61,24 @@ SUITES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("energyflow/envs/robomimic/experts/motion.py", "energyflow/envs/robomimic/experts/{task}.py"),
     ),
 }
-# method -> what it imports of energyflow/policies beside its own file; the others import karras.py
-HELPERS = {"ebil": ("layers",), "near": ("layers",), "iq_learn_offline": ("layers", "squashed")}
+# module of a method -> what it imports of energyflow/policies beside itself; the others import karras.py
+HELPERS = {
+    "ebil_energy": ("layers",),
+    "near_energy": ("layers",),
+    "iq_learn_offline": ("layers", "squashed"),
+    "soft_actor": ("layers", "squashed"),
+}
 
 
 def _method(name: str) -> tuple[str, ...]:
-    return tuple(f"energyflow/policies/{module}.py" for module in (name, *HELPERS.get(name, ("karras",))))
+    own = METHODS[name].partition(":")[0].rpartition(".")[2]
+    return tuple(f"energyflow/policies/{module}.py" for module in (own, *HELPERS.get(own, ("karras",))))
+
+
+def _agent(method: str) -> tuple[str, ...]:
+    """Files of energyflow/rewards that only methods trained in the simulator import."""
+    modules = ("online", "mixed", *ONLINE[method].modules) if method in ONLINE else ()
+    return tuple(f"energyflow/rewards/{module}.py" for module in modules)
 
 
 def _source(name: str) -> tuple[str, ...]:
@@ -82,11 +96,14 @@ def code(rule: str, method: str = "energyflow", task: str = "metaworld/", source
         rule: a key of `CODE`.
         method: the policy, or the model that rewards read, that the job builds.
         task: what the job simulates.
-        source: the source of reward that the job computes.
+        source: the source of reward that the job computes, unless the method has one.
     """
+    if rule == "train_online":
+        source = ONLINE[method].source
     suite, _, short = task.partition("/")
     simulator, expert = SUITES[suite]
-    of_job = {"{simulator}": simulator, "{expert}": expert, "{method}": _method(method), "{source}": _source(source)}
+    of_job = {"{simulator}": simulator, "{expert}": expert}
+    of_job |= {"{method}": _method(method), "{source}": _source(source), "{agent}": _agent(method)}
     files: set[str] = set()
     entries = [file for name in CODE[rule] for file in of_job.get(name, (name,))]
     for entry in entries:

@@ -47,7 +47,7 @@ class EngineError(RuntimeError):
 
 def stages(p: Params) -> dict[str, list[str]]:
     """Map each DVC stage, a phase, to the files that it owns."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {"shape": []}  # which a preset may have nothing for
     for name, files in paths.stages(p).items():
         found.setdefault(name.partition("@")[0], []).extend(files)
     return found

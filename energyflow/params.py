@@ -12,14 +12,17 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from energyflow.jobs import merged, sections
 from energyflow.sections import (
     CollectParams,
     EvaluateParams,
+    OnlineParams,
     ParamsError,
     PlotParams,
     ReportParams,
     ShapeParams,
     TrainParams,
+    closed,
     describe,
     nearest,
 )
@@ -32,19 +35,34 @@ class Sections(BaseModel):
 
     collect: CollectParams
     train: dict[str, TrainParams]  # of every method with a section, run by the preset or not
-    reward_model: dict[str, TrainParams]  # by method: those that the sources read
+    online: dict[str, OnlineParams]  # of every method that is trained in the simulator
+    reward_model: dict[str, TrainParams]  # by method: those that the sources read, and the methods' own
     evaluate: EvaluateParams
     shape: dict[str, ShapeParams]  # by source: all of them, run or not
 
     def training(self, method: str) -> TrainParams:
-        """Section of the training runs of a method.
+        """Section of the training runs of a method that learns from demonstrations alone.
 
         Raises:
-            ParamsError: the method has no section.
+            ParamsError: the method has no section, or is trained in the simulator.
         """
+        if method in self.online:
+            raise ParamsError(f"method '{method}' is trained in the simulator: energyflow train_online")
         if method not in self.train:
             raise ParamsError(f"unknown method '{method}'; {nearest(method, list(self.train))}")
         return self.train[method]
+
+    def training_online(self, method: str) -> OnlineParams:
+        """Section of the training runs of a method that is trained in the simulator.
+
+        Raises:
+            ParamsError: there is no such method, or it learns from demonstrations alone.
+        """
+        if method in self.train:
+            raise ParamsError(f"method '{method}' learns from demonstrations alone: energyflow train")
+        if method not in self.online:
+            raise ParamsError(f"unknown method '{method}'; {nearest(method, list(self.online))}")
+        return self.online[method]
 
     def evaluate_levels(self) -> EvaluateParams:
         """Section of the success and OOD evaluation."""
@@ -72,7 +90,7 @@ class Params(Sections):
 
     @property
     def models(self) -> list[str]:
-        """Methods of the reward models that the sources read."""
+        """Methods of the reward models that the sources read, those of `sources` and of the methods."""
         return list(self.reward_model)
 
     def of(self, task: str) -> Sections:
@@ -81,7 +99,7 @@ class Params(Sections):
 
 
 PRESET_SCALARS = ("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "lr", "task")
-PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape")
+PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape", "online")
 BASE_KEYS = [
     "preset",
     "collect",
@@ -91,36 +109,11 @@ BASE_KEYS = [
     "evaluate",
     "reward_model",
     "shape",
+    "online",
     "report",
     "plots",
     "presets",
 ]
-TRAIN_KEYS = [key for key in TrainParams.model_fields if key not in ("method", "method_params", "network", "lr")]
-COLLECT_SEEDS = 50_000  # initial states reserved for collection
-
-
-def _closed(mapping: Any, where: str, allowed: tuple[str, ...] | list[str], *, complete: bool = True) -> None:
-    if not isinstance(mapping, dict):
-        raise ParamsError(f"{where}: expected a mapping, got {type(mapping).__name__}")
-    for key in mapping:
-        if key not in allowed:
-            raise ParamsError(f"{where}: unknown key '{key}'; {nearest(str(key), list(allowed))}")
-    for key in allowed if complete else ():
-        if key not in mapping:
-            raise ParamsError(f"{where}: missing key '{key}'")
-
-
-def _merged(raw: dict[str, Any], preset: str, section: str, task: str | None) -> dict[str, Any]:
-    over = raw["presets"][preset]
-    layers = {section: raw[section], f"presets.{preset}.{section}": over[section]}
-    if task is not None:
-        layers[f"presets.{preset}.task.{task}.{section}"] = over["task"][task].get(section, {})
-    merged: dict[str, Any] = {}
-    for where, layer in layers.items():
-        if not isinstance(layer, dict):
-            raise ParamsError(f"{where}: expected a mapping, got {type(layer).__name__}")
-        merged |= layer
-    return merged
 
 
 def _check_names(preset: str, over: dict[str, Any]) -> None:
@@ -146,92 +139,11 @@ def _check_names(preset: str, over: dict[str, Any]) -> None:
         raise ParamsError(f"params.yaml: presets.{preset}: sources and shape_tasks need each other, or are both []")
 
 
-def _split(method: str, section: Any) -> tuple[dict[str, Any], Any]:
-    """The optional `train` mapping of a method's section, which overrides `train`, and the method's own numbers."""
-    if not isinstance(section, dict):
-        return {}, section  # which the method's own model rejects
-    needs = section.get("train", {})
-    _closed(needs, f"method.{method}.train", TRAIN_KEYS, complete=False)
-    return needs, {key: value for key, value in section.items() if key != "train"}
-
-
-def _train_section(raw: dict[str, Any], preset: str, task: str | None, method: str, **fixed: Any) -> TrainParams:
-    from energyflow.policies.registry import STEPWISE, check_method
-
-    model, over = check_method(method), raw["presets"][preset]
-    for where, mapping in (("method", raw["method"]), (f"presets.{preset}.lr", over["lr"])):
-        if method not in mapping:
-            raise ParamsError(f"{where}: missing key '{method}' (a method, a source or a section needs it)")
-    kind = "mlp" if method in STEPWISE else "recurrent" if model.sequences else over["network"]
-    network = {"kind": kind, kind: raw["network"].get(kind)} if kind in ("mlp", "unet") else {"kind": kind}
-    needs, own = _split(method, raw["method"][method])
-    if method in STEPWISE:
-        needs = needs | {"obs_horizon": STEPWISE[method][0], "pred_horizon": STEPWISE[method][1], "exec_horizon": 1}
-    section = _merged(raw, preset, "train", task) | needs
-    section |= {"method": method, "lr": over["lr"][method], "network": network} | fixed
-    return TrainParams(**section, method_params=model.params_model(own))
-
-
-def _reward_section(raw: dict[str, Any], preset: str, task: str | None, method: str) -> TrainParams:
-    """A model that rewards read: of single transitions, or of one step (To = Tp = 1) or the usual chunk."""
-    from energyflow.policies.registry import STEPWISE
-
-    section = _merged(raw, preset, "reward_model", task)
-    _closed(section, "reward_model", ("window", "steps"))
-    fixed: dict[str, Any] = {"steps": section["steps"]}
-    if section["window"] not in ("one_step", "chunk"):
-        raise ParamsError(f"reward_model.window: unknown '{section['window']}'; allowed: one_step, chunk")
-    if section["window"] == "one_step" and method not in STEPWISE:
-        fixed |= {"obs_horizon": 1, "pred_horizon": 1, "exec_horizon": 1}
-        fixed["network"] = {"kind": "mlp", "mlp": raw["network"]["mlp"]}  # a 1-D U-Net on one step is degenerate
-    return _train_section(raw, preset, task, method, **fixed)
-
-
-def _shape_sections(raw: dict[str, Any], preset: str, task: str | None, eval_seed: int) -> dict[str, ShapeParams]:
-    """The section of every source: what all share, and its own numbers, not those of another one."""
-    from energyflow.rewards.registry import SECTIONS, SOURCES
-
-    merged = _merged(raw, preset, "shape", task)
-    shared = [key for key in ShapeParams.model_fields if key not in ("source_params", "eval_seed")]
-    _closed(merged, "shape", [*shared, *SECTIONS])
-    common = {key: merged[key] for key in shared}
-    return {
-        name: ShapeParams(**common, source_params=spec.own(merged), eval_seed=eval_seed)
-        for name, spec in SOURCES.items()
-    }
-
-
-def _sections(raw: dict[str, Any], preset: str, task: str | None = None) -> dict[str, Any]:
-    """The fields of `Sections` for one task, or for every task without an entry of its own."""
-    from energyflow.rewards.registry import models_of
-
-    evaluate = _merged(raw, preset, "evaluate", task)
-    evaluate.pop("nfe_methods", None)
-    held_out = EvaluateParams(**evaluate)
-    if "0" not in held_out.levels:
-        raise ParamsError("params.yaml: evaluate.levels: missing key '0' (the unperturbed level; quote it)")
-    collect = CollectParams(**_merged(raw, preset, "collect", task))
-    shape = _shape_sections(raw, preset, task, held_out.seed)
-    if not collect.seed + COLLECT_SEEDS <= held_out.seed < shape["sparse"].seed:
-        raise ParamsError(
-            f"params.yaml: seeds must be disjoint: collect.seed + {COLLECT_SEEDS} <= evaluate.seed < shape.seed"
-        )
-    over = raw["presets"][preset]
-    methods = dict.fromkeys([*over["methods"], *raw["method"]])
-    return {
-        "collect": collect,
-        "train": {method: _train_section(raw, preset, task, method) for method in methods},
-        "reward_model": {model: _reward_section(raw, preset, task, model) for model in models_of(over["sources"])},
-        "evaluate": held_out,
-        "shape": shape,
-    }
-
-
 def _check_overlays(overlays: Any, where: str, tasks: set[str]) -> None:
     """Raise ParamsError unless every entry of `presets.<preset>.task` overlays sections of a task that is run."""
-    _closed(overlays, where, sorted(tasks), complete=False)
-    for task, sections in overlays.items():
-        _closed(sections, f"{where}.{task}", PRESET_SECTIONS, complete=False)
+    closed(overlays, where, sorted(tasks), complete=False)
+    for task, overlay in overlays.items():
+        closed(overlay, f"{where}.{task}", PRESET_SECTIONS, complete=False)
 
 
 def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
@@ -247,14 +159,14 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     Raises:
         ParamsError: a key is unknown, missing or mistyped, with the nearest allowed name.
     """
-    _closed(raw, "params.yaml", BASE_KEYS)
+    closed(raw, "params.yaml", BASE_KEYS)
     presets, name = raw["presets"], preset or raw["preset"]
     if not isinstance(presets, dict) or name not in presets:
         raise ParamsError(f"params.yaml: preset: unknown preset '{name}'; {nearest(str(name), list(presets))}")
     over = presets[name]
-    _closed(over, f"presets.{name}", (*PRESET_SCALARS, *PRESET_SECTIONS))
+    closed(over, f"presets.{name}", (*PRESET_SCALARS, *PRESET_SECTIONS))
     _check_names(name, over)
-    _closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
+    closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
     _check_overlays(over["task"], f"presets.{name}.task", {*over["tasks"], *over["shape_tasks"]})
     try:
         params = Params(
@@ -265,11 +177,11 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             seeds=over["seeds"],
             shape_tasks=over["shape_tasks"],
             network_kind=over["network"],
-            nfe_methods=_merged(raw, name, "evaluate", None).get("nfe_methods", []),
+            nfe_methods=merged(raw, name, "evaluate").get("nfe_methods", []),
             report=ReportParams(**raw["report"]),
             plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
-            overlaid={task: Sections(**_sections(raw, name, task)) for task in over["task"]},
-            **_sections(raw, name),
+            overlaid={task: Sections(**sections(raw, name, task)) for task in over["task"]},
+            **sections(raw, name),
         )
     except ValidationError as error:
         raise ParamsError(f"params.yaml: {error.title.removesuffix('Params').lower()}: {describe(error)}") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import product
 
 from energyflow.params import Params
+from energyflow.rewards.registry import models_of, sources_of
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
 TABLE_FORMATS = ("csv", "md", "tex")
@@ -34,6 +35,7 @@ def patterns(preset: str) -> dict[str, list[str]]:
     table = {
         "collect": [DATA + f for f in ("demos.hdf5", "manifest.json")],
         "train": [TRAIN + f for f in checkpoint],
+        "train_online": [TRAIN + f for f in checkpoint],
         "evaluate": [EVALUATE + f for f in ("episodes.csv", "run.json")],
         "nfe": [NFE + f for f in ("episodes.csv", "run.json")],
         "expert": [EXPERT + f for f in ("episodes.csv", "run.json")],
@@ -97,6 +99,14 @@ def expand(pattern_list: list[str], params: Params, **fixed: list[str] | list[in
     return files
 
 
+def reward_model_files(params: Params) -> list[str]:
+    """What the sources read where rewards are tried, and the methods' own sources wherever these are trained."""
+    wanted = ((params.shape_tasks, params.sources), (params.tasks, sources_of(params.methods)))
+    pattern = patterns(params.preset)["reward_model"]
+    files = [expand(pattern, params, task=tasks, model=models_of(sources)) for tasks, sources in wanted]
+    return list(dict.fromkeys(file for part in files for file in part))
+
+
 def stages(params: Params) -> dict[str, list[str]]:
     """Map each DVC stage (`name`, or `name@item` of a matrix stage) to the files that it owns."""
     pattern = patterns(params.preset)
@@ -109,8 +119,7 @@ def stages(params: Params) -> dict[str, list[str]]:
         owned[f"evaluate@{method}"] = expand(pattern["evaluate"], params, method=[method])
     owned["nfe"] = expand(pattern["nfe"], params, method=params.nfe_methods)
     owned["latency"] = expand(pattern["latency"], params)
-    owned["reward_model"] = expand(pattern["reward_model"], params, task=shape_tasks)
-    owned |= {} if params.sources else {"shape": []}  # a stage of DVC, with nothing to do
+    owned["reward_model"] = reward_model_files(params)
     for source in params.sources:
         owned[f"shape@{source}"] = expand(pattern["shape"], params, task=shape_tasks, source=[source])
     preset = params.preset

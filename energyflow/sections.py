@@ -163,6 +163,18 @@ class ShapeParams(Section):
     eval_seed: int = Field(ge=0)
 
 
+class OnlineParams(Section):
+    """A policy trained in the simulator; `own` are the numbers of its method alone."""
+
+    method: str
+    shape: ShapeParams
+    clone_steps: int = Field(ge=0)
+    demo_share: float = Field(ge=0, lt=1)
+    own: dict[str, Any]
+    obs_keys: list[str] | None
+    standardize_obs: bool
+
+
 class ReportParams(Section):
     """How rows become statistics."""
 
@@ -192,6 +204,22 @@ def describe(error: ValidationError) -> str:
         got = "" if isinstance(item["input"], dict) else f" (got {item['input']!r})"
         parts.append(f"{key}: {message}{got}" if key else message)
     return "; ".join(parts)
+
+
+def closed(mapping: Any, where: str, allowed: tuple[str, ...] | list[str], *, complete: bool = True) -> None:
+    """Check the keys of a mapping: none but the allowed ones, and, if `complete`, all of them.
+
+    Raises:
+        ParamsError: no mapping, or an unknown or missing key, with the nearest allowed name.
+    """
+    if not isinstance(mapping, dict):
+        raise ParamsError(f"{where}: expected a mapping, got {type(mapping).__name__}")
+    for key in mapping:
+        if key not in allowed:
+            raise ParamsError(f"{where}: unknown key '{key}'; {nearest(str(key), list(allowed))}")
+    for key in allowed if complete else ():
+        if key not in mapping:
+            raise ParamsError(f"{where}: missing key '{key}'")
 
 
 def parse_section(model: type[S], text: str) -> S:

@@ -66,3 +66,15 @@ def test_demonstrations_are_collected_by_name(tmp_path: Path, capsys: pytest.Cap
     assert "no official recordings" in capsys.readouterr().err
     assert main(["collect", "metaworld/buton_press", *SMOKE]) == 2
     assert "did you mean 'metaworld/button_press'" in capsys.readouterr().err
+
+
+def test_a_method_of_the_simulator_trains_from_one_line(
+    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--demos", str(demos_path), *SMOKE, "--method", "iq_learn", "--seed", "2", "--out", str(tmp_path)]
+    assert main(["train", *command]) == 2
+    assert "method 'iq_learn' is trained in the simulator: energyflow train_online" in capsys.readouterr().err
+    assert main(["train_online", *command]) == 0
+    trained = read_json(tmp_path / "model.json")
+    assert (trained["method"], trained["task"], trained["seed"]) == ("iq_learn", "metaworld/button_press", 2)
+    assert pd.read_csv(tmp_path / "train.csv")["step"].tolist() == [150, 300]

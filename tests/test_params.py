@@ -10,7 +10,7 @@ import yaml
 
 from energyflow import params as params_module
 from energyflow.params import resolve
-from energyflow.rewards.registry import SOURCES
+from energyflow.rewards.registry import ONLINE, SOURCES
 from energyflow.sections import ParamsError, TrainParams, parse_section
 from tests.conftest import ROOT
 
@@ -67,8 +67,8 @@ def value(raw: dict[str, Any], dotted: str) -> Any:
         ("reward_model.window", "two_steps", "window"),
         (
             "presets.laptop.methods",
-            ["energyflow", "ebil"],
-            "'ebil' is no policy but a model that a reward reads",
+            ["energyflow", "ebil_energy"],
+            "'ebil_energy' is no policy but a model that a reward reads",
         ),
         (
             "shape.gail.gradient_penlty",
@@ -76,6 +76,10 @@ def value(raw: dict[str, Any], dotted: str) -> Any:
             "shape.gail: unknown key 'gradient_penlty'; did you mean 'gradient_penalty'?",
         ),
         ("shape.near.memory", 0, "shape.near: memory"),
+        ("method.iq_learn.chii", 0.5, "method.iq_learn: unknown key 'chii'; did you mean 'chi'?"),
+        ("method.near_bc", {"chi": 0.5}, "method.near_bc: unknown key 'chi'"),
+        ("online.demo_shar", 0.5, "online: unknown key 'demo_shar'; did you mean 'demo_share'?"),
+        ("online.demo_share", 1.0, "demo_share"),
         ("shape.gial", {}, "shape: unknown key 'gial'; did you mean 'gail'?"),
         ("shape.airl", 3, "shape.airl: expected a mapping, got int"),
         ("train.exec_horizon", 17, "exec_horizon"),
@@ -152,10 +156,10 @@ def test_only_the_models_that_the_sources_read_are_trained(raw: dict[str, Any]) 
     assert resolve(raw).models == ["energyflow"]
     raw["presets"]["laptop"]["sources"] = ["sparse", "gail", "near", "likelihood", "raw_energy", "centered_energy"]
     p = resolve(raw)
-    assert p.models == ["near", "flow_policy", "energyflow"]
-    assert p.reward_model["near"].steps == p.reward_model["energyflow"].steps
-    del raw["presets"]["laptop"]["lr"]["near"]
-    with pytest.raises(ParamsError, match=r"presets\.laptop\.lr: missing key 'near'"):
+    assert p.models == ["near_energy", "flow_policy", "energyflow"]
+    assert p.reward_model["near_energy"].steps == p.reward_model["energyflow"].steps
+    del raw["presets"]["laptop"]["lr"]["near_energy"]
+    with pytest.raises(ParamsError, match=r"presets\.laptop\.lr: missing key 'near_energy'"):
         resolve(raw)
 
 
@@ -166,8 +170,8 @@ def test_models_of_transitions_have_their_own_horizons_and_the_mlp(raw: dict[str
     assert horizons == {
         "energyflow": (2, 16),
         "flow_policy": (2, 16),
-        "ebil": (1, 1),
-        "near": (2, 1),
+        "ebil_energy": (1, 1),
+        "near_energy": (2, 1),
         "iq_learn_offline": (2, 2),
     }
     assert {name for name, section in found.items() if section.network.kind == "unet"} == {"energyflow", "flow_policy"}
@@ -191,11 +195,35 @@ def test_a_method_may_need_training_numbers_of_its_own(raw: dict[str, Any]) -> N
     assert before.reward_model == after.reward_model
 
 
+def test_an_online_method_gets_the_numbers_of_its_source_and_its_own_alone(raw: dict[str, Any]) -> None:
+    readers = {
+        "shape.near.rise": {"near", "near_bc"},
+        "shape.gail.clip": set(),
+        "shape.gamma": set(ONLINE),
+        "online.demo_share": {"iq_learn", "ebil_bc", "near_bc"},
+        "presets.laptop.online.clone_steps": {"ebil_bc", "near_bc"},
+        "method.iq_learn.chi": {"iq_learn"},
+        "presets.laptop.train.steps": set(),
+        "train.standardize_obs": set(ONLINE),
+    }
+    before = resolve(raw)
+    for key, expected in readers.items():
+        changed = copy.deepcopy(raw)
+        old = value(raw, key)
+        put(changed, key, not old if isinstance(old, bool) else 3 if isinstance(old, int) else 0.25)
+        after = resolve(changed)
+        found = {name for name in ONLINE if before.online[name].canonical() != after.online[name].canonical()}
+        assert found == expected, key
+    assert set(before.online).isdisjoint(before.train)
+    raw["presets"]["laptop"]["task"] = {"metaworld/hammer": {"shape": {"horizon": 9}, "online": {"clone_steps": 5}}}
+    hammer = resolve(raw).of("metaworld/hammer").online["ebil_bc"]
+    assert (hammer.shape.horizon, hammer.clone_steps, hammer.demo_share) == (9, 5, 0.5)
+
+
 def test_a_reward_model_keeps_its_window(raw: dict[str, Any]) -> None:
     raw["method"]["energyflow"]["train"] = {"pred_horizon": 8, "ema_decay": 0.5}
     found = resolve(raw)
-    model = found.reward_model["energyflow"]
-    assert (model.pred_horizon, model.ema_decay) == (1, 0.5)
+    assert (found.reward_model["energyflow"].pred_horizon, found.reward_model["energyflow"].ema_decay) == (1, 0.5)
     assert found.train["energyflow"].pred_horizon == 8
 
 

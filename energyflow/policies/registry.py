@@ -1,4 +1,7 @@
-"""From the name in params.yaml to the class: one line for each method, or model that a reward reads."""
+"""From the name in params.yaml to the class: one line for each method, or model that a reward reads.
+
+Methods that are trained in the simulator share the class of their actor; what tells them apart: rewards/registry.py.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,16 @@ METHODS = {
     "implicit_bc": "energyflow.policies.implicit_bc:ImplicitBC",
     "ebt_policy": "energyflow.policies.ebt_policy:EBTPolicy",
     "iq_learn_offline": "energyflow.policies.iq_learn_offline:IQLearnOffline",
-    "ebil": "energyflow.policies.ebil:EBIL",
-    "near": "energyflow.policies.near:NEAR",
+    "iq_learn": "energyflow.policies.soft_actor:SoftActor",
+    "ebil": "energyflow.policies.soft_actor:SoftActor",
+    "ebil_bc": "energyflow.policies.soft_actor:SoftActor",
+    "near": "energyflow.policies.soft_actor:SoftActor",
+    "near_bc": "energyflow.policies.soft_actor:SoftActor",
+    "ebil_energy": "energyflow.policies.ebil_energy:EBILEnergy",
+    "near_energy": "energyflow.policies.near_energy:NEAREnergy",
 }
 # Models of single transitions: their To and Tp, on the MLP, whatever the horizons and the network of the others.
-STEPWISE = {"iq_learn_offline": (2, 2), "ebil": (1, 1), "near": (2, 1)}
+STEPWISE = {"iq_learn_offline": (2, 2), "ebil_energy": (1, 1), "near_energy": (2, 1)}
 
 
 def check_method(name: str) -> type[Model]:

@@ -84,6 +84,18 @@ def demonstrations(paths: Sequence[Path]) -> str:
     return "; ".join(parts) + "." if parts else ""
 
 
+def variants(rows: pd.DataFrame) -> str:
+    """Which rows are methods as published and which are variants, where a variant ran."""
+    pairs = [(names.method_name(first), names.method_name(second)) for first, second in names.VARIANTS.items()]
+    ran = {names.method_name(method) for method in rows["method"]}
+    shown = [
+        f"{first} runs as published, in the simulator; {second} is a variant"
+        for first, second in pairs
+        if second in ran
+    ]
+    return f"{'; '.join(shown)}. The paper does not say which of the two it ran." if shown else ""
+
+
 def paper(rows: pd.DataFrame) -> str:
     """The paper's own budget for the suites in the rows."""
     parts = []

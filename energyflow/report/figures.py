@@ -35,7 +35,8 @@ def success(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> Fi
     frame = summaries.success(summaries.episodes(paths, "figure success"), report)
     tasks = list(dict.fromkeys(frame["task"]))
     methods = [m for m in dict.fromkeys(frame["method"]) if m != names.EXPERT]
-    figure = Figure(figsize=(max(7.2, 1.25 * len(tasks) + 0.8), 3.4), layout="constrained")
+    width = (0.55 + 0.14 * len(methods)) * len(tasks) + 0.8
+    figure = Figure(figsize=(max(7.2, width), 3.4), layout="constrained")
     axes = figure.subplots()
     offsets = _offsets(len(methods))
     for method, offset in zip(methods, offsets, strict=True):
@@ -164,7 +165,7 @@ def learned(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> Fi
     rows = learning.curve_rows(paths, "figure learning")
     curve, summary = learning.bands(rows, report, plot.smooth or 1), learning.learning(rows, report)
     tasks = list(dict.fromkeys(curve["task"]))
-    lines = 2 if curve["source"].nunique() <= 8 else 3
+    lines, size = (2, 8) if curve["source"].nunique() <= 8 else (3, 7)  # of panels, and of their text
     figure = Figure(figsize=(8.6, 1.85 * lines * len(tasks)), layout="constrained")
     blocks = np.atleast_1d(np.asarray(figure.subfigures(len(tasks), 1), dtype=object))
     for block, task in zip(blocks, tasks, strict=True):
@@ -178,8 +179,9 @@ def learned(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> Fi
             line, column = divmod(place, count)
             axes = block.add_subplot(grid[line, column])
             _curves(axes, here, source, plot)
+            axes.set_title(names.source_name(source), fontsize=size)
             axes.tick_params(labelbottom=place + count >= len(sources), labelleft=column == 0)
-            axes.set_xlabel("Environment steps" if place + count >= len(sources) else "")
+            axes.set_xlabel("Environment steps" if place + count >= len(sources) else "", fontsize=size)
             axes.set_ylabel("Success (%)" if column == 0 else "")
         _areas(block.add_subplot(grid[:, count]), summary[summary["task"] == task], plot)
     return figure
@@ -205,7 +207,6 @@ def _curves(axes: Axes, curves: pd.DataFrame, source: str, plot: PlotParams) -> 
             linewidth=1.6,
             zorder=3,
         )
-    axes.set_title(names.source_name(source), fontsize=8)
     axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
     style.percent_axis(axes)
 

@@ -21,7 +21,11 @@ METHODS = {
     "iq_learn": "IQ-Learn",
     "ebil": "EBIL",
     "near": "NEAR",
+    "iq_learn_offline": "IQ-Learn (offline)",
+    "ebil_bc": "EBIL (cloned, demos in replay)",
+    "near_bc": "NEAR (cloned, demos in replay)",
 }
+VARIANTS = {"iq_learn": "iq_learn_offline", "ebil": "ebil_bc", "near": "near_bc"}  # as published -> ours beside it
 SOURCES = {
     "centered_energy": "Centred energy",
     "centered_energy_sparse": "Centred energy + sparse",
@@ -39,7 +43,22 @@ SOURCES = {
 SUITES = {"metaworld": "Meta-World", "robomimic": "RoboMimic"}
 NETWORKS = {"mlp": "MLP", "unet": "U-Net", "recurrent": "LSTM"}
 LEVELS = ("0", "XS", "S", "M", "L", "XL")  # params travel as sorted JSON, so the order of a file says nothing
-DISPLAY_ORDER = ("energyflow", "energyflow_paper", "unconstrained", "diffusion_policy", "flow_policy")
+DISPLAY_ORDER = (
+    "energyflow",
+    "energyflow_paper",
+    "unconstrained",
+    "diffusion_policy",
+    "flow_policy",
+    "lstm_gmm",
+    "implicit_bc",
+    "ebt_policy",
+    "iq_learn",
+    "iq_learn_offline",
+    "ebil",
+    "ebil_bc",
+    "near",
+    "near_bc",
+)
 SOURCE_ORDER = (
     "sparse",
     "raw_energy",
@@ -54,7 +73,7 @@ SOURCE_ORDER = (
     "airl",
     "dense",
 )
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8")
 
 
 def method_name(name: str) -> str:

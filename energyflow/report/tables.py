@@ -92,7 +92,7 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
             " set"
             " against the one number that the paper gives for its method.",
             "Scripted expert: the ceiling on these initial states; it has no training seeds.",
-            *filter(None, [captions.demonstrations(paths)]),
+            *filter(None, [captions.variants(base), captions.demonstrations(paths)]),
         ),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from energyflow.policies.ebil import EBIL
+from energyflow.policies.ebil_energy import EBILEnergy
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows, positive
 from energyflow.sections import ParamsError
@@ -22,7 +22,7 @@ class JointEnergy:
     window = (1, 1)
     frozen = True
 
-    def __init__(self, model: EBIL, scale: float) -> None:
+    def __init__(self, model: EBILEnergy, scale: float) -> None:
         self.model, self.scale = model, scale
         self.measured = {"scale": scale}
 
@@ -32,7 +32,7 @@ class JointEnergy:
 
 
 @torch.no_grad()
-def bounded(model: EBIL, obs: Tensor, action: Tensor) -> Tensor:
+def bounded(model: EBILEnergy, obs: Tensor, action: Tensor) -> Tensor:
     """1 - E [B] of states [B, 1, Do] and actions [B, 1, Da], environment units."""
     normalizer = model.normalizer
     return 1.0 - model.energy(normalizer.standardize_obs(obs[:, 0]), normalizer.standardize_action(action[:, 0]))
@@ -46,8 +46,8 @@ def make(given: Ingredients) -> RewardSource:
         ScaleError: the energy is 1 on all demonstrations.
     """
     assert given.demos is not None
-    if not isinstance(given.model, EBIL):
-        raise ParamsError(f"source '{given.name}' reads a model of method 'ebil'")
+    if not isinstance(given.model, EBILEnergy):
+        raise ParamsError(f"source '{given.name}' reads a model of method 'ebil_energy'")
     obs, action = demonstration_windows(given.demos.episodes, (1, 1), given.seed)
     scale = float(bounded(given.model, obs, action).double().mean())
     return JointEnergy(given.model, positive(scale, "the energy", "leaves demonstrations no reward"))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from energyflow.policies.near import NEAR
+from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.base import ChangingSource, Ingredients, LogDensity, Replay, RewardSource, Transitions
 from energyflow.rewards.settings import NEARSettings
 from energyflow.sections import ParamsError
@@ -23,7 +23,7 @@ class AnnealedEnergy(ChangingSource):
 
     columns = ("level", "sigma", "running_energy", "reward_mean")
 
-    def __init__(self, model: NEAR, own: NEARSettings) -> None:
+    def __init__(self, model: NEAREnergy, own: NEARSettings) -> None:
         """Start at the largest noise, having seen nothing."""
         super().__init__()
         self.model, self.own = model, own
@@ -98,6 +98,6 @@ def make(given: Ingredients) -> RewardSource:
     Raises:
         ParamsError: the model is not NEAR's.
     """
-    if not isinstance(given.model, NEAR):
-        raise ParamsError(f"source '{given.name}' reads a model of method 'near'")
+    if not isinstance(given.model, NEAREnergy):
+        raise ParamsError(f"source '{given.name}' reads a model of method 'near_energy'")
     return AnnealedEnergy(given.model, NEARSettings(**given.params.source_params))

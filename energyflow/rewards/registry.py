@@ -1,4 +1,4 @@
-"""The reward sources by name, and what each one needs. Light: checking a name imports no torch."""
+"""Reward sources, and methods that learn in the simulator, by name and with their needs. Light: imports no torch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from energyflow.rewards.settings import (
     AdversarySettings,
     AIRLSettings,
     EnergySettings,
+    IQLearnOnlineSettings,
     IQLearnSettings,
     LikelihoodSettings,
     NEARSettings,
@@ -106,12 +107,17 @@ _SOURCES = (
         settings=AIRLSettings,
         sections=("airl",),
     ),
-    SourceSpec("ebil", "1 - E of a joint energy of (s, a) at one noise level", ("ebil", "demonstrations"), "ebil"),
+    SourceSpec(
+        "ebil",
+        "1 - E of a joint energy of (s, a) at one noise level",
+        ("ebil", "demonstrations"),
+        model="ebil_energy",
+    ),
     SourceSpec(
         "near",
         "energy of (s, s') at a noise level that falls as the agent improves",
         ("near",),
-        model="near",
+        model="near_energy",
         settings=NEARSettings,
         sections=("near",),
         needs_demos=False,
@@ -151,3 +157,48 @@ def check_source(name: str) -> SourceSpec:
 def models_of(sources: list[str]) -> list[str]:
     """Methods of the reward models that some sources read, each once."""
     return list(dict.fromkeys(spec.model for spec in map(check_source, sources) if spec.model is not None))
+
+
+@dataclass(frozen=True)
+class OnlineSpec:
+    """A method that is trained in the simulator, beside the demonstrations.
+
+    Attributes:
+        source: of the reward that SAC is given.
+        cloned: whether the actor starts as a clone of the demonstrations.
+        mixed: whether each batch holds demonstrations.
+        modules: its files in energyflow/rewards beside those of every such method.
+        settings: type of its own numbers, section `method.<name>`.
+    """
+
+    source: str
+    cloned: bool = False
+    mixed: bool = False
+    modules: tuple[str, ...] = ()
+    settings: type[Section] = NoSettings
+
+    def own(self, method: str, section: Any) -> dict[str, Any]:
+        """The method's own numbers, validated.
+
+        Raises:
+            ParamsError: an unknown, missing or mistyped key.
+        """
+        try:
+            return self.settings.model_validate(section).model_dump()
+        except ValidationError as error:
+            raise ParamsError(f"params.yaml: method.{method}: {describe(error)}") from None
+
+
+ONLINE = {
+    # its critic reads no reward: the success flag is what the rows report
+    "iq_learn": OnlineSpec("sparse", mixed=True, modules=("iq_learn_online",), settings=IQLearnOnlineSettings),
+    "ebil": OnlineSpec("ebil"),
+    "ebil_bc": OnlineSpec("ebil", cloned=True, mixed=True),
+    "near": OnlineSpec("near"),
+    "near_bc": OnlineSpec("near", cloned=True, mixed=True),
+}
+
+
+def sources_of(methods: list[str]) -> list[str]:
+    """Sources that the online ones among some methods learn from."""
+    return list(dict.fromkeys(ONLINE[method].source for method in methods if method in ONLINE))

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from stable_baselines3 import SAC
 from torch import Tensor
 
+from energyflow.rewards.agent import Agent
 from energyflow.rewards.base import ChangingSource
 from energyflow.rewards.env import EpisodeEnv
 from energyflow.rewards.relabel import RelabelBuffer
@@ -31,31 +31,31 @@ BUFFER = (
     "start",
     "learned",
 )
-COUNTERS = ("num_timesteps", "_n_updates", "_episode_num")
+COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "loss_sum", "loss_count")
 
 log = logging.getLogger(__name__)
 
 
-def _optimizers(sac: SAC) -> dict[str, torch.optim.Optimizer]:
+def _optimizers(sac: Agent) -> dict[str, torch.optim.Optimizer]:
     found = {"actor": sac.actor.optimizer, "critic": sac.critic.optimizer, "ent_coef": sac.ent_coef_optimizer}
     return {name: optimizer for name, optimizer in found.items() if optimizer is not None}
 
 
-def _buffer(sac: SAC) -> RelabelBuffer:
+def _buffer(sac: Agent) -> RelabelBuffer:
     assert isinstance(sac.replay_buffer, RelabelBuffer)
     return sac.replay_buffer
 
 
-def save_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], identity: dict[str, Any]) -> None:
+def save_state(path: Path, sac: Agent, env: EpisodeEnv, rows: dict[str, Any], identity: dict[str, Any]) -> None:
     """Write a resume point; call it between two episodes and two updates only.
 
     Raises:
         StorageError: the disk is full.
     """
     buffer = _buffer(sac)
-    assert sac.log_ent_coef is not None
     tensors: dict[str, Tensor] = {f"policy/{k}": v for k, v in sac.policy.state_dict().items()}
-    tensors["log_ent_coef"] = sac.log_ent_coef.detach()
+    if sac.log_ent_coef is not None:  # learned, not fixed
+        tensors["log_ent_coef"] = sac.log_ent_coef.detach()
     for name, optimizer in _optimizers(sac).items():
         tensors |= {f"optimizer/{name}/{key}": value for key, value in optimizer_tensors(optimizer).items()}
     if isinstance(buffer.source, ChangingSource):
@@ -78,7 +78,7 @@ def save_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], iden
         save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata={"state": json.dumps(header)})
 
 
-def load_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], identity: dict[str, Any]) -> bool:
+def load_state(path: Path, sac: Agent, env: EpisodeEnv, rows: dict[str, Any], identity: dict[str, Any]) -> bool:
     """Restore a resume point into a freshly built agent; `learn` then continues as if nothing had happened.
 
     Returns:
@@ -97,8 +97,8 @@ def load_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], iden
         log.warning("%s: resume point of another run (params or inputs differ); starting over", path)
         return False
     sac.policy.load_state_dict(within(tensors, "policy/"))
-    assert sac.log_ent_coef is not None
-    sac.log_ent_coef.data.copy_(tensors["log_ent_coef"])
+    if sac.log_ent_coef is not None:
+        sac.log_ent_coef.data.copy_(tensors["log_ent_coef"])
     for name, optimizer in _optimizers(sac).items():
         restore_optimizer(optimizer, within(tensors, f"optimizer/{name}/"))
     buffer = _buffer(sac)

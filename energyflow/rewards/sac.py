@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 from tqdm import tqdm
 
 from energyflow.envs.simulator import Simulator
 from energyflow.envs.tasks import check_task, make_env
-from energyflow.rewards.agent import build_sac
+from energyflow.rewards.agent import Agent, build_sac
 from energyflow.rewards.base import ChangingSource, RewardSource
 from energyflow.rewards.env import EpisodeEnv
 from energyflow.rewards.registry import check_source
@@ -27,6 +26,7 @@ from energyflow.rewards.sources import ends_at_success, make_source
 from energyflow.sections import ShapeParams
 from energyflow.storage import Run, package_versions, sha256, write_csv
 
+Build = Callable[[EpisodeEnv, RewardSource, ShapeParams, int], Agent]
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]  # "curve" and "episodes"
 EPISODES_PER_SEED = 10_000  # initial states reserved for the training episodes of one seed
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(
-    sac: SAC, simulator: Simulator, source: RewardSource, params: ShapeParams, *, terminate: bool
+    sac: Agent, simulator: Simulator, source: RewardSource, params: ShapeParams, *, terminate: bool
 ) -> list[Row]:
     """Run deterministic episodes on the initial states `eval_seed + i`, each to the horizon.
 
@@ -97,7 +97,7 @@ class _Recorder(BaseCallback):
         self,
         env: EpisodeEnv,
         source: RewardSource,
-        evaluation: Callable[[SAC], list[Row]],
+        evaluation: Callable[[Agent], list[Row]],
         params: ShapeParams,
         rows: Rows,
         save: Callable[[], None],
@@ -121,9 +121,10 @@ class _Recorder(BaseCallback):
         self.bar.update(1)
         step = self.num_timesteps
         if step <= self.params.steps and (step % self.params.eval_every == 0 or step == self.params.steps):
-            assert isinstance(self.model, SAC)
+            assert isinstance(self.model, Agent)
             report = self.source.report() if isinstance(self.source, ChangingSource) else {}
-            rows = [{"step": step, **row, **report} for row in self.evaluation(self.model)]
+            measured = {"loss": self.model.mean_loss(), **report}
+            rows = [{"step": step, **row, **measured} for row in self.evaluation(self.model)]
             self.rows["curve"] += rows
             self.bar.set_postfix(success=float(np.mean([row["success"] for row in rows])))
             self.due = True
@@ -135,7 +136,7 @@ class _Recorder(BaseCallback):
 
     def collect(self) -> None:
         """Turn the episodes that ended since the last call into rows."""
-        assert isinstance(self.model, SAC)
+        assert isinstance(self.model, Agent)
         buffer = self.model.replay_buffer
         assert isinstance(buffer, RelabelBuffer)
         for first, stop in buffer.finished:
@@ -164,7 +165,8 @@ def train_sac(
     terminate: bool,
     resume: Path | None = None,
     identity: dict[str, Any] | None = None,
-) -> tuple[SAC, Rows]:
+    build: Build = build_sac,
+) -> tuple[Agent, Rows]:
     """Train SAC on a source.
 
     Args:
@@ -175,6 +177,7 @@ def train_sac(
         terminate: whether success ends a training episode.
         resume: file of the resume point; read if it is there and of the same `identity`, removed at the end.
         identity: what the run depends on.
+        build: sets up the agent.
 
     Returns:
         The agent, and the rows of the evaluation curve and of the training episodes.
@@ -182,7 +185,7 @@ def train_sac(
     first_seed = params.seed + EPISODES_PER_SEED * seed
     env = EpisodeEnv(make(), horizon=params.horizon, first_seed=first_seed, terminate=terminate)
     simulator = make()
-    sac = build_sac(env, source, params, seed)
+    sac = build(env, source, params, seed)
     rows: Rows = {"curve": [], "episodes": []}
     identity = identity or {}
     if resume is not None and load_state(resume, sac, env, rows, identity):

@@ -1,4 +1,4 @@
-"""The numbers of each source of reward: typed sub-sections of `shape` in params.yaml, light to import."""
+"""The numbers of each source of reward (sub-sections of `shape` in params.yaml) and online method, light to import."""
 
 from __future__ import annotations
 
@@ -61,3 +61,11 @@ class LikelihoodSettings(Section):
     """Steps of the integration of the flow's divergence."""
 
     steps: int = Field(ge=1)
+
+
+class IQLearnOnlineSettings(Section):
+    """Fixed temperature alpha, c of the chi-squared term, and the actor's learning rate over the critic's."""
+
+    temperature: float = Field(gt=0)
+    chi: float = Field(gt=0)
+    actor_rate: float = Field(gt=0)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from energyflow import paths
-from energyflow.report import costs, learning, published, render, summaries
+from energyflow.report import captions, costs, learning, published, render, summaries
 from energyflow.report.outputs import write_metrics, write_plot_data, write_table
 from energyflow.report.rows import ReportError
 from energyflow.report.statistics import Estimate
@@ -124,7 +124,21 @@ def test_published_numbers_carry_their_grade_and_apply_to_both_forms_of_the_meth
     assert (quoted.value, quoted.std, quoted.grade) == (76.4, None, "secondary")
     assert published.find("metaworld/assembly", "unconstrained", []) is None
     assert published.find("metaworld/no_such_task", "energyflow", []) is None
+    online, offline = (published.find("robomimic/can", method, []) for method in ("iq_learn", "iq_learn_offline"))
+    assert online == offline
+    assert online is not None
+    assert online.value == 82.6
     assert published.protocol("metaworld")["train_steps"] == 100_000
+
+
+def test_variants_of_a_method_are_named_where_they_ran() -> None:
+    def caption(*methods: str) -> str:
+        return captions.variants(pd.DataFrame({"method": methods}))
+
+    assert caption("energyflow", "iq_learn", "ebil") == ""
+    text = caption("energyflow", "iq_learn", "iq_learn_offline", "near_bc")
+    assert text.startswith("IQ-Learn runs as published, in the simulator; IQ-Learn (offline) is a variant; NEAR runs")
+    assert "EBIL" not in text
 
 
 def test_covers_is_whether_the_published_value_lies_in_the_interval(report: ReportParams) -> None:

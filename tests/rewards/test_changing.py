@@ -18,7 +18,7 @@ from safetensors import safe_open
 
 from energyflow.networks.build import Spec
 from energyflow.params import Params
-from energyflow.policies.near import NEAR
+from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.agent import FollowedSAC
 from energyflow.rewards.base import ChangingSource, Ingredients
 from energyflow.rewards.registry import SOURCES
@@ -53,7 +53,7 @@ def changing(params: Params, name: str) -> ChangingSource:
     model = None
     if name == "near":
         torch.manual_seed(0)
-        model = NEAR(Spec(OBS_DIM, ACTION_DIM, 2, 1, 1, ("state",)), params.reward_model["near"])
+        model = NEAREnergy(Spec(OBS_DIM, ACTION_DIM, 2, 1, 1, ("state",)), params.reward_model["near_energy"])
     source = build_source(Ingredients(name, brief(params, name), 0, model, as_demos(make_demos())))
     assert isinstance(source, ChangingSource)
     return source

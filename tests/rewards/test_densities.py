@@ -13,9 +13,9 @@ from energyflow.demos.windows import Windows
 from energyflow.networks.build import Spec
 from energyflow.params import Params
 from energyflow.policies.base import Model
-from energyflow.policies.ebil import EBIL
+from energyflow.policies.ebil_energy import EBILEnergy
 from energyflow.policies.flow_policy import FlowPolicy
-from energyflow.policies.near import NEAR
+from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.base import Ingredients
 from energyflow.rewards.ebil import JointEnergy
 from energyflow.rewards.likelihood import log_density
@@ -66,7 +66,7 @@ def close(found: Tensor, true: Tensor) -> None:
     assert float((found - true).square().sum(1).mean() / true.square().sum(1).mean()) < 0.02
 
 
-class Unbounded(EBIL):
+class Unbounded(EBILEnergy):
     """Without the sigmoid, which cannot tell more than one nat: the loss alone is under test."""
 
     def bound(self, raw: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class Unbounded(EBIL):
 def test_the_slope_of_deen_is_that_of_the_smoothed_gaussian(every: Params) -> None:
     torch.manual_seed(0)
     data = MultivariateNormal(torch.zeros(2), COVARIANCE).sample((20_000,))
-    model = Unbounded(Spec(1, 1, 1, 1, 1, ("state",)), quick(every.reward_model["ebil"], 500, sigma=SIGMA))
+    model = Unbounded(Spec(1, 1, 1, 1, 1, ("state",)), quick(every.reward_model["ebil_energy"], 500, sigma=SIGMA))
     found = fitted(model, Windows(data[:, None, :1], data[:, None, 1:]))
     points = SMOOTHED.sample((500,)).requires_grad_()
     close(-slope(found.pair_energy(points), points), score(points.detach()))
@@ -85,8 +85,10 @@ def test_the_slope_of_deen_is_that_of_the_smoothed_gaussian(every: Params) -> No
 def test_the_slope_of_ncsn_is_that_of_the_smoothed_gaussian_and_higher_is_better(every: Params) -> None:
     torch.manual_seed(0)
     data = MultivariateNormal(torch.zeros(2), COVARIANCE).sample((20_000,))
-    section = quick(every.reward_model["near"], 500, levels=1, sigma_max=SIGMA, energy_weight=0.0)
-    found = fitted(NEAR(Spec(1, 1, 2, 1, 1, ("state",)), section), Windows(data[:, :, None], torch.zeros(20_000, 1, 1)))
+    section = quick(every.reward_model["near_energy"], 500, levels=1, sigma_max=SIGMA, energy_weight=0.0)
+    found = fitted(
+        NEAREnergy(Spec(1, 1, 2, 1, 1, ("state",)), section), Windows(data[:, :, None], torch.zeros(20_000, 1, 1))
+    )
     points = SMOOTHED.sample((500,)).requires_grad_()
     energy = found.energy(points, found.sigmas.expand(500))
     close(slope(energy, points), score(points.detach()))
@@ -94,7 +96,10 @@ def test_the_slope_of_ncsn_is_that_of_the_smoothed_gaussian_and_higher_is_better
 
 def test_the_published_energy_lies_between_zero_and_one_and_its_reward_averages_one(every: Params) -> None:
     torch.manual_seed(0)
-    model, episodes = EBIL(Spec(OBS_DIM, ACTION_DIM, 1, 1, 1, ("state",)), every.reward_model["ebil"]), make_demos()
+    model, episodes = (
+        EBILEnergy(Spec(OBS_DIM, ACTION_DIM, 1, 1, 1, ("state",)), every.reward_model["ebil_energy"]),
+        make_demos(),
+    )
     source = build_source(Ingredients("ebil", every.shape["ebil"], 0, model, as_demos(episodes)))
     assert isinstance(source, JointEnergy)
     obs = torch.cat([torch.from_numpy(e.obs) for e in episodes]).float()

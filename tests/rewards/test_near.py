@@ -14,7 +14,7 @@ from energyflow.demos.format import Demonstration
 from energyflow.demos.windows import Normalizer, make_windows
 from energyflow.networks.build import Spec
 from energyflow.params import Params
-from energyflow.policies.near import NEAR
+from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.near import AnnealedEnergy
 from energyflow.rewards.settings import NEARSettings
 
@@ -56,7 +56,7 @@ def observed(reading: AnnealedEnergy, *energies: float) -> list[int]:
 def test_training_windows_are_transitions_of_one_episode_and_the_padded_first_is_left_out(
     every: Params, expert_demos: list[Demonstration]
 ) -> None:
-    section = every.reward_model["near"]
+    section = every.reward_model["near_energy"]
     assert (section.obs_horizon, section.pred_horizon, section.network.kind) == (2, 1, "mlp")
     pairs = make_windows(as_demos(expert_demos), section.obs_horizon, section.pred_horizon).obs
     first = 0
@@ -68,7 +68,7 @@ def test_training_windows_are_transitions_of_one_episode_and_the_padded_first_is
         first += len(obs)
 
     torch.manual_seed(0)
-    model = NEAR(Spec(OBS_DIM, 2, 2, 1, 1, ("state",)), section)
+    model = NEAREnergy(Spec(OBS_DIM, 2, 2, 1, 1, ("state",)), section)
 
     def loss(windows: Tensor) -> float:
         return float(model.loss(windows, torch.zeros(len(windows), 1, 2), torch.Generator().manual_seed(0)).detach())
@@ -156,8 +156,8 @@ def test_state_survives(every: Params) -> None:
 
 
 def test_levels_are_geometric_from_the_largest_to_the_smallest(every: Params) -> None:
-    model = NEAR(Spec(OBS_DIM, 2, 2, 1, 1, ("state",)), every.reward_model["near"])
-    own = every.reward_model["near"].method_params
+    model = NEAREnergy(Spec(OBS_DIM, 2, 2, 1, 1, ("state",)), every.reward_model["near_energy"])
+    own = every.reward_model["near_energy"].method_params
     assert len(model.sigmas) == own["levels"]
     assert float(model.sigmas[0]) == pytest.approx(own["sigma_max"])
     assert float(model.sigmas[-1]) == pytest.approx(own["sigma_min"])

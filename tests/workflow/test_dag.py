@@ -17,7 +17,7 @@ from dvc.repo import Repo
 from energyflow import dependencies, engines, params, paths
 from energyflow.params import Params
 from energyflow.policies.registry import METHODS
-from energyflow.rewards.registry import SOURCES, check_source, models_of
+from energyflow.rewards.registry import ONLINE, SOURCES, check_source, models_of, sources_of
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree
 
 PRESETS = ("smoke", "laptop", "robomimic", "paper")
@@ -26,15 +26,19 @@ PRESETS = ("smoke", "laptop", "robomimic", "paper")
 def jobs(p: Params) -> dict[str, int]:
     """The number of jobs of each rule in a complete run, from the grid alone."""
     tasks, seeds, shape_tasks = len(p.tasks), len(p.seeds), len(p.shape_tasks)
+    online = [method for method in p.methods if method in ONLINE]
+    models = {(task, model) for task in p.shape_tasks for model in models_of(p.sources)}
+    models |= {(task, model) for task in p.tasks for model in models_of(sources_of(online))}
     found = ALL_REPORTS | {
         "collect": tasks,
         "video": sum(task.startswith("robomimic/") for task in p.tasks),
         "expert": tasks,
-        "train": tasks * seeds * len(p.methods),
+        "train": tasks * seeds * (len(p.methods) - len(online)),
+        "train_online": tasks * seeds * len(online),
         "evaluate": tasks * seeds * len(p.methods),
         "nfe": tasks * seeds * len(p.nfe_methods),
         "latency": len(p.methods),
-        "reward_model": shape_tasks * seeds * len(p.models),
+        "reward_model": len(models) * seeds,
         "shape": shape_tasks * seeds * len(p.sources),
         "table_learning": min(shape_tasks, 1),
         "figure_learning": min(shape_tasks, 1),
@@ -61,6 +65,19 @@ def test_sources_bring_the_models_that_they_read_and_no_other(bare: Tree, source
         p, plan = params.load(file), bare.plan()
     assert plan == jobs(p)
     assert plan.get("reward_model", 0) == len(p.seeds) * len({SOURCES[s].model for s in sources} - {None})
+
+
+@pytest.mark.parametrize(("sources", "shape_tasks"), [(["near"], ["metaworld/hammer"]), ([], [])])
+def test_online_methods_bring_their_models_on_every_task(
+    bare: Tree, sources: list[str], shape_tasks: list[str]
+) -> None:
+    """Once, where a source that is tried reads the same model."""
+    online = {"methods": ["energyflow", "energyflow_paper", *ONLINE], "sources": sources, "shape_tasks": shape_tasks}
+    with bare.edited() as file:
+        bare.write_params(lambda raw: raw["presets"]["laptop"].update(online))
+        p, plan = params.load(file), bare.plan()
+    assert plan == jobs(p)
+    assert (plan["train"], plan["train_online"], plan["reward_model"]) == (30, 75, 30)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +110,7 @@ PLUMBING = {  # what a change of which cannot change the jobs: see energyflow/de
     for name in (
         "cli",
         "params",
+        "jobs",
         "sections",
         "paths",
         "envs/tasks",
@@ -123,10 +141,14 @@ def test_dvc_covers_every_output(bare: Tree, preset: str) -> None:
     assert {out.def_path for out in found["provenance"].outs} == {str(engines.METADATA)}
 
 
+def made_by(rule: str, method: str) -> str:
+    """The rule that does a stage's work for a method."""
+    return "train_online" if rule == "train" and method in ONLINE else rule
+
+
 def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
     reports = ("table", "figure", "landscape", "video", "plots", "metrics")
-    methods = params.load(bare.path / "params.yaml", "laptop").methods
-    built = dict.fromkeys(("train", "evaluate", "nfe", "latency"), methods)
+    built = {stage: list(METHODS) for stage in ("train", "evaluate", "nfe", "latency")}
     built["reward_model"] = models_of(list(SOURCES))
     for name, stage in in_preset(bare, "laptop").items():
         deps = [Path(dep.def_path) for dep in stage.deps]
@@ -136,7 +158,7 @@ def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
             for rule in rules
             for method in built.get(name, ["energyflow"])
             for source in (SOURCES if name == "shape" else ["sparse"])
-            for file in dependencies.code(rule, method, source=source)
+            for file in dependencies.code(made_by(rule, method), method, source=source)
         }
         missing = [file for file in files if not any(Path(file).is_relative_to(dep) for dep in deps)]
         assert not missing, f"{name}: dvc.yaml lacks {missing}"
@@ -149,12 +171,12 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
     levels, nfe = [each.evaluate_levels().canonical() for each in of], [each.evaluate_nfe().canonical() for each in of]
     passed: dict[str, Any] = {
         "collect": [each.collect.canonical() for each in of + shaped],
-        "train": [section.canonical() for each in of for section in each.train.values()],
+        "train": [section.canonical() for each in of for section in (*each.train.values(), *each.online.values())],
         "evaluate": levels,
         "nfe": nfe,
         "expert": levels,
         "latency": [p.tasks[0], p.seeds[0]],
-        "reward_model": [section.canonical() for each in shaped for section in each.reward_model.values()],
+        "reward_model": [section.canonical() for each in of + shaped for section in each.reward_model.values()],
         "shape": [
             [each.shape[source].canonical() for each in shaped for source in p.sources],
             [[check_source(source).model, check_source(source).needs_demos] for source in p.sources],
@@ -199,6 +221,7 @@ def test_dvc_tracks_the_parameters_of_the_jobs(bare: Tree, preset: str) -> None:
     raw = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"preset": preset}
     if raw["presets"][preset]["shape_tasks"]:
         raw["presets"][preset]["sources"] = list(SOURCES)
+    raw["presets"][preset]["methods"] = ["energyflow", "energyflow_paper", *ONLINE]
     before, tried = sections(raw), 0
     listed = {
         name: {key for dep in stage.deps if hasattr(dep, "params") for key in dep.params}
@@ -243,22 +266,31 @@ print(json.dumps(found))
 """
 
 
-def test_the_code_of_each_source_and_of_its_model_is_what_they_import() -> None:
-    """As the real runs of test_plans.py do, for every source: no file of another source, and none left out."""
+def test_the_code_of_each_source_model_and_online_method_is_what_they_import() -> None:
+    """As the real runs of test_plans.py do, for every one: no file of another one, and none left out."""
     wanted: dict[str, list[str]] = {}
     for name, spec in SOURCES.items():
         model = [METHODS[spec.model].split(":")[0]] if spec.model else []
         wanted[name] = ["energyflow.rewards.sac", f"energyflow.rewards.{spec.modules[0]}", *model]
         if spec.model:
             wanted[f"model {spec.model}"] = ["energyflow.training", *model]
+    for name, online in ONLINE.items():
+        wanted[f"online {name}"] = [*wanted[online.source], "energyflow.rewards.online"]
+        wanted[f"online {name}"] += [f"energyflow.rewards.{module}" for module in online.modules]
     done = subprocess.run(
         [sys.executable, "-c", IMPORTS, json.dumps(wanted)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     for name, modules in json.loads(done.stdout).items():
         files = {f"{m.replace('.', '/')}.py" for m in modules} - PLUMBING
         files = {file for file in files if (ROOT / file).is_file()}
-        kind, _, model = name.rpartition(" ")
-        declared = dependencies.code("reward_model", model) if kind else dependencies.code("shape", source=name)
+        kind, _, method = name.rpartition(" ")
+        match kind:
+            case "model":
+                declared = dependencies.code("reward_model", method)
+            case "online":
+                declared = dependencies.code("train_online", method)
+            case _:
+                declared = dependencies.code("shape", source=name)
         assert files <= set(declared), f"{name}: not declared {sorted(files - set(declared))}"
         idle = {file for file in set(declared) - files if not file.startswith("energyflow/envs/")}
         idle -= {file for file in idle if file.startswith("energyflow/networks/")}

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from energyflow import dependencies, params
-from tests.workflow.test_dag import PLUMBING, jobs
-from tests.workflow.tree import ALL_REPORTS, ROOT, Tree, reports
+from tests.workflow.test_dag import PLUMBING, jobs, made_by
+from tests.workflow.tree import ALL_REPORTS, METHODS, ROOT, Tree, reports
 
+LEARNING = reports(tables="learning", figures="learning")
+# what the checkpoint of a method that is trained in the simulator changes: it is in no NFE sweep
+ONLINE = {"train_online": 1, "evaluate": 1, "latency": 1}
+ONLINE |= reports(tables="success ranking ood cost", figures="success ood loss")
 SUCCESS = reports(tables="success ranking ood nfe cost", figures="success ood nfe loss")
 
 
@@ -39,7 +43,8 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
     for log in (finished.path / "logs").rglob("*.log"):
         parts = log.relative_to(finished.path / "logs").parts
         rule = "collect" if parts[0] == "data" else parts[2].removesuffix(".log")
-        method = next((m for m in finished.params.methods if m in parts), "energyflow")
+        method = next((m for m in (*finished.params.methods, *finished.params.models) if m in parts), "energyflow")
+        rule = made_by(rule, method)
         source = next((s for s in finished.params.sources if s in parts), "centered_energy")
         if rule.startswith(("table_", "figure_")):
             rule = "landscape" if rule == "figure_landscape" else rule.partition("_")[0]
@@ -51,8 +56,9 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
         declared.setdefault(rule, set()).update(f for f in allowed if f.endswith(".py"))
         imported.setdefault(rule, set()).update(files)
     assert set(declared) == set(dependencies.CODE) - {"video"}  # of RoboMimic: tests/report/test_video.py
-    by_name = {f"energyflow/policies/{method}.py" for method in finished.params.methods}
-    by_name |= {"energyflow/envs/metaworld.py", "energyflow/rewards/task.py", "energyflow/rewards/energy.py"}
+    by_name = {f"energyflow/policies/{name}.py" for name in (*METHODS, *finished.params.models, "soft_actor")}
+    by_name |= {f"energyflow/rewards/{name}.py" for name in ("task", "energy", "ebil")}
+    by_name |= {"energyflow/envs/metaworld.py"}
     for rule, files in declared.items():
         idle = {f for f in files - imported[rule] - by_name if not f.startswith("energyflow/report/")}
         assert not idle, f"{rule}: declared but never imported {sorted(idle)}"
@@ -75,31 +81,39 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
         ),
         pytest.param(
             lambda raw: raw["shape"]["energy"].update(references=3),
-            {"shape": 1} | reports(tables="learning", figures="learning"),
-            {"shape"},
+            {"shape": 1} | LEARNING,
+            {"shape", "train"},  # DVC cannot know that no method here learns from this source; Snakemake does
             id="number of one source",
         ),
         pytest.param(
             lambda raw: raw["shape"]["gail"].update(gradient_penalty=3.0),
             {},
-            {"shape"},
+            {"shape", "train"},
             id="number of a source that is not run",
         ),
         pytest.param(
+            lambda raw: raw["online"].update(demo_share=0.25),
+            ONLINE,
+            {"train"},
+            id="share of demonstrations",
+        ),
+        pytest.param(
             lambda raw: raw["shape"].update(batch_size=64),
-            {"shape": 2} | reports(tables="learning", figures="learning"),
-            {"shape"},
+            {"shape": 2} | ONLINE | LEARNING,
+            {"shape", "train"},
             id="agent",
         ),
         pytest.param(
             lambda raw: tiny(raw).update(seeds=[7]),
-            {"train": 2, "evaluate": 2, "nfe": 2, "latency": 2, "reward_model": 1, "shape": 2} | ALL_REPORTS,
+            {"train": 2, "train_online": 1, "evaluate": 3, "nfe": 2, "latency": 3, "reward_model": 2, "shape": 2}
+            | ALL_REPORTS,
             None,
             id="seed replaced",
         ),
         pytest.param(
             lambda raw: tiny(raw)["tasks"].append("metaworld/drawer_open"),
-            {"collect": 1, "expert": 1, "train": 2, "evaluate": 2, "nfe": 2} | SUCCESS,
+            {"collect": 1, "expert": 1, "train": 2, "train_online": 1, "reward_model": 1, "evaluate": 3, "nfe": 2}
+            | SUCCESS,
             None,
             id="task added",
         ),
@@ -137,8 +151,12 @@ def test_a_change_plans_what_depends_on_it(
     ("file", "plan"),
     [
         ("energyflow/report/statistics.py", ALL_REPORTS),
-        ("energyflow/rewards/energy.py", {"shape": 1} | reports(tables="learning", figures="learning")),
-        ("energyflow/rewards/sac.py", {"shape": 2} | reports(tables="learning", figures="learning")),
+        ("energyflow/rewards/energy.py", {"shape": 1} | LEARNING),
+        ("energyflow/rewards/sac.py", {"shape": 2} | ONLINE | LEARNING),
+        ("energyflow/rewards/ebil.py", ONLINE),
+        ("energyflow/rewards/online.py", ONLINE),
+        ("energyflow/policies/soft_actor.py", ONLINE),
+        ("energyflow/rewards/iq_learn_online.py", {}),
         ("energyflow/rewards/gail.py", {}),
         ("energyflow/policies/flow_policy.py", {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS),
         ("energyflow/cli.py", {}),

@@ -21,6 +21,7 @@ from energyflow.params import Params
 
 ROOT = Path(__file__).parents[2]
 METHODS = ["energyflow", "flow_policy"]
+ONLINE = ["ebil_bc"]  # of those trained in the simulator: a reward model, cloning, and demonstrations in the batch
 SOURCES = ["sparse", "centered_energy"]
 TINY = {
     "tasks": ["metaworld/button_press"],
@@ -38,6 +39,7 @@ TINY = {
     "evaluate": {"episodes": 1, "horizon": 10, "nfe": [2, 3]},
     "reward_model": {"steps": 100},
     "shape": {"steps": 60, "eval_every": 30, "learning_starts": 20, "eval_episodes": 1, "horizon": 20},
+    "online": {"clone_steps": 5},
 }
 NOT_COPIED = (
     *(
@@ -79,7 +81,12 @@ class Tree:
         def shrink(raw: dict[str, Any]) -> None:
             raw["preset"] = "tiny"
             raw["evaluate"]["nfe_methods"] = METHODS
-            raw["presets"]["tiny"] = {**raw["presets"]["smoke"], **TINY, "methods": METHODS, "sources": SOURCES}
+            raw["presets"]["tiny"] = {
+                **raw["presets"]["smoke"],
+                **TINY,
+                "methods": METHODS + ONLINE,
+                "sources": SOURCES,
+            }
             raw["report"]["bootstrap"] = 100
             raw["plots"]["landscape"] |= {"resolution": 9, "samples": 8}
 

@@ -11,7 +11,7 @@ from energyflow import engines, paths
 from energyflow.dependencies import code
 from energyflow.params import resolve
 from energyflow.sections import ParamsError
-from energyflow.rewards.registry import check_source
+from energyflow.rewards.registry import ONLINE, check_source
 
 try:
     P = resolve(dict(config))
@@ -36,11 +36,16 @@ shell.prefix(
 )
 
 
+def one_of(names):
+    """Wildcard constraint: one of these names, of which there may be none."""
+    return "|".join(re.escape(name) for name in names) or "none"
+
+
 wildcard_constraints:
-    task="|".join(re.escape(task) for task in {*P.tasks, *P.shape_tasks}),
-    method="|".join(re.escape(method) for method in P.methods),
-    source="|".join(re.escape(source) for source in P.sources),
-    model="|".join(re.escape(model) for model in P.models) or "none",
+    task=one_of({*P.tasks, *P.shape_tasks}),
+    method=one_of(P.methods),
+    source=one_of(P.sources),
+    model=one_of(P.models),
     seed=r"\d+",
 
 
@@ -57,3 +62,21 @@ def log_of(rule):
 def grid(rule, *names, **fixed):
     """Files of a rule over the grid of the preset."""
     return paths.expand([pattern(rule, name) for name in names], P, **fixed)
+
+
+def read_by(source, wildcards):
+    """What a source reads: a reward model of the same seed, demonstrations, both, or nothing (sparse, dense)."""
+    spec, found = check_source(source), {}
+    if spec.model is not None:
+        names = {"model": "model.safetensors", "spec": "model.json"}
+        found = {
+            key: pattern("reward_model", name).format(**wildcards, model=spec.model) for key, name in names.items()
+        }
+    if spec.needs_demos:
+        found["demos"] = pattern("collect", "demos.hdf5").format(**wildcards)
+    return found
+
+
+def options(wildcards, input):
+    """The command line's options for these inputs."""
+    return " ".join(f"--{key} {input[key]}" for key in ("model", "demos") if key in input.keys())

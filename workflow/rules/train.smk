@@ -1,4 +1,4 @@
-# Policies, and the models that rewards read: the same trainer, another section.
+# Policies, from demonstrations or in the simulator, and the models that rewards read.
 rule train:
     input:
         demos=pattern("collect", "demos.hdf5"),
@@ -7,6 +7,8 @@ rule train:
         PATTERN["train"],
     log:
         log_of("train"),
+    wildcard_constraints:
+        method=one_of(method for method in P.methods if method not in ONLINE),
     priority: 20
     threads: 1
     resources:
@@ -21,6 +23,33 @@ rule train:
     shell:
         "python -m energyflow.cli train --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
         " --demos {input.demos} --out {params.out} > {log} 2>&1"
+
+
+rule train_online:
+    input:
+        unpack(lambda wildcards: read_by(ONLINE[wildcards.method].source, wildcards)),
+        demos=pattern("collect", "demos.hdf5"),
+        code=lambda wildcards: code("train_online", wildcards.method, wildcards.task),
+    output:
+        PATTERN["train_online"],
+    log:
+        log_of("train_online"),
+    wildcard_constraints:
+        method=one_of(method for method in P.methods if method in ONLINE),
+    priority: 30
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=720,
+    params:
+        section=lambda wildcards: P.of(wildcards.task).online[wildcards.method].canonical(),
+        out=subpath(output[0], parent=True),
+        read=options,
+    message:
+        "train {wildcards.method} in the simulator of {wildcards.task}, seed {wildcards.seed}"
+    shell:
+        "python -m energyflow.cli train_online --task {wildcards.task} --seed {wildcards.seed}"
+        " --params {params.section:q} {params.read} --out {params.out} > {log} 2>&1"
 
 
 rule reward_model:

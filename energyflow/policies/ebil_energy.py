@@ -20,22 +20,22 @@ from energyflow.policies.layers import perceptron
 from energyflow.sections import Section, TrainParams
 
 
-class EBILParams(Section):
+class EBILEnergyParams(Section):
     """Activation and noise level, in standard deviations of the demonstrations."""
 
     activation: str
     sigma: float = Field(gt=0)
 
 
-class EBIL(Model):
+class EBILEnergy(Model):
     """Energy of one state and one action together, To = Tp = 1."""
 
-    Params = EBILParams
+    Params = EBILEnergyParams
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the network."""
         super().__init__(spec, params)
-        self.own = EBILParams(**params.method_params)
+        self.own = EBILEnergyParams(**params.method_params)
         assert params.network.mlp is not None
         activation = SMOOTH_ACTIVATIONS[self.own.activation]
         self.network = perceptron(spec.obs_dim + spec.action_dim, params.network.mlp.hidden, 1, activation)

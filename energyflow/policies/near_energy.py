@@ -17,7 +17,7 @@ from energyflow.policies.layers import perceptron
 from energyflow.sections import Section, TrainParams
 
 
-class NEARParams(Section):
+class NEAREnergyParams(Section):
     """Geometric noise levels, in standard deviations of the demonstrations, and the weight of |E|."""
 
     sigma_min: float = Field(gt=0)
@@ -26,16 +26,16 @@ class NEARParams(Section):
     energy_weight: float = Field(ge=0)
 
 
-class NEAR(Model):
+class NEAREnergy(Model):
     """Energy of two observations in a row: windows with To = 2, Tp = 1; actions are not read."""
 
-    Params = NEARParams
+    Params = NEAREnergyParams
     sigmas: Tensor
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build f."""
         super().__init__(spec, params)
-        self.own = NEARParams(**params.method_params)
+        self.own = NEAREnergyParams(**params.method_params)
         assert params.network.mlp is not None
         self.network = perceptron(2 * spec.obs_dim, params.network.mlp.hidden, 1, nn.ELU)
         levels = torch.logspace(0.0, 1.0, self.own.levels, base=self.own.sigma_min / self.own.sigma_max)
