@@ -16,6 +16,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/shape.smk"
+include: "workflow/rules/theory.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from energyflow.theory.experts.registry import sources
+
 # Folders and modules; `{method}`, `{simulator}` and `{expert}` are those of the job. They are inputs of the rule and
 # within the deps of its DVC stage; a test compares them with the real imports. cli.py, params.py, sections.py and
 # paths.py are nobody's dependency: what they do for a job is its command line, which both engines track. Nor are the
-# registries (envs/tasks.py, experts/registry.py, policies/registry.py): a new line cannot change another one's jobs.
+# registries (tasks.py, registry.py of policies and experts): a new line cannot change another one's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _INTERFACE = "energyflow/envs/simulator.py"
 _SIMULATOR = (_INTERFACE, "energyflow/envs/perturb.py", "{simulator}")
@@ -25,6 +27,14 @@ _POLICY = (*_CHECKPOINT, "energyflow/policies/karras.py", "energyflow/policies/{
 _TRAIN = (*_POLICY, "energyflow/training.py")
 _ROLLOUT = (_INTERFACE, "energyflow/envs/rollout.py", "energyflow/evaluation.py")
 _REPORT = ("energyflow/report", *_FILES)
+# Models of the theory are few and small; a job may build any of its three methods.
+_THEORY = (
+    *_CHECKPOINT,
+    *(f"energyflow/policies/{name}.py" for name in ("karras", "energyflow", "energyflow_paper", "unconstrained")),
+    *("energyflow/rewards/readout.py", "energyflow/rewards/windows.py", "energyflow/training.py"),
+    *("{subject}", "energyflow/theory/models.py"),
+)
+_THEORY_REPORT = tuple(f"energyflow/report/{name}.py" for name in ("names", "render", "rows", "style"))
 CODE: dict[str, tuple[str, ...]] = {
     "collect": (*_EXPERT, *_COLLECT, *_FILES),
     "train": _TRAIN,
@@ -37,6 +47,14 @@ CODE: dict[str, tuple[str, ...]] = {
     "table": _REPORT,
     "figure": _REPORT,
     "landscape": (*_POLICY, *_REPORT),
+    "theory_model": _THEORY,
+    "theory_check": (
+        *_THEORY,
+        *(f"energyflow/theory/{name}.py" for name in ("flow", "lines", "measures", "readings")),
+        *("energyflow/theory/checks/subject.py", "energyflow/theory/checks/{method}.py"),
+    ),
+    "theory_point": ("energyflow/theory/report", *_THEORY_REPORT, *_FILES),
+    "theory_page": ("energyflow/theory/report", *_FILES),
     "video": (*_SIMULATOR, "energyflow/demos/format.py", "energyflow/report/video.py", *_FILES),
     "plots": _REPORT,
     "metrics": _REPORT,
@@ -53,19 +71,20 @@ SUITES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def code(rule: str, method: str = "energyflow", task: str = "metaworld/") -> list[str]:
+def code(rule: str, method: str = "energyflow", task: str = "metaworld/", subject: str = "theory/") -> list[str]:
     """Source files that the jobs of a rule run.
 
     Args:
         rule: a key of `CODE`.
-        method: the policy that the job builds; rewards read an `energyflow`.
+        method: the policy that the job builds, or the check that it runs; rewards read an `energyflow`.
         task: what the job simulates.
+        subject: the expert of the theory that the job is about.
     """
     suite, _, short = task.partition("/")
     simulator, expert = SUITES[suite]
-    of_suite = {"{simulator}": simulator, "{expert}": expert}
+    of_job = {"{simulator}": simulator, "{expert}": expert, "{subject}": sources(subject)}
     files: set[str] = set()
-    entries = [file for entry in CODE[rule] for file in of_suite.get(entry, (entry,))]
+    entries = [file for entry in CODE[rule] for file in of_job.get(entry, (entry,))]
     for entry in entries:
         path = Path(entry.format(method=method, task=short))
         found = path.rglob("*") if path.is_dir() else [path]

@@ -23,7 +23,8 @@ from energyflow.sections import ParamsError, nearest
 
 METADATA = Path(".snakemake/metadata")  # one record an output, written when its job ends
 INCOMPLETE = Path(".snakemake/incomplete")  # one marker an output, while its job runs
-REPORT = "report"  # the stage whose outputs are in git, hence present in a clone before any record is
+REPORT = "report"
+IN_GIT = (REPORT, "theory")  # stages whose outputs are in git, hence present in a clone before any record is
 # Presets whose records live in a database of their own (profiles/smoke), out of DVC's sight.
 UNRECORDED = ("smoke",)
 # A linked file shares its bytes with DVC's cache, and Snakemake rewrites its records in place.
@@ -82,7 +83,7 @@ def _record(file: str, root: Path = METADATA) -> Path:
 
 def unrecorded(p: Params) -> list[str]:
     """Outputs on disk without a record: Snakemake could not see that a parameter of theirs has changed."""
-    owned = (file for name, files in stages(p).items() if name != REPORT for file in files)
+    owned = (file for name, files in stages(p).items() if name not in IN_GIT for file in files)
     return sorted(
         f for f in owned if Path(f).exists() and not any(_record(f, r).exists() for r in (METADATA, INCOMPLETE))
     )
@@ -106,7 +107,7 @@ def guard(p: Params) -> None:
             "  or recompute: delete those outputs and run again\n"
             "  or, only if `dvc status` is clean: ENERGYFLOW_NO_GUARD=1 snakemake --touch --forceall -c1"
         )
-    for file in stages(p)[REPORT]:
+    for file in (file for name in IN_GIT for file in stages(p)[name]):
         if Path(file).exists() and not _record(file).exists():
             os.utime(file, (86400, 86400))
 

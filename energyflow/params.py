@@ -23,6 +23,8 @@ from energyflow.sections import (
     describe,
     nearest,
 )
+from energyflow.theory.resolve import merge_theory, train_sections
+from energyflow.theory.sections import TheoryParams, VerdictParams
 
 
 class Sections(BaseModel):
@@ -58,14 +60,26 @@ class Params(Sections):
     nfe_methods: list[str]
     report: ReportParams
     plots: dict[str, PlotParams]
+    theory: TheoryParams
+    theory_train: dict[str, TrainParams]
     overlaid: dict[str, Sections]
 
     def of(self, task: str) -> Sections:
         """The sections of a task: those of the preset, under its entry in `presets.<preset>.task` if it has one."""
         return self.overlaid.get(task, self)
 
+    def verdict(self) -> VerdictParams:
+        """How the theory's rows become verdicts and figures."""
+        look = self.plots["theory"]
+        return VerdictParams(
+            confidence=self.report.confidence,
+            tolerance=self.theory.tolerance,
+            dpi=look.dpi,
+            palette=look.palette or "colorblind",
+        )
 
-PRESET_SCALARS = ("tasks", "seeds", "shape_tasks", "network", "lr", "task")
+
+PRESET_SCALARS = ("tasks", "seeds", "shape_tasks", "network", "lr", "task", "theory")
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape")
 BASE_KEYS = [
     "preset",
@@ -78,6 +92,7 @@ BASE_KEYS = [
     "evaluate",
     "reward_model",
     "shape",
+    "theory",
     "report",
     "plots",
     "presets",
@@ -209,6 +224,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     _closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
     _check_overlays(over["task"], f"presets.{name}.task", {*over["tasks"], *over["shape_tasks"]})
     try:
+        theory = merge_theory(raw["theory"], over["theory"])
         params = Params(
             preset=name,
             methods=raw["methods"],
@@ -220,6 +236,8 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             nfe_methods=_merged(raw, name, "evaluate", None).get("nfe_methods", []),
             report=ReportParams(**raw["report"]),
             plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
+            theory=theory,
+            theory_train=train_sections(raw, theory),
             overlaid={task: Sections(**_sections(raw, name, task)) for task in over["task"]},
             **_sections(raw, name),
         )

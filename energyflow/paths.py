@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import product
 
 from energyflow.params import Params
+from energyflow.theory import grid
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
 TABLE_FORMATS = ("csv", "md", "tex")
@@ -41,6 +42,7 @@ def patterns(preset: str) -> dict[str, list[str]]:
         "shape": [SHAPE + f for f in ("curve.csv", "episodes.csv", "run.json")],
         "latency": [LATENCY + f for f in ("latency.csv", "run.json")],
     }
+    table |= grid.patterns()
     return {rule: [p.replace("{preset}", preset) for p in ps] for rule, ps in table.items()}
 
 
@@ -111,6 +113,7 @@ def stages(params: Params) -> dict[str, list[str]]:
     owned["reward_model"] = expand(pattern["reward_model"], params, task=shape_tasks)
     for source in params.sources:
         owned[f"shape@{source}"] = expand(pattern["shape"], params, task=shape_tasks, source=[source])
+    owned |= grid.stages(params)
     preset = params.preset
     owned["report"] = [
         *(f for table in shown(params, TABLES) for f in table_files(preset, table)),

@@ -15,6 +15,7 @@ from dvc.repo import Repo
 from energyflow import dependencies, engines, params, paths
 from energyflow.params import Params
 from energyflow.rewards.registry import check_source
+from energyflow.theory import grid
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree
 
 PRESETS = ("smoke", "laptop", "robomimic", "paper")
@@ -33,6 +34,10 @@ def jobs(p: Params) -> dict[str, int]:
         "latency": len(p.methods),
         "reward_model": shape_tasks * seeds,
         "shape": shape_tasks * seeds * len(p.sources),
+        "theory_model": len(grid.models(p)),
+        "theory_check": len(grid.checks(p)),
+        "theory_point": len(grid.POINTS),
+        "theory": 1,
         "table_learning": min(shape_tasks, 1),
         "figure_learning": min(shape_tasks, 1),
     }
@@ -102,11 +107,26 @@ def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
     methods = params.load(bare.path / "params.yaml", "laptop").methods
     for name, stage in in_preset(bare, "laptop").items():
         deps = [Path(dep.def_path) for dep in stage.deps]
-        rules = reports if name == "report" else [name] if name in dependencies.CODE else []
+        own = name in dependencies.CODE and not name.startswith("theory")
+        rules = reports if name == "report" else [name] if own else []
         built = methods if name in per_method else ["energyflow"]
         files = {file for rule in rules for method in built for file in dependencies.code(rule, method)}
+        files |= theory_code(name)
         missing = [file for file in files if not any(Path(file).is_relative_to(dep) for dep in deps)]
         assert not missing, f"{name}: dvc.yaml lacks {missing}"
+
+
+def theory_code(stage: str) -> set[str]:
+    """Files that the theory's rules run, over all its models, checks and points."""
+    p = params.load(ROOT / "params.yaml", "laptop")
+    found = {file for key in grid.models(p) for file in dependencies.code("theory_model", subject=key.expert)}
+    if stage == "theory_model":
+        return found
+    if stage == "theory_check":
+        jobs_of = {(key.check, key.subject) for key in grid.checks(p)}
+        return {file for check, subject in jobs_of for file in dependencies.code(stage, check, subject=subject)}
+    rules = ("theory_point", "theory_page") if stage == "theory" else ()
+    return {file for rule in rules for file in dependencies.code(rule)}
 
 
 def sections(raw: dict[str, Any]) -> dict[str, str]:
@@ -126,6 +146,9 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
             [each.shape.canonical() for each in shaped],
             [check_source(source).needs_model for source in p.sources],
         ],
+        "theory_model": [grid.train_section_of(p, kind, p.theory.steps) for kind in grid.KINDS],
+        "theory_check": [grid.section_of(p, check) for check in grid.CHECKS],
+        "theory": p.verdict().canonical(),
         "report": [p.report.canonical(), [plot.canonical() for plot in p.plots.values()]],
     }
     passed["report"] += [p.methods, p.sources, p.nfe_methods, p.tasks, p.seeds, p.shape_tasks]

@@ -12,7 +12,10 @@ from energyflow import dependencies, params
 from tests.workflow.test_dag import jobs
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree, reports
 
-SUCCESS = reports(tables="success ood nfe cost", figures="success ood nfe loss")
+SUCCESS = reports(tables="success ranking ood nfe cost", figures="success ood nfe loss")
+
+# what follows of the theory where policies of another seed or task are checked for circulation
+ROBOTS = {"theory_check": 1, "theory_point": 1, "theory": 1}
 
 
 def tiny(raw: dict[str, Any]) -> dict[str, Any]:
@@ -36,19 +39,24 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
     """
     plumbing = {
         f"energyflow/{name}.py" for name in ("cli", "params", "sections", "paths", "envs/tasks", "policies/registry")
-    }
+    } | {f"energyflow/theory/{name}.py" for name in ("sections", "resolve", "grid", "jobs", "experts/registry")}
     declared: dict[str, set[str]] = {}
     imported: dict[str, set[str]] = {}
     for log in (finished.path / "logs").rglob("*.log"):
         parts = log.relative_to(finished.path / "logs").parts
         rule = "collect" if parts[0] == "data" else parts[2].removesuffix(".log")
         method = next((m for m in finished.params.methods if m in parts), "energyflow")
+        subject = "theory/"
+        if rule == "theory_model":
+            subject = parts[3]
+        elif rule == "theory_check":
+            method, subject = parts[3], "/".join(parts[4:-2])
         if rule.startswith(("table_", "figure_")):
             rule = "landscape" if rule == "figure_landscape" else rule.partition("_")[0]
         modules = re.findall(r"^import time:.*\| +(energyflow[\w.]*)$", log.read_text(), re.M)
         files = {m.replace(".", "/") + ".py" for m in modules if (ROOT / (m.replace(".", "/") + ".py")).is_file()}
         assert files, f"{log} lists no imports"
-        allowed = set(dependencies.code(rule, method))
+        allowed = set(dependencies.code(rule, method, subject=subject))
         assert files - plumbing <= allowed, f"{rule}: not declared {sorted(files - plumbing - allowed)}"
         declared.setdefault(rule, set()).update(f for f in allowed if f.endswith(".py"))
         imported.setdefault(rule, set()).update(files)
@@ -82,14 +90,26 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
             id="reward",
         ),
         pytest.param(
+            lambda raw: raw["theory"]["baseline"].update(sigma=0.2),
+            {"theory_check": 1, "theory_point": 1, "theory": 1},
+            {"theory_check", "theory_model", "theory"},
+            id="read-out of one check",
+        ),
+        pytest.param(
+            lambda raw: tiny(raw)["theory"]["recovery"].update(experts=["mixture2", "gaussian1"]),
+            {"theory_model": 2, "theory_check": 1, "theory_point": 1, "theory": 1},
+            {"theory_check", "theory_model", "theory"},
+            id="expert added to one check",
+        ),
+        pytest.param(
             lambda raw: tiny(raw).update(seeds=[7]),
-            {"train": 2, "evaluate": 2, "nfe": 2, "latency": 2, "reward_model": 1, "shape": 2} | ALL_REPORTS,
+            {"train": 2, "evaluate": 2, "nfe": 2, "latency": 2, "reward_model": 1, "shape": 2} | ROBOTS | ALL_REPORTS,
             None,
             id="seed replaced",
         ),
         pytest.param(
             lambda raw: tiny(raw)["tasks"].append("metaworld/drawer_open"),
-            {"collect": 1, "expert": 1, "train": 2, "evaluate": 2, "nfe": 2} | SUCCESS,
+            {"collect": 1, "expert": 1, "train": 2, "evaluate": 2, "nfe": 2} | ROBOTS | SUCCESS,
             None,
             id="task added",
         ),
@@ -129,6 +149,11 @@ def test_a_change_plans_what_depends_on_it(
         ("energyflow/report/statistics.py", ALL_REPORTS),
         ("energyflow/rewards/energy.py", {"shape": 2} | reports(tables="learning", figures="learning")),
         ("energyflow/policies/flow_policy.py", {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS),
+        ("energyflow/theory/checks/baseline.py", {"theory_check": 1, "theory_point": 1, "theory": 1}),
+        (
+            "energyflow/theory/experts/misfits.py",
+            {"theory_model": 1, "theory_check": 1, "theory_point": 1, "theory": 1},
+        ),
         ("energyflow/cli.py", {}),
     ],
 )
