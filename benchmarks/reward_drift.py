@@ -1,7 +1,7 @@
 """Why SAC drifts on the centred energy: what each reward pays the scripted expert, phase by phase, and after success.
 
     python benchmarks/reward_drift.py --task metaworld/button_press \
-        --model results/laptop/reward_model/metaworld/button_press/seed0/model.safetensors \
+        --model results/laptop/reward_model/metaworld/button_press/energyflow/seed0/model.safetensors \
         --demos data/laptop/metaworld/button_press/demos.hdf5
 
 A reward that is an advantage pays the expert the same in every state. What differs by phase is an incentive to be
@@ -21,13 +21,10 @@ import numpy as np
 import pandas as pd
 
 from energyflow import params as params_module
-from energyflow.demos.format import load_demos
 from energyflow.envs.simulator import Array, Expert, Simulator
 from energyflow.envs.tasks import make_env
-from energyflow.policies.base import EnergyPolicy
-from energyflow.policies.checkpoint import load
-from energyflow.rewards.relabel import Floats, stored_rewards
-from energyflow.rewards.sources import energy_source
+from energyflow.rewards.relabel import Floats, Record
+from energyflow.rewards.sources import make_source
 from energyflow.rewards.windows import Index
 from energyflow.sections import ShapeParams
 from energyflow.seeding import generator
@@ -46,18 +43,18 @@ def _uniform(rng: np.random.Generator, action_dim: int, obs: Array) -> Array:
     return rng.uniform(-1, 1, action_dim)
 
 
-def episode(env: Simulator, actor: str, seed: int, horizon: int) -> dict[str, Floats]:
+def episode(env: Simulator, actor: str, seed: int, horizon: int) -> Record:
     """One episode to the horizon, success or not."""
     obs = env.reset(seed)
     act = ACTORS[actor](env, seed)
-    record: dict[str, list[Any]] = {"obs": [], "action": [], "env_reward": [], "success": []}
+    record: dict[str, list[Any]] = {"obs": [], "action": [], "next_obs": [], "env_reward": [], "success": []}
     for _ in range(horizon):
         action = act(obs)
         following, reward, success = env.step(action)
-        for name, value in zip(record, (obs, action, reward, float(success)), strict=True):
+        for name, value in zip(record, (obs, action, following, reward, float(success)), strict=True):
             record[name].append(value)
         obs = following
-    return {name: np.asarray(values, dtype=np.float32) for name, values in record.items()}
+    return Record(**{name: np.asarray(values, dtype=np.float32) for name, values in record.items()})
 
 
 def phases(success: Floats) -> Index:
@@ -71,21 +68,18 @@ def phases(success: Floats) -> Index:
 
 def measure(task: str, model: Path, demos: Path, params: ShapeParams, seed: int, episodes: int) -> pd.DataFrame:
     """Mean reward per step by source, actor and phase, and the return over the horizon."""
-    policy = load(model, task)
-    if not isinstance(policy, EnergyPolicy):
-        raise SystemExit(f"{model}: no energy; pass a reward model")
-    env, demonstrations = make_env(task), load_demos(demos).episodes
+    env = make_env(task)
     records = {name: [episode(env, name, params.seed + i, params.horizon) for i in range(episodes)] for name in ACTORS}
     rows = []
     for name in SOURCES:
-        source = energy_source(name, params, seed, policy, demonstrations)
+        source = make_source(name, task, params, seed, model, demos)
         for actor, runs in records.items():
             steps = np.arange(params.horizon)
-            rewards = [stored_rewards(source, **run, rows=steps, start=np.zeros_like(steps)) for run in runs]
-            where = np.concatenate([phases(run["success"]) for run in runs])
+            rewards = [run.rewards(source, steps, np.zeros_like(steps)) for run in runs]
+            where = np.concatenate([phases(run.success) for run in runs])
             all_rewards = np.concatenate(rewards)
-            row: dict[str, Any] = {"sigma": params.sigma, "source": name, "actor": actor}
-            row["success"] = np.mean([run["success"].any() for run in runs])
+            row: dict[str, Any] = {"sigma": params.source_params["sigma"], "source": name, "actor": actor}
+            row["success"] = np.mean([run.success.any() for run in runs])
             for index, phase in enumerate(PHASES):
                 row[phase] = all_rewards[where == index].mean() if (where == index).any() else np.nan
             row["return"] = np.mean([r.sum() for r in rewards])
@@ -106,13 +100,13 @@ def main() -> None:
     parser.add_argument("--sigmas", type=float, nargs="+", default=[0.0101, 0.1, 1.0])
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    shape = params_module.load(arguments.params).shape
+    shape = params_module.load(arguments.params).shape["raw_energy"]
     tables = [
         measure(
             arguments.task,
             arguments.model,
             arguments.demos,
-            shape.model_copy(update={"sigma": sigma}),
+            shape.model_copy(update={"source_params": {**shape.source_params, "sigma": sigma}}),
             arguments.seed,
             arguments.episodes,
         )

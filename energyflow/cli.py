@@ -50,7 +50,7 @@ def _train(a: Arguments) -> None:
     from energyflow.training import train
 
     task = a.task or task_of(load_demos(a.demos).env_args, a.demos.stem)
-    section = parse_section(TrainParams, a.params) if a.params else _of_params_yaml(a, task).train[a.method]
+    section = parse_section(TrainParams, a.params) if a.params else _of_params_yaml(a, task).training(a.method)
     seed = a.seed or 0
     out = a.out or Path("runs", task, section.method, f"seed{seed}")
     train(task, seed, section, a.demos, out)

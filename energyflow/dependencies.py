@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from energyflow.rewards.registry import check_source
 from energyflow.theory.experts.registry import sources
 
-# Folders and modules; `{method}`, `{simulator}` and `{expert}` are those of the job. They are inputs of the rule and
-# within the deps of its DVC stage; a test compares them with the real imports. cli.py, params.py, sections.py and
-# paths.py are nobody's dependency: what they do for a job is its command line, which both engines track. Nor are the
-# registries (tasks.py, registry.py of policies and experts): a new line cannot change another one's jobs.
+# Folders and modules; `{method}`, `{source}`, `{simulator}`, `{expert}`, `{check}` and `{subject}` are those of the job.
+# They are inputs of the rule and within the deps of its DVC stage; a test compares them with the real imports. cli.py,
+# params.py, sections.py, rewards/settings.py and paths.py are nobody's dependency: what they do for a job is its command
+# line, which both engines track. Nor are the registries (envs/tasks.py, and registry.py of experts, policies and
+# rewards): a new line cannot change another one's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _INTERFACE = "energyflow/envs/simulator.py"
 _SIMULATOR = (_INTERFACE, "energyflow/envs/perturb.py", "{simulator}")
@@ -23,9 +25,14 @@ _CHECKPOINT = (
     "energyflow/policies/checkpoint.py",
     *_FILES,
 )
-_POLICY = (*_CHECKPOINT, "energyflow/policies/karras.py", "energyflow/policies/{method}.py")
+_POLICY = (*_CHECKPOINT, "{method}")
 _TRAIN = (*_POLICY, "energyflow/training.py")
 _ROLLOUT = (_INTERFACE, "energyflow/envs/rollout.py", "energyflow/evaluation.py")
+_SOURCE = tuple(
+    f"energyflow/rewards/{name}.py"
+    for name in ("agent", "base", "env", "relabel", "resume", "sac", "sources", "state", "windows")
+)
+_SHAPE = ("energyflow/policies/squashed.py", *_SOURCE, "{source}")
 _REPORT = ("energyflow/report", *_FILES)
 # Models of the theory are few and small; a job may build any of its three methods.
 _THEORY = (
@@ -43,7 +50,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "nfe": (*_POLICY, *_SIMULATOR, *_ROLLOUT),
     "expert": (*_CHECKPOINT, *_EXPERT, *_ROLLOUT),
     "latency": (*_POLICY, *_ROLLOUT),
-    "shape": (*_POLICY, *_SIMULATOR, "energyflow/rewards"),
+    "shape": (*_CHECKPOINT, *_SIMULATOR, *_SHAPE),
     "table": _REPORT,
     "figure": _REPORT,
     "landscape": (*_POLICY, *_REPORT),
@@ -51,7 +58,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "theory_check": (
         *_THEORY,
         *(f"energyflow/theory/{name}.py" for name in ("flow", "lines", "measures", "readings")),
-        *("energyflow/theory/checks/subject.py", "energyflow/theory/checks/{method}.py"),
+        *("energyflow/theory/checks/subject.py", "energyflow/theory/checks/{check}.py"),
     ),
     "theory_point": ("energyflow/theory/report", *_THEORY_REPORT, *_FILES),
     "theory_page": ("energyflow/theory/report", *_FILES),
@@ -69,24 +76,36 @@ SUITES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("energyflow/envs/robomimic/experts/motion.py", "energyflow/envs/robomimic/experts/{task}.py"),
     ),
 }
+# method -> what it imports of energyflow/policies beside its own file; the others import karras.py
+HELPERS = {"ebil": ("layers",), "near": ("layers",), "iq_learn_offline": ("layers", "squashed")}
 
 
-def code(rule: str, method: str = "energyflow", task: str = "metaworld/", subject: str = "theory/") -> list[str]:
+def code(
+    rule: str,
+    method: str = "energyflow",
+    task: str = "metaworld/",
+    source: str = "centered_energy",
+    check: str = "recovery",
+    subject: str = "theory/",
+) -> list[str]:
     """Source files that the jobs of a rule run.
 
     Args:
         rule: a key of `CODE`.
-        method: the policy that the job builds, or the check that it runs; rewards read an `energyflow`.
+        method: the policy, or the model that rewards read, that the job builds.
         task: what the job simulates.
+        source: the source of reward that the job computes.
+        check: the check of the theory that the job runs.
         subject: the expert of the theory that the job is about.
     """
     suite, _, short = task.partition("/")
     simulator, expert = SUITES[suite]
-    of_job = {"{simulator}": simulator, "{expert}": expert, "{subject}": sources(subject)}
+    of_job = {"{simulator}": simulator, "{expert}": expert, "{method}": _method(method), "{source}": _source(source)}
+    of_job["{subject}"] = sources(subject)
     files: set[str] = set()
-    entries = [file for entry in CODE[rule] for file in of_job.get(entry, (entry,))]
+    entries = [file for name in CODE[rule] for file in of_job.get(name, (name,))]
     for entry in entries:
-        path = Path(entry.format(method=method, task=short))
+        path = Path(entry.format(task=short, check=check))
         found = path.rglob("*") if path.is_dir() else [path]
         files |= {str(file) for file in found if file.suffix in (".py", ".csv") and file.name != "__init__.py"}
     return sorted(files)

@@ -33,10 +33,20 @@ class Sections(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     collect: CollectParams
-    train: dict[str, TrainParams]
-    reward_model: TrainParams
+    train: dict[str, TrainParams]  # of every method with a section, run by the preset or not
+    reward_model: dict[str, TrainParams]  # by method: those that the sources read
     evaluate: EvaluateParams
-    shape: ShapeParams
+    shape: dict[str, ShapeParams]  # by source: all of them, run or not
+
+    def training(self, method: str) -> TrainParams:
+        """Section of the training runs of a method.
+
+        Raises:
+            ParamsError: the method has no section.
+        """
+        if method not in self.train:
+            raise ParamsError(f"unknown method '{method}'; {nearest(method, list(self.train))}")
+        return self.train[method]
 
     def evaluate_levels(self) -> EvaluateParams:
         """Section of the success and OOD evaluation."""
@@ -52,7 +62,7 @@ class Params(Sections):
 
     preset: str
     methods: list[str] = Field(min_length=1)
-    sources: list[str] = Field(min_length=1)
+    sources: list[str]
     tasks: list[str] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
     shape_tasks: list[str]
@@ -63,6 +73,11 @@ class Params(Sections):
     theory: TheoryParams
     theory_train: dict[str, TrainParams]
     overlaid: dict[str, Sections]
+
+    @property
+    def models(self) -> list[str]:
+        """Methods of the reward models that the sources read."""
+        return list(self.reward_model)
 
     def of(self, task: str) -> Sections:
         """The sections of a task: those of the preset, under its entry in `presets.<preset>.task` if it has one."""
@@ -79,12 +94,10 @@ class Params(Sections):
         )
 
 
-PRESET_SCALARS = ("tasks", "seeds", "shape_tasks", "network", "lr", "task", "theory")
+PRESET_SCALARS = ("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "lr", "task", "theory")
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape")
 BASE_KEYS = [
     "preset",
-    "methods",
-    "sources",
     "collect",
     "train",
     "network",
@@ -97,6 +110,7 @@ BASE_KEYS = [
     "plots",
     "presets",
 ]
+TRAIN_KEYS = [key for key in TrainParams.model_fields if key not in ("method", "method_params", "network", "lr")]
 COLLECT_SEEDS = 50_000  # initial states reserved for collection
 
 
@@ -124,71 +138,105 @@ def _merged(raw: dict[str, Any], preset: str, section: str, task: str | None) ->
     return merged
 
 
-def _check_names(raw: dict[str, Any], over: dict[str, Any]) -> None:
+def _check_names(preset: str, over: dict[str, Any]) -> None:
     """Raise ParamsError if a method, source or task is unknown, or if a list of them is not a list."""
     # Imported here: the registries import the method classes, which import the sections above.
     from energyflow.envs.tasks import check_simulated
-    from energyflow.policies.registry import check_method
+    from energyflow.policies.registry import check_policy
     from energyflow.rewards.registry import check_source
 
-    checks: tuple[tuple[str, Any, Callable[[str], object]], ...] = (
-        ("methods", raw["methods"], check_method),
-        ("sources", raw["sources"], check_source),
-        ("tasks", over["tasks"], check_simulated),
-        ("shape_tasks", over["shape_tasks"], check_simulated),
+    checks: tuple[tuple[str, Callable[[str], object]], ...] = (
+        ("methods", check_policy),
+        ("sources", check_source),
+        ("tasks", check_simulated),
+        ("shape_tasks", check_simulated),
     )
-    for where, names, check in checks:
-        if not isinstance(names, list) or not (names or where == "shape_tasks"):
-            raise ParamsError(f"params.yaml: {where}: expected a non-empty list of names")
+    for key, check in checks:
+        names = over[key]
+        if not isinstance(names, list) or not (names or key in ("sources", "shape_tasks")):
+            raise ParamsError(f"params.yaml: presets.{preset}.{key}: expected a non-empty list of names")
         for name in names:
             check(name)
+    if bool(over["sources"]) != bool(over["shape_tasks"]):
+        raise ParamsError(f"params.yaml: presets.{preset}: sources and shape_tasks need each other, or are both []")
+
+
+def _split(method: str, section: Any) -> tuple[dict[str, Any], Any]:
+    """The optional `train` mapping of a method's section, which overrides `train`, and the method's own numbers."""
+    if not isinstance(section, dict):
+        return {}, section  # which the method's own model rejects
+    needs = section.get("train", {})
+    _closed(needs, f"method.{method}.train", TRAIN_KEYS, complete=False)
+    return needs, {key: value for key, value in section.items() if key != "train"}
 
 
 def _train_section(raw: dict[str, Any], preset: str, task: str | None, method: str, **fixed: Any) -> TrainParams:
-    from energyflow.policies.registry import check_method
+    from energyflow.policies.registry import STEPWISE, check_method
 
-    over = raw["presets"][preset]
+    model, over = check_method(method), raw["presets"][preset]
     for where, mapping in (("method", raw["method"]), (f"presets.{preset}.lr", over["lr"])):
         if method not in mapping:
-            raise ParamsError(f"{where}: missing key '{method}' (it is in methods)")
-    kind = over["network"]
+            raise ParamsError(f"{where}: missing key '{method}' (a method, a source or a section needs it)")
+    kind = "recurrent" if model.sequences else "mlp" if method in STEPWISE else over["network"]
     network = {"kind": kind, kind: raw["network"].get(kind)} if kind in ("mlp", "unet") else {"kind": kind}
-    section = (
-        _merged(raw, preset, "train", task) | {"method": method, "lr": over["lr"][method], "network": network} | fixed
-    )
-    return TrainParams(**section, method_params=check_method(method).params_model(raw["method"][method]))
+    needs, own = _split(method, raw["method"][method])
+    if method in STEPWISE:
+        needs = needs | {"obs_horizon": STEPWISE[method][0], "pred_horizon": STEPWISE[method][1], "exec_horizon": 1}
+    section = _merged(raw, preset, "train", task) | needs
+    section |= {"method": method, "lr": over["lr"][method], "network": network} | fixed
+    return TrainParams(**section, method_params=model.params_model(own))
 
 
-def _reward_section(raw: dict[str, Any], preset: str, task: str | None) -> TrainParams:
-    """The energy that rewards read: one step (To = Tp = 1) on the MLP, or the usual chunk."""
+def _reward_section(raw: dict[str, Any], preset: str, task: str | None, method: str) -> TrainParams:
+    """A model that rewards read: of single transitions, or of one step (To = Tp = 1) or the usual chunk."""
+    from energyflow.policies.registry import STEPWISE
+
     section = _merged(raw, preset, "reward_model", task)
     _closed(section, "reward_model", ("window", "steps"))
     fixed: dict[str, Any] = {"steps": section["steps"]}
-    if section["window"] == "one_step":  # a 1-D U-Net on a chunk of length one is degenerate
-        fixed |= {"obs_horizon": 1, "pred_horizon": 1, "exec_horizon": 1}
-        fixed["network"] = {"kind": "mlp", "mlp": raw["network"]["mlp"]}
-    elif section["window"] != "chunk":
+    if section["window"] not in ("one_step", "chunk"):
         raise ParamsError(f"reward_model.window: unknown '{section['window']}'; allowed: one_step, chunk")
-    return _train_section(raw, preset, task, "energyflow", **fixed)
+    if section["window"] == "one_step" and method not in STEPWISE:
+        fixed |= {"obs_horizon": 1, "pred_horizon": 1, "exec_horizon": 1}
+        fixed["network"] = {"kind": "mlp", "mlp": raw["network"]["mlp"]}  # a 1-D U-Net on one step is degenerate
+    return _train_section(raw, preset, task, method, **fixed)
+
+
+def _shape_sections(raw: dict[str, Any], preset: str, task: str | None, eval_seed: int) -> dict[str, ShapeParams]:
+    """The section of every source: what all share, and its own numbers, not those of another one."""
+    from energyflow.rewards.registry import SECTIONS, SOURCES
+
+    merged = _merged(raw, preset, "shape", task)
+    shared = [key for key in ShapeParams.model_fields if key not in ("source_params", "eval_seed")]
+    _closed(merged, "shape", [*shared, *SECTIONS])
+    common = {key: merged[key] for key in shared}
+    return {
+        name: ShapeParams(**common, source_params=spec.own(merged), eval_seed=eval_seed)
+        for name, spec in SOURCES.items()
+    }
 
 
 def _sections(raw: dict[str, Any], preset: str, task: str | None = None) -> dict[str, Any]:
     """The fields of `Sections` for one task, or for every task without an entry of its own."""
+    from energyflow.rewards.registry import models_of
+
     evaluate = _merged(raw, preset, "evaluate", task)
     evaluate.pop("nfe_methods", None)
     held_out = EvaluateParams(**evaluate)
     if "0" not in held_out.levels:
         raise ParamsError("params.yaml: evaluate.levels: missing key '0' (the unperturbed level; quote it)")
     collect = CollectParams(**_merged(raw, preset, "collect", task))
-    shape = ShapeParams(**_merged(raw, preset, "shape", task), eval_seed=held_out.seed)
-    if not collect.seed + COLLECT_SEEDS <= held_out.seed < shape.seed:
+    shape = _shape_sections(raw, preset, task, held_out.seed)
+    if not collect.seed + COLLECT_SEEDS <= held_out.seed < shape["sparse"].seed:
         raise ParamsError(
             f"params.yaml: seeds must be disjoint: collect.seed + {COLLECT_SEEDS} <= evaluate.seed < shape.seed"
         )
+    over = raw["presets"][preset]
+    methods = dict.fromkeys([*over["methods"], *raw["method"]])
     return {
         "collect": collect,
-        "train": {method: _train_section(raw, preset, task, method) for method in raw["methods"]},
-        "reward_model": _reward_section(raw, preset, task),
+        "train": {method: _train_section(raw, preset, task, method) for method in methods},
+        "reward_model": {model: _reward_section(raw, preset, task, model) for model in models_of(over["sources"])},
         "evaluate": held_out,
         "shape": shape,
     }
@@ -220,15 +268,15 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
         raise ParamsError(f"params.yaml: preset: unknown preset '{name}'; {nearest(str(name), list(presets))}")
     over = presets[name]
     _closed(over, f"presets.{name}", (*PRESET_SCALARS, *PRESET_SECTIONS))
-    _check_names(raw, over)
+    _check_names(name, over)
     _closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
     _check_overlays(over["task"], f"presets.{name}.task", {*over["tasks"], *over["shape_tasks"]})
     try:
         theory = merge_theory(raw["theory"], over["theory"])
         params = Params(
             preset=name,
-            methods=raw["methods"],
-            sources=raw["sources"],
+            methods=over["methods"],
+            sources=over["sources"],
             tasks=over["tasks"],
             seeds=over["seeds"],
             shape_tasks=over["shape_tasks"],
@@ -246,7 +294,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     for method in params.nfe_methods:
         if method not in params.methods:
             raise ParamsError(
-                f"params.yaml: evaluate.nfe_methods: '{method}' is not in methods; add it there or drop it here"
+                f"params.yaml: evaluate.nfe_methods: '{method}' is not in presets.{name}.methods; add or drop it"
             )
     return params
 

@@ -23,7 +23,7 @@ TRAIN = "results/{preset}/train/{task}/{method}/seed{seed}/"
 EVALUATE = "results/{preset}/evaluate/{task}/{method}/seed{seed}/"
 NFE = "results/{preset}/nfe/{task}/{method}/seed{seed}/"
 EXPERT = "results/{preset}/expert/{task}/"
-REWARD_MODEL = "results/{preset}/reward_model/{task}/seed{seed}/"
+REWARD_MODEL = "results/{preset}/reward_model/{task}/{model}/seed{seed}/"
 SHAPE = "results/{preset}/shape/{task}/{source}/seed{seed}/"
 VIDEO = "results/{preset}/figures/{task}.gif"
 LATENCY = "results/{preset}/latency/{method}/"
@@ -89,6 +89,7 @@ def expand(pattern_list: list[str], params: Params, **fixed: list[str] | list[in
         "method": params.methods,
         "seed": params.seeds,
         "source": params.sources,
+        "model": params.models,
         **fixed,
     }
     files = []

@@ -73,9 +73,12 @@ class UNetParams(Section):
 
 
 class NetworkParams(Section):
-    """Which network a policy uses; the other one's numbers do not enter the section."""
+    """Which network a policy uses; the other one's numbers do not enter the section.
 
-    kind: Literal["mlp", "unet"]
+    A recurrent policy builds its own, from its method's section.
+    """
+
+    kind: Literal["mlp", "unet", "recurrent"]
     mlp: MLPParams | None = None
     unet: UNetParams | None = None
 
@@ -107,6 +110,11 @@ class TrainParams(Section):
             raise ValueError(
                 f"train.exec_horizon = {self.exec_horizon} exceeds train.pred_horizon = {self.pred_horizon}"
             )
+        if self.network.kind == "recurrent" and (self.obs_horizon != self.pred_horizon or self.exec_horizon != 1):
+            raise ValueError(
+                "train: a recurrent policy needs obs_horizon = pred_horizon, an observation beside each action"
+                f" (got {self.obs_horizon} and {self.pred_horizon}), and exec_horizon = 1 (got {self.exec_horizon})"
+            )
         if self.network.kind == "unet" and self.network.unet is not None:
             factor = 2 ** (len(self.network.unet.down_dims) - 1)
             if self.pred_horizon % factor:
@@ -136,15 +144,13 @@ class EvaluateParams(Section):
 
 
 class ShapeParams(Section):
-    """SAC on one reward source."""
+    """SAC on one reward source; `source_params` are the numbers of that source, no other's."""
 
     steps: int = Field(ge=1)
     eval_every: int = Field(ge=1)
     eval_episodes: int = Field(ge=1)
     horizon: int = Field(ge=1)
-    sigma: float = Field(gt=0)
-    references: int = Field(ge=1)
-    sparse_weight: float = Field(ge=0)
+    source_params: dict[str, Any]
     on_success: Literal["continue", "terminate"]
     hidden: list[int] = Field(min_length=1)
     ent_coef: float = Field(gt=0)

@@ -11,7 +11,7 @@ import torch
 import energyflow
 from energyflow.evaluation import evaluate, evaluate_expert, measure_latency
 from energyflow.params import Params
-from energyflow.policies.registry import METHODS
+from energyflow.policies.registry import METHODS, STEPWISE
 from energyflow.rewards.sac import run_shape
 from energyflow.training import train
 from tests.conftest import TASK
@@ -19,34 +19,39 @@ from tests.conftest import TASK
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", sorted(set(METHODS) - set(STEPWISE)))
 def test_train_evaluate_and_time_a_unet(paper: Params, demos_path: Path, tmp_path: Path, method: str) -> None:
-    section = paper.train[method].model_copy(update={"steps": 2, "log_every": 1})
-    assert section.network.kind == "unet"
+    section = paper.train[method].model_copy(update={"steps": 2, "log_every": 1, "batch_size": 16})
+    assert section.network.kind == ("recurrent" if method == "lstm_gmm" else "unet")
+    if method == "implicit_bc":  # 50 gradients of 64 chunks each are a GPU's work
+        langevin = section.method_params["langevin"] | {"nfe": 3, "samples": 4}
+        section = section.model_copy(update={"method_params": section.method_params | {"langevin": langevin}})
     train(TASK, 0, section, demos_path, tmp_path, CPU)
     model = tmp_path / "model.safetensors"
     rollouts = paper.evaluate_levels().model_copy(update={"episodes": 1, "horizon": 9})
     evaluate(TASK, 0, rollouts, model, tmp_path / "evaluate")
     assert len(pd.read_csv(tmp_path / "evaluate/episodes.csv")) == len(rollouts.levels)
-    chunk = energyflow.load(model).act(torch.zeros(1, 2, 39), torch.Generator().manual_seed(0), nfe=2)
-    assert chunk.shape == (1, 16, 4)
+    policy = energyflow.load(model)
+    chunk = policy.act(torch.zeros(1, policy.spec.obs_horizon, 39), torch.Generator().manual_seed(0), nfe=2)
+    assert chunk.shape == (1, 1 if method == "lstm_gmm" else 16, 4)
     assert bool(torch.isfinite(chunk).all())
 
 
-def test_latency_has_a_row_per_repeat(smoke: Params, demos_path: Path, tmp_path: Path) -> None:
-    train(TASK, 0, smoke.train["flow_policy"].model_copy(update={"steps": 2}), demos_path, tmp_path, CPU)
+@pytest.mark.parametrize(("method", "nfe"), [("flow_policy", 10), ("lstm_gmm", 1), ("implicit_bc", 50)])
+def test_latency_has_a_row_per_repeat(smoke: Params, demos_path: Path, tmp_path: Path, method: str, nfe: int) -> None:
+    train(TASK, 0, smoke.train[method].model_copy(update={"steps": 2}), demos_path, tmp_path, CPU)
     measure_latency(tmp_path / "model.safetensors", tmp_path / "latency")
     rows = pd.read_csv(tmp_path / "latency/latency.csv")
     assert len(rows) == 50
     assert (rows.ms > 0).all()
-    assert set(rows.nfe) == {smoke.train["flow_policy"].method_params["nfe"]}
+    assert set(rows.nfe) == {nfe}
 
 
 def test_expert_and_shape(paper: Params, demos_path: Path, tmp_path: Path) -> None:
     evaluate_expert(TASK, paper.evaluate_levels().model_copy(update={"episodes": 1}), tmp_path / "expert")
     assert pd.read_csv(tmp_path / "expert/episodes.csv").query("level == '0'").success.all()
-    train(TASK, 0, paper.reward_model.model_copy(update={"steps": 300}), demos_path, tmp_path, CPU)
-    section = paper.shape.model_copy(
+    train(TASK, 0, paper.reward_model["energyflow"].model_copy(update={"steps": 300}), demos_path, tmp_path, CPU)
+    section = paper.shape["centered_energy_sparse"].model_copy(
         update={"steps": 40, "eval_every": 20, "eval_episodes": 1, "horizon": 20, "learning_starts": 10}
     )
     model = tmp_path / "model.safetensors"

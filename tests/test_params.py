@@ -10,6 +10,7 @@ import yaml
 
 from energyflow import params as params_module
 from energyflow.params import resolve
+from energyflow.rewards.registry import SOURCES
 from energyflow.sections import ParamsError, TrainParams, parse_section
 from tests.conftest import ROOT
 
@@ -27,6 +28,12 @@ def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
     raw[last] = value
 
 
+def value(raw: dict[str, Any], dotted: str) -> Any:
+    for key in dotted.split("."):
+        raw = raw[key]
+    return raw
+
+
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
@@ -36,6 +43,12 @@ def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
         ("presets.laptop.train.steps", -1, "steps"),
         ("method.energyflow.sigma_min", -0.01, "sigma_min"),
         ("method.energyflow.sgima_min", 0.01, "method.energyflow: unknown key 'sgima_min'; did you mean 'sigma_min'?"),
+        ("method.lstm_gmm.train.obs_horizn", 10, "method.lstm_gmm.train: unknown key 'obs_horizn'"),
+        ("method.lstm_gmm.train.lr", 1e-3, "method.lstm_gmm.train: unknown key 'lr'"),
+        ("method.lstm_gmm.train", 3, "method.lstm_gmm.train: expected a mapping, got int"),
+        ("method.lstm_gmm.train.exec_horizon", 2, "a recurrent policy needs"),
+        ("method.ebt_policy", 3, "method.ebt_policy"),
+        ("method.ebt_polcy", {}, "did you mean 'ebt_policy'?"),
         ("evaluate.levels.S.hand", "far", "hand"),
         ("plots.ood.dip", 100, "did you mean 'dpi'?"),
         ("presets.laptop.lr.energyflw", 1e-3, "did you mean 'energyflow'?"),
@@ -45,11 +58,26 @@ def put(raw: dict[str, Any], dotted: str, value: Any) -> None:
         ("presets.laptop.task", {"metaworld/hammer": {"eval": {}}}, "did you mean 'evaluate'?"),
         ("presets.laptop.task", {"metaworld/hammer": {"train": {"stepz": 1}}}, "did you mean 'steps'?"),
         ("presets.laptop.task", {"metaworld/hammer": {"train": 3}}, "expected a mapping, got int"),
-        ("methods", ["energyflow", "difusion_policy"], "did you mean 'diffusion_policy'?"),
-        ("sources", ["centred_energy"], "did you mean 'centered_energy'?"),
-        ("methods", ["flow_policy"], "nfe_methods"),
+        ("presets.laptop.methods", ["energyflow", "difusion_policy"], "did you mean 'diffusion_policy'?"),
+        ("presets.laptop.sources", ["centred_energy"], "did you mean 'centered_energy'?"),
+        ("presets.laptop.methods", ["flow_policy"], "nfe_methods"),
+        ("presets.laptop.sources", [], "sources and shape_tasks need each other"),
+        ("presets.robomimic.methods", [], "presets.robomimic.methods: expected a non-empty list"),
         ("preset", "lapotp", "did you mean 'laptop'?"),
         ("reward_model.window", "two_steps", "window"),
+        (
+            "presets.laptop.methods",
+            ["energyflow", "ebil"],
+            "'ebil' is no policy but a model that a reward reads",
+        ),
+        (
+            "shape.gail.gradient_penlty",
+            1.0,
+            "shape.gail: unknown key 'gradient_penlty'; did you mean 'gradient_penalty'?",
+        ),
+        ("shape.near.memory", 0, "shape.near: memory"),
+        ("shape.gial", {}, "shape: unknown key 'gial'; did you mean 'gail'?"),
+        ("shape.airl", 3, "shape.airl: expected a mapping, got int"),
         ("train.exec_horizon", 17, "exec_horizon"),
         ("colect", {}, "did you mean 'collect'?"),
     ],
@@ -60,7 +88,7 @@ def test_a_wrong_key_or_value_is_named(raw: dict[str, Any], key: str, value: Any
         resolve(raw)
 
 
-@pytest.mark.parametrize("section", ["collect", "train", "evaluate", "shape", "methods", "presets"])
+@pytest.mark.parametrize("section", ["collect", "train", "evaluate", "shape", "method", "presets"])
 def test_a_missing_section_is_named(raw: dict[str, Any], section: str) -> None:
     del raw[section]
     with pytest.raises(ParamsError, match=section):
@@ -98,7 +126,76 @@ def test_a_learning_rate_enters_its_own_section_only(raw: dict[str, Any]) -> Non
     after = resolve(changed)
     differing = {m for m in before.methods if before.train[m].canonical() != after.train[m].canonical()}
     assert differing == {"flow_policy"}
+    assert before.reward_model == after.reward_model
+
+
+def test_a_number_of_one_source_enters_the_section_of_that_source_alone(raw: dict[str, Any]) -> None:
+    readers = {
+        "shape.gail.gradient_penalty": {"gail"},
+        "shape.airl.clip": {"airl"},
+        "shape.near.rise": {"near"},
+        "shape.likelihood.steps": {"likelihood"},
+        "shape.iq_learn.references": {"iq_learn"},
+        "shape.centered_energy_sparse.sparse_weight": {"centered_energy_sparse"},
+        "shape.energy.references": {name for name, spec in SOURCES.items() if spec.model == "energyflow"},
+        "shape.gamma": set(SOURCES),
+    }
+    before = resolve(raw).shape
+    for key, expected in readers.items():
+        changed = copy.deepcopy(raw)
+        put(changed, key, 1 if isinstance(value(raw, key), int) else 0.5)
+        after = resolve(changed).shape
+        assert {name for name in SOURCES if before[name].canonical() != after[name].canonical()} == expected, key
+
+
+def test_only_the_models_that_the_sources_read_are_trained(raw: dict[str, Any]) -> None:
+    assert resolve(raw).models == ["energyflow"]
+    raw["presets"]["laptop"]["sources"] = ["sparse", "gail", "near", "likelihood", "raw_energy", "centered_energy"]
+    p = resolve(raw)
+    assert p.models == ["near", "flow_policy", "energyflow"]
+    assert p.reward_model["near"].steps == p.reward_model["energyflow"].steps
+    del raw["presets"]["laptop"]["lr"]["near"]
+    with pytest.raises(ParamsError, match=r"presets\.laptop\.lr: missing key 'near'"):
+        resolve(raw)
+
+
+def test_models_of_transitions_have_their_own_horizons_and_the_mlp(raw: dict[str, Any]) -> None:
+    raw["presets"]["paper"]["sources"], raw["reward_model"]["window"] = list(SOURCES), "chunk"
+    found = resolve(raw, "paper").reward_model
+    horizons = {name: (section.obs_horizon, section.pred_horizon) for name, section in found.items()}
+    assert horizons == {
+        "energyflow": (2, 16),
+        "flow_policy": (2, 16),
+        "ebil": (1, 1),
+        "near": (2, 1),
+        "iq_learn_offline": (2, 2),
+    }
+    assert {name for name, section in found.items() if section.network.kind == "unet"} == {"energyflow", "flow_policy"}
+    raw["presets"]["paper"]["methods"] = ["energyflow", "iq_learn_offline", "energyflow_paper"]
+    policy = resolve(raw, "paper").train["iq_learn_offline"]
+    assert (policy.pred_horizon, policy.exec_horizon, policy.network.kind) == (2, 1, "mlp")
+
+
+def test_a_method_may_need_training_numbers_of_its_own(raw: dict[str, Any]) -> None:
+    before = resolve(raw)
+    assert (before.train["lstm_gmm"].obs_horizon, before.train["lstm_gmm"].exec_horizon) == (10, 1)
+    raw["method"]["flow_policy"]["train"] = {"ema_decay": 0.5, "exec_horizon": 2}
+    raw["presets"]["laptop"]["task"] = {"metaworld/hammer": {"train": {"exec_horizon": 4, "steps": 9}}}
+    after = resolve(raw)
+    for sections, steps in ((after, 7000), (after.of("metaworld/hammer"), 9)):
+        found = sections.train["flow_policy"]
+        assert (found.ema_decay, found.exec_horizon, found.steps) == (0.5, 2, steps)
+    assert "train" not in after.train["flow_policy"].method_params
+    differing = {m for m in before.train if before.train[m].canonical() != after.train[m].canonical()}
+    assert differing == {"flow_policy"}
     assert before.reward_model.canonical() == after.reward_model.canonical()
+
+
+def test_a_reward_model_keeps_its_window(raw: dict[str, Any]) -> None:
+    raw["method"]["energyflow"]["train"] = {"pred_horizon": 8, "ema_decay": 0.5}
+    found = resolve(raw)
+    assert (found.reward_model.pred_horizon, found.reward_model.ema_decay) == (1, 0.5)
+    assert found.train["energyflow"].pred_horizon == 8
 
 
 def test_a_task_may_have_sections_of_its_own(raw: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from energyflow.training import TrainingError, learning_rate, train
 from tests.conftest import ROOT, TASK
 
 CPU = torch.device("cpu")
+BASELINES = ["lstm_gmm", "implicit_bc", "ebt_policy"]
 
 
 def assert_equal_runs(one: Path, two: Path) -> None:
@@ -37,7 +38,7 @@ def assert_equal_runs(one: Path, two: Path) -> None:
     assert log(one) == log(two)
 
 
-@pytest.mark.parametrize("method", ["energyflow", "energyflow_paper", "diffusion_policy"])
+@pytest.mark.parametrize("method", ["energyflow", "energyflow_paper", "diffusion_policy", *BASELINES])
 def test_one_seed_twice_is_bit_equal(smoke: Params, demos_path: Path, tmp_path: Path, method: str) -> None:
     section = smoke.train[method].model_copy(update={"steps": 12})
     for name in ("one", "two"):
@@ -53,7 +54,7 @@ def test_another_seed_is_another_policy(short: TrainParams, demos_path: Path, tm
     assert not torch.equal(first[weight], second[weight])
 
 
-@pytest.mark.parametrize("method", ["energyflow", "energyflow_paper"])
+@pytest.mark.parametrize("method", ["energyflow", "energyflow_paper", *BASELINES])
 def test_a_killed_run_resumes_to_the_same_bits(smoke: Params, demos_path: Path, tmp_path: Path, method: str) -> None:
     section = smoke.train[method].model_copy(update={"steps": 240, "log_every": 20, "resume_every": 20})
     train(TASK, 0, section, demos_path, tmp_path / "whole", CPU)

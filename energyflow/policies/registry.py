@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from energyflow.sections import ParamsError, nearest
 
 if TYPE_CHECKING:
-    from energyflow.policies.base import Model
+    from energyflow.policies.base import Model, Policy
 
 METHODS = {
     "energyflow": "energyflow.policies.energyflow:EnergyFlow",
@@ -16,7 +16,15 @@ METHODS = {
     "unconstrained": "energyflow.policies.unconstrained:Unconstrained",
     "diffusion_policy": "energyflow.policies.diffusion_policy:DiffusionPolicy",
     "flow_policy": "energyflow.policies.flow_policy:FlowPolicy",
+    "lstm_gmm": "energyflow.policies.lstm_gmm:LSTMGMM",
+    "implicit_bc": "energyflow.policies.implicit_bc:ImplicitBC",
+    "ebt_policy": "energyflow.policies.ebt_policy:EBTPolicy",
+    "iq_learn_offline": "energyflow.policies.iq_learn_offline:IQLearnOffline",
+    "ebil": "energyflow.policies.ebil:EBIL",
+    "near": "energyflow.policies.near:NEAR",
 }
+# Models of single transitions: their To and Tp, on the MLP, whatever the horizons and the network of the others.
+STEPWISE = {"iq_learn_offline": (2, 2), "ebil": (1, 1), "near": (2, 1)}
 
 
 def check_method(name: str) -> type[Model]:
@@ -29,4 +37,18 @@ def check_method(name: str) -> type[Model]:
         raise ParamsError(f"unknown method '{name}'; {nearest(str(name), list(METHODS))}")
     module, cls = METHODS[name].split(":")
     found: type[Model] = getattr(import_module(module), cls)
+    return found
+
+
+def check_policy(name: str) -> type[Policy]:
+    """Look up a method that can act.
+
+    Raises:
+        ParamsError: no such method, or one that is only a model which a reward reads.
+    """
+    from energyflow.policies.base import Policy
+
+    found = check_method(name)
+    if not issubclass(found, Policy):
+        raise ParamsError(f"method '{name}' is no policy but a model that a reward reads")
     return found

@@ -163,15 +163,16 @@ def learned(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> Fi
     rows = learning.curve_rows(paths, "figure learning")
     curve, summary = learning.bands(rows, report, plot.smooth or 1), learning.learning(rows, report)
     tasks = list(dict.fromkeys(curve["task"]))
-    figure = Figure(figsize=(8.6, 3.7 * len(tasks)), layout="constrained")
+    lines = 2 if curve["source"].nunique() <= 8 else 3
+    figure = Figure(figsize=(8.6, 1.85 * lines * len(tasks)), layout="constrained")
     blocks = np.atleast_1d(np.asarray(figure.subfigures(len(tasks), 1), dtype=object))
     for block, task in zip(blocks, tasks, strict=True):
         if len(tasks) > 1:
             block.suptitle(names.task_label(task), fontsize=10)
         here = curve[curve["task"] == task]
         sources = list(dict.fromkeys(here["source"]))
-        count = -(-len(sources) // 2)
-        grid = block.add_gridspec(2, count + 1, width_ratios=[1.0] * count + [1.3])
+        count = -(-len(sources) // lines)
+        grid = block.add_gridspec(lines, count + 1, width_ratios=[1.0] * count + [1.3])
         for place, source in enumerate(sources):
             line, column = divmod(place, count)
             axes = block.add_subplot(grid[line, column])

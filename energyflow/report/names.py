@@ -37,7 +37,7 @@ SOURCES = {
     "likelihood": "Likelihood",
 }
 SUITES = {"metaworld": "Meta-World", "robomimic": "RoboMimic"}
-NETWORKS = {"mlp": "MLP", "unet": "U-Net"}
+NETWORKS = {"mlp": "MLP", "unet": "U-Net", "recurrent": "LSTM"}
 LEVELS = ("0", "XS", "S", "M", "L", "XL")  # params travel as sorted JSON, so the order of a file says nothing
 DISPLAY_ORDER = ("energyflow", "energyflow_paper", "unconstrained", "diffusion_policy", "flow_policy")
 SOURCE_ORDER = (
@@ -46,6 +46,12 @@ SOURCE_ORDER = (
     "centered_energy",
     "centered_energy_sparse",
     "centered_energy_bounded",
+    "likelihood",
+    "ebil",
+    "near",
+    "iq_learn",
+    "gail",
+    "airl",
     "dense",
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")

@@ -75,8 +75,8 @@ def write_figure(
 def write_plot_data(inputs: Sequence[Path], params: ReportParams, outputs: Sequence[Path]) -> None:
     """Write the small CSV files that `dvc plots` draws, one per name in `paths.PLOT_DATA`.
 
-    Each has one column per method (or source) in percent, so that one plot shows them as lines, beside its
-    `_low` and `_high`: averages over tasks where there are several.
+    Each has one row per mark of each method (or source), the line that it belongs to: averages over tasks where there
+    are several. The templates of `.dvc/plots` draw one line per name.
 
     Raises:
         ReportError: an output of an unknown name, or an input is missing or incomplete.
@@ -94,34 +94,31 @@ def _overall(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.loc[frame["task"] == chosen]
 
 
-def _wide(frame: pd.DataFrame, x: str, by: str, value: str = "success") -> pd.DataFrame:
-    """One row per `x`; columns `<by>`, `<by>_low`, `<by>_high`."""
-    columns: dict[str, pd.Series] = {}
-    for name in dict.fromkeys(frame[by]):
-        part = frame[frame[by] == name].set_index(x)
-        columns |= {name + end: part[value + end].astype(float) for end in ("", "_low", "_high")}
-    return pd.DataFrame(columns).reindex(list(dict.fromkeys(frame[x]))).rename_axis(x).reset_index()
+def _lines(frame: pd.DataFrame, x: str, by: str, value: str = "success") -> pd.DataFrame:
+    """Columns `name`, `<x>`, `<value>`, `<value>_low`, `<value>_high`."""
+    values = [value, f"{value}_low", f"{value}_high"]
+    return frame[[by, x, *values]].rename(columns={by: "name"}).astype(dict.fromkeys(values, float))
 
 
 def _plot_ood(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
-    return _wide(_overall(summaries.ood(summaries.episodes(inputs, "plots"), params)), "level", "method")
+    return _lines(_overall(summaries.ood(summaries.episodes(inputs, "plots"), params)), "level", "method")
 
 
 def _plot_nfe(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
     frame = _overall(summaries.nfe(summaries.sweep(inputs, "plots"), params))
-    return _wide(frame.sort_values("nfe", kind="stable"), "nfe", "method")
+    return _lines(frame.sort_values("nfe", kind="stable"), "nfe", "method")
 
 
 def _plot_learning(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
     curves = learning.bands(learning.curve_rows(inputs, "plots"), params)
-    return _wide(curves[curves["task"] == curves["task"].iloc[0]], "step", "source")
+    return _lines(curves[curves["task"] == curves["task"].iloc[0]], "step", "source")
 
 
 def _plot_loss(inputs: Sequence[Path], _params: ReportParams) -> pd.DataFrame:
     frame = summaries.losses(inputs, "plots")
     mean = frame.groupby(["method", "step"], sort=False)[["loss", "low", "high"]].mean().reset_index()
     mean = mean.rename(columns={"low": "loss_low", "high": "loss_high"})
-    return _wide(mean, "step", "method", "loss")
+    return _lines(mean, "step", "method", "loss")
 
 
 PLOTS = {"ood": _plot_ood, "nfe": _plot_nfe, "learning": _plot_learning, "loss": _plot_loss}

@@ -11,7 +11,8 @@ import pandas as pd
 
 from energyflow import paths
 
-_WILDCARDS = {"preset": "[^/]+", "task": "[^/]+/[^/]+", "method": "[^/]+", "source": "[^/]+", "seed": r"\d+"}
+_WILDCARDS = {"preset": "[^/]+", "task": "[^/]+/[^/]+", "seed": r"\d+"}
+_WILDCARDS |= dict.fromkeys(("method", "source", "model"), "[^/]+")
 
 
 def _regex(pattern: str) -> re.Pattern[str]:
@@ -48,7 +49,7 @@ class Identity:
     """The run that a file belongs to, read from its path."""
 
     task: str
-    item: str  # method, or source of reward
+    item: str  # method, source of reward, or method of a reward model
     seed: int
 
 
@@ -72,7 +73,7 @@ def identity(path: Path) -> Identity:
     """
     match = _STAGES[stage(path)].search(path.as_posix())
     found = {} if match is None else match.groupdict()
-    item = found.get("method", found.get("source"))
+    item = found.get("method", found.get("source", found.get("model")))
     if item is None or "task" not in found or "seed" not in found:
         raise ReportError(f"{path}: does not belong to one task, method and seed")
     return Identity(task=found["task"], item=item, seed=int(found["seed"]))

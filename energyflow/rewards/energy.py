@@ -10,7 +10,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from energyflow.rewards.readout import Readout
+from energyflow.policies.base import EnergyPolicy
+from energyflow.rewards.base import Ingredients, RewardSource, Transitions
+from energyflow.rewards.demonstrations import demonstration_windows
+from energyflow.rewards.readout import Readout, measure_gap
+from energyflow.rewards.settings import EnergySettings, SparseEnergySettings
+from energyflow.sections import ParamsError
 
 
 class RawEnergy:
@@ -20,10 +25,11 @@ class RawEnergy:
 
     def __init__(self, readout: Readout, gap: float) -> None:
         self.readout, self.gap, self.window = readout, gap, readout.window
+        self.measured = {"gap": gap}
 
-    def reward(self, obs: Tensor, action: Tensor, success: Tensor, env_reward: Tensor) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """See `RewardSource.reward`."""
-        return -self.readout.energy(obs, action) / self.gap
+        return -self.readout.energy(batch.obs, batch.action) / self.gap
 
 
 class CenteredEnergy:
@@ -33,10 +39,12 @@ class CenteredEnergy:
 
     def __init__(self, readout: Readout, gap: float, sparse_weight: float = 0.0) -> None:
         self.readout, self.gap, self.sparse_weight, self.window = readout, gap, sparse_weight, readout.window
+        self.measured = {"gap": gap}
 
-    def reward(self, obs: Tensor, action: Tensor, success: Tensor, env_reward: Tensor) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """See `RewardSource.reward`."""
-        return self.readout.centered(obs, action) / self.gap + self.sparse_weight * success.float()
+        advantage = self.readout.centered(batch.obs, batch.action)
+        return advantage / self.gap + self.sparse_weight * batch.success.float()
 
 
 class BoundedEnergy:
@@ -50,8 +58,32 @@ class BoundedEnergy:
 
     def __init__(self, readout: Readout, gap: float) -> None:
         self.readout, self.gap, self.window = readout, gap, readout.window
+        self.measured = {"gap": gap}
 
-    def reward(self, obs: Tensor, action: Tensor, success: Tensor, env_reward: Tensor) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """See `RewardSource.reward`."""
-        regret = (self.readout.energy(obs, action) - self.readout.floor(obs)).clamp(min=0.0) / self.gap
+        above = self.readout.energy(batch.obs, batch.action) - self.readout.floor(batch.obs)
+        regret = above.clamp(min=0.0) / self.gap
         return -0.5 * (1.0 + regret / (1.0 + regret))
+
+
+def make(given: Ingredients) -> RewardSource:
+    """Any of the sources that read an energy; the scale is measured on the demonstrations.
+
+    Raises:
+        ParamsError: the model has no energy.
+        ScaleError: the energy does not separate demonstrated from random actions.
+    """
+    assert given.model is not None
+    assert given.demos is not None
+    if not isinstance(given.model, EnergyPolicy):
+        raise ParamsError(f"'{given.model.params.method}' has no energy; '{given.name}' reads an energyflow policy")
+    settings = SparseEnergySettings if given.name == "centered_energy_sparse" else EnergySettings
+    own = settings(**given.params.source_params)
+    readout = Readout(given.model, own.sigma, own.references, given.seed)
+    gap = measure_gap(readout, *demonstration_windows(given.demos.episodes, readout.window, given.seed))
+    if given.name == "raw_energy":
+        return RawEnergy(readout, gap)
+    if given.name == "centered_energy_bounded":
+        return BoundedEnergy(readout, gap)
+    return CenteredEnergy(readout, gap, own.sparse_weight if isinstance(own, SparseEnergySettings) else 0.0)

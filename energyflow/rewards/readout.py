@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from energyflow.demos.format import Demonstration
 from energyflow.networks.blocks import gradient
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy
-from energyflow.rewards.windows import window_indices
-from energyflow.seeding import generator, torch_generator
+from energyflow.rewards.demonstrations import ScaleError
+from energyflow.seeding import torch_generator
 
 MAX_ROWS = 16384  # energy rows per forward pass: bounds memory, not the result
 PROPOSALS = 4  # of the energy's own actions: enough to find the best mode of a scripted expert
 PROPOSAL_STEPS = 8
-SCALE_WINDOWS = 2048  # demonstration windows that the scale is measured on
-
-
-class ScaleError(ValueError):
-    """The energy gives no scale to divide rewards by."""
 
 
 class Readout:
@@ -95,36 +87,16 @@ class Readout:
         return torch.cat(parts)
 
 
-def demonstration_windows(
-    episodes: Sequence[Demonstration], window: tuple[int, int], seed: int
-) -> tuple[Tensor, Tensor]:
-    """Draw windows of demonstrations, cut exactly as the relabelling buffer cuts its own episodes.
-
-    Returns:
-        obs [N, To, Do] and action [N, Tp, Da], environment units; N is at most `SCALE_WINDOWS`.
-    """
-    obs, actions = [], []
-    for episode in episodes:
-        steps = np.arange(len(episode.actions))
-        rows, columns = window_indices(steps, np.zeros_like(steps), *window)
-        obs.append(episode.obs[rows])
-        actions.append(episode.actions[columns])
-    all_obs, all_actions = np.concatenate(obs), np.concatenate(actions)
-    count = min(len(all_obs), SCALE_WINDOWS)
-    chosen = np.sort(generator(seed, "reward scale").choice(len(all_obs), size=count, replace=False))
-    return torch.as_tensor(all_obs[chosen]).float(), torch.as_tensor(all_actions[chosen]).float()
-
-
 def measure_gap(readout: Readout, obs: Tensor, action: Tensor) -> float:
     """Mean centred reward of demonstrated chunks: the unit of every energy reward.
 
     Raises:
-        ValueError: the energy does not prefer demonstrated actions, so no reward can be read from it.
+        ScaleError: the energy does not prefer demonstrated actions, so no reward can be read from it.
     """
     gap = float(readout.centered(obs, action).double().mean())
     if not np.isfinite(gap) or gap <= 0:
         raise ScaleError(
             f"the energy does not separate demonstrated from random actions at sigma = {readout.sigma}"
-            f" (gap {gap:.3g}, must be positive); train the reward model longer or change shape.sigma"
+            f" (gap {gap:.3g}, must be positive); train the reward model longer or change shape.energy.sigma"
         )
     return gap

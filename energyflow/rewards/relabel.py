@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,44 +13,42 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 
-from energyflow.rewards.task import RewardSource
+from energyflow.rewards.base import RewardSource, Transitions
 from energyflow.rewards.windows import Index, window_indices
 
 Floats = NDArray[np.float32]
 
 
-def stored_rewards(
-    source: RewardSource,
-    obs: Floats,
-    action: Floats,
-    success: Floats,
-    env_reward: Floats,
-    *,
-    rows: Index,
-    start: Index,
-) -> Floats:
-    """Reward of some transitions of a record of consecutive transitions.
+@dataclass(frozen=True)
+class Record:
+    """Consecutive transitions of any number of episodes: obs [N, Do], action [N, Da], next_obs [N, Do], others [N]."""
 
-    Args:
-        source: the reward.
-        obs: [N, Do] before each step.
-        action: [N, Da], environment units.
-        success: [N], flag of each step.
-        env_reward: [N], simulator's dense reward.
-        rows: [B], the transitions that are asked for.
-        start: [B], first row of their episodes.
+    obs: Floats
+    action: Floats
+    next_obs: Floats
+    success: Floats
+    env_reward: Floats
 
-    Returns:
-        [B].
-    """
-    obs_rows, action_rows = window_indices(rows, start, *source.window)
-    reward = source.reward(
-        torch.as_tensor(obs[obs_rows]),
-        torch.as_tensor(action[action_rows]),
-        torch.as_tensor(success[rows]),
-        torch.as_tensor(env_reward[rows]),
-    )
-    return np.asarray(reward, dtype=np.float32)
+    def transitions(self, window: tuple[int, int], rows: Index, start: Index) -> Transitions:
+        """Some of them, with windows that stay inside their episodes.
+
+        Args:
+            window: (To, Tp).
+            rows: [B], the transitions that are asked for.
+            start: [B], first row of their episodes.
+        """
+        obs_rows, action_rows = window_indices(rows, start, *window)
+        return Transitions(
+            obs=torch.as_tensor(self.obs[obs_rows]),
+            action=torch.as_tensor(self.action[action_rows]),
+            next_obs=torch.as_tensor(self.next_obs[rows]),
+            success=torch.as_tensor(self.success[rows]),
+            env_reward=torch.as_tensor(self.env_reward[rows]),
+        )
+
+    def rewards(self, source: RewardSource, rows: Index, start: Index) -> Floats:
+        """Reward [B] of some of them; arguments as in `transitions`."""
+        return np.asarray(source.reward(self.transitions(source.window, rows, start)), dtype=np.float32)
 
 
 class RelabelBuffer(ReplayBuffer):
@@ -124,16 +123,22 @@ class RelabelBuffer(ReplayBuffer):
             self.known = stop
         return self.learned[rows]
 
-    def _compute(self, rows: Index) -> Floats:
-        return stored_rewards(
-            self.source,
-            self.observations[:, 0],
-            self.actions[:, 0],
-            self.success,
-            self.rewards[:, 0],
-            rows=rows,
-            start=self.start[rows],
+    def transitions(self, rows: Index) -> Transitions:
+        """Stored transitions, with windows as the source reads them."""
+        return self._record.transitions(self.source.window, rows, self.start[rows])
+
+    @property
+    def _record(self) -> Record:
+        return Record(
+            obs=self.observations[:, 0],
+            action=self.actions[:, 0],
+            next_obs=self.next_observations[:, 0],
+            success=self.success,
+            env_reward=self.rewards[:, 0],
         )
+
+    def _compute(self, rows: Index) -> Floats:
+        return self._record.rewards(self.source, rows, self.start[rows])
 
     def _get_samples(self, batch_inds: Index, env: VecNormalize | None = None) -> ReplayBufferSamples:
         ended = self.dones[batch_inds] * (1.0 - self.timeouts[batch_inds])

@@ -14,8 +14,10 @@ from safetensors.torch import save_file
 from stable_baselines3 import SAC
 from torch import Tensor
 
+from energyflow.rewards.base import ChangingSource
 from energyflow.rewards.env import EpisodeEnv
 from energyflow.rewards.relabel import RelabelBuffer
+from energyflow.rewards.state import optimizer_tensors, restore_optimizer, within
 from energyflow.storage import atomic_path
 
 BUFFER = (
@@ -55,8 +57,9 @@ def save_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], iden
     tensors: dict[str, Tensor] = {f"policy/{k}": v for k, v in sac.policy.state_dict().items()}
     tensors["log_ent_coef"] = sac.log_ent_coef.detach()
     for name, optimizer in _optimizers(sac).items():
-        for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{name}/{index}/{key}": value for key, value in state.items()}
+        tensors |= {f"optimizer/{name}/{key}": value for key, value in optimizer_tensors(optimizer).items()}
+    if isinstance(buffer.source, ChangingSource):
+        tensors |= {f"source/{key}": value for key, value in buffer.source.tensors().items()}
     for name in BUFFER:
         tensors[f"buffer/{name}"] = torch.as_tensor(getattr(buffer, name)[: buffer.pos])
     tensors["rng/torch"] = torch.get_rng_state()
@@ -93,18 +96,14 @@ def load_state(path: Path, sac: SAC, env: EpisodeEnv, rows: dict[str, Any], iden
     if header["identity"] != identity:
         log.warning("%s: resume point of another run (params or inputs differ); starting over", path)
         return False
-    sac.policy.load_state_dict({k.removeprefix("policy/"): v for k, v in tensors.items() if k.startswith("policy/")})
+    sac.policy.load_state_dict(within(tensors, "policy/"))
     assert sac.log_ent_coef is not None
     sac.log_ent_coef.data.copy_(tensors["log_ent_coef"])
     for name, optimizer in _optimizers(sac).items():
-        prefix = f"optimizer/{name}/"
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith(prefix):
-                index, entry = key.removeprefix(prefix).split("/")
-                state.setdefault(int(index), {})[entry] = value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        restore_optimizer(optimizer, within(tensors, f"optimizer/{name}/"))
     buffer = _buffer(sac)
+    if isinstance(buffer.source, ChangingSource):
+        buffer.source.load(within(tensors, "source/"))
     for name in BUFFER:
         values = tensors[f"buffer/{name}"].numpy()
         getattr(buffer, name)[: len(values)] = values

@@ -13,20 +13,18 @@ import pandas as pd
 import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.vec_env import DummyVecEnv
 from tqdm import tqdm
 
 from energyflow.envs.simulator import Simulator
 from energyflow.envs.tasks import check_task, make_env
+from energyflow.rewards.agent import build_sac
+from energyflow.rewards.base import ChangingSource, RewardSource
 from energyflow.rewards.env import EpisodeEnv
 from energyflow.rewards.registry import check_source
-from energyflow.rewards.relabel import RelabelBuffer, stored_rewards
+from energyflow.rewards.relabel import Record, RelabelBuffer
 from energyflow.rewards.resume import load_state, save_state
 from energyflow.rewards.sources import ends_at_success, make_source
-from energyflow.rewards.task import RewardSource
 from energyflow.sections import ShapeParams
-from energyflow.seeding import integer_seed
 from energyflow.storage import Run, package_versions, sha256, write_csv
 
 Row = dict[str, Any]
@@ -36,31 +34,6 @@ IDENTITY = ["task", "source", "seed"]
 COLUMNS = ["step", "episode", "env_seed", "success", "return", "shaped_return", "length"]
 
 log = logging.getLogger(__name__)
-
-
-def build_sac(env: EpisodeEnv, source: RewardSource, params: ShapeParams, seed: int) -> SAC:
-    """Set up SAC: equal seeds give equal initial networks and warm-up actions, whatever the source.
-
-    Stable-Baselines3 draws from the global generators of NumPy and torch; this seeds both.
-    """
-    sac = SAC(
-        "MlpPolicy",
-        DummyVecEnv([lambda: env]),
-        learning_rate=params.learning_rate,
-        buffer_size=params.steps + params.train_freq,  # the whole run; the last rollout may overshoot
-        learning_starts=params.learning_starts,
-        batch_size=params.batch_size,
-        gamma=params.gamma,
-        train_freq=params.train_freq,
-        ent_coef=f"auto_{params.ent_coef}",
-        replay_buffer_class=RelabelBuffer,
-        replay_buffer_kwargs={"source": source},
-        policy_kwargs={"net_arch": list(params.hidden), "optimizer_kwargs": {"fused": True}},
-        seed=integer_seed(seed, "sac") % 2**32,
-        device="cpu",  # networks this small are faster there
-    )
-    sac.set_logger(Logger(folder=None, output_formats=[]))  # the default leaves a folder per run in the temporary one
-    return sac
 
 
 def evaluate(
@@ -84,26 +57,26 @@ def evaluate(
     rows = []
     for episode in range(params.eval_episodes):
         obs = simulator.reset(params.eval_seed + episode).astype(np.float32)
-        record: dict[str, list[Any]] = {"obs": [], "action": [], "success": [], "reward": []}
+        record: dict[str, list[Any]] = {"obs": [], "action": [], "next_obs": [], "success": [], "reward": []}
         for _ in range(params.horizon):
             with torch.no_grad():
                 action = sac.actor(torch.as_tensor(obs)[None], deterministic=True)[0].numpy()
             next_obs, reward, success = simulator.step(action.astype(np.float64))
-            for name, value in zip(record, (obs, action, success, reward), strict=True):
+            following = next_obs.astype(np.float32)
+            for name, value in zip(record, (obs, action, following, success, reward), strict=True):
                 record[name].append(value)
-            obs = next_obs.astype(np.float32)
+            obs = following
         flags = np.array(record["success"])
         length = int(flags.argmax()) + 1 if flags.any() else params.horizon
         counted = np.arange(length if terminate else params.horizon)
-        shaped = stored_rewards(
-            source,
-            np.stack(record["obs"]),
-            np.stack(record["action"]),
-            flags.astype(np.float32),
-            np.array(record["reward"], dtype=np.float32),
-            rows=counted,
-            start=np.zeros_like(counted),
+        seen = Record(
+            obs=np.stack(record["obs"]),
+            action=np.stack(record["action"]),
+            next_obs=np.stack(record["next_obs"]),
+            success=flags.astype(np.float32),
+            env_reward=np.array(record["reward"], dtype=np.float32),
         )
+        shaped = seen.rewards(source, rows=counted, start=np.zeros_like(counted))
         rows.append(
             {
                 "episode": episode,
@@ -123,13 +96,15 @@ class _Recorder(BaseCallback):
     def __init__(
         self,
         env: EpisodeEnv,
+        source: RewardSource,
         evaluation: Callable[[SAC], list[Row]],
         params: ShapeParams,
         rows: Rows,
         save: Callable[[], None],
     ) -> None:
         super().__init__()
-        self.env, self.evaluation, self.params, self.rows, self.save = env, evaluation, params, rows, save
+        self.env, self.source, self.evaluation, self.params = env, source, evaluation, params
+        self.rows, self.save = rows, save
         self.due = False
         self.bar = tqdm(total=params.steps, unit="step", mininterval=5, file=sys.stderr, disable=None)
 
@@ -147,7 +122,8 @@ class _Recorder(BaseCallback):
         step = self.num_timesteps
         if step <= self.params.steps and (step % self.params.eval_every == 0 or step == self.params.steps):
             assert isinstance(self.model, SAC)
-            rows = [{"step": step, **row} for row in self.evaluation(self.model)]
+            report = self.source.report() if isinstance(self.source, ChangingSource) else {}
+            rows = [{"step": step, **row, **report} for row in self.evaluation(self.model)]
             self.rows["curve"] += rows
             self.bar.set_postfix(success=float(np.mean([row["success"] for row in rows])))
             self.due = True
@@ -217,7 +193,7 @@ def train_sac(
             save_state(resume, sac, env, rows, identity)
 
     recorder = _Recorder(
-        env, lambda agent: evaluate(agent, simulator, source, params, terminate=terminate), params, rows, save
+        env, source, lambda agent: evaluate(agent, simulator, source, params, terminate=terminate), params, rows, save
     )
     remaining = params.steps - sac.num_timesteps
     sac.learn(remaining, callback=recorder, reset_num_timesteps=False, log_interval=None)  # type: ignore[arg-type]
@@ -236,10 +212,13 @@ def run_shape(
         ParamsError: unknown task or source, or the source's model or demonstrations are missing.
         CheckpointError: the reward model is missing, damaged or of another task.
         DemonstrationError: the demonstrations are damaged.
+        ScaleError: the reward model gives no scale.
         StorageError: the disk is full.
     """
     check_task(task)
-    inputs = [path for path in (model, demos) if path is not None] if check_source(source).needs_model else []
+    spec = check_source(source)
+    read = [path for path, wanted in ((model, spec.model), (demos, spec.needs_demos)) if wanted]
+    inputs = [path for path in read if path is not None]
     reward = make_source(source, task, params, seed, model, demos)
     identity = {"task": task, "source": source, "seed": seed, "params": params.model_dump(mode="json")}
     with Run("shape", out, params=identity["params"], inputs=inputs, task=task, method=source, seed=seed) as run:
@@ -253,8 +232,9 @@ def run_shape(
             resume=resume,
             identity=identity | {"inputs": [sha256(path) for path in inputs], "versions": package_versions()},
         )
-        for name, table in rows.items():
-            frame = pd.DataFrame(table, columns=COLUMNS)
-            write_csv(out / f"{name}.csv", frame.assign(task=task, source=source, seed=seed)[[*IDENTITY, *COLUMNS]])
-        run.note(gap=getattr(reward, "gap", None), episodes=len(rows["episodes"]))
+        more = reward.columns if isinstance(reward, ChangingSource) else ()
+        for name, columns in (("curve", (*COLUMNS, *more)), ("episodes", COLUMNS)):
+            frame = pd.DataFrame(rows[name], columns=list(columns))
+            write_csv(out / f"{name}.csv", frame.assign(task=task, source=source, seed=seed)[[*IDENTITY, *columns]])
+        run.note(**reward.measured, episodes=len(rows["episodes"]))
         resume.unlink(missing_ok=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from energyflow.demos.format import Demonstration, load_demos
-from energyflow.policies.base import EnergyPolicy
-from energyflow.policies.checkpoint import load
-from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
-from energyflow.rewards.readout import Readout, demonstration_windows, measure_gap
+from energyflow.demos.format import load_demos
+from energyflow.policies.checkpoint import load_model
+from energyflow.rewards.base import Ingredients, RewardSource
 from energyflow.rewards.registry import check_source
-from energyflow.rewards.task import Dense, RewardSource, Sparse
 from energyflow.sections import ParamsError, ShapeParams
 
 
@@ -20,22 +17,16 @@ def ends_at_success(name: str, params: ShapeParams) -> bool:
     return not check_source(name).paper or params.on_success == "terminate"
 
 
-def energy_source(
-    name: str, params: ShapeParams, seed: int, model: EnergyPolicy, demos: Sequence[Demonstration]
-) -> RewardSource:
-    """Build a source that reads an energy, and measure its scale on the demonstrations.
+def build_source(given: Ingredients) -> RewardSource:
+    """Build a source from what was loaded for it: `make` of its module.
 
     Raises:
-        ScaleError: the energy does not separate demonstrated from random actions.
+        ParamsError: its model is of another kind than it reads.
+        ScaleError: the model gives no scale.
     """
-    readout = Readout(model, params.sigma, params.references, seed)
-    obs, action = demonstration_windows(demos, readout.window, seed)
-    gap = measure_gap(readout, obs, action)
-    if name == "raw_energy":
-        return RawEnergy(readout, gap)
-    if name == "centered_energy_bounded":
-        return BoundedEnergy(readout, gap)
-    return CenteredEnergy(readout, gap, params.sparse_weight if name == "centered_energy_sparse" else 0.0)
+    module = check_source(given.name).modules[0]
+    source: RewardSource = import_module(f"energyflow.rewards.{module}").make(given)
+    return source
 
 
 def make_source(
@@ -46,21 +37,24 @@ def make_source(
     Args:
         name: see `registry.SOURCES`.
         task: the checkpoint must be of this task.
-        params: read-out sigma, references, sparse weight.
-        seed: of the references.
-        model: checkpoint of the reward model; read by the energy sources alone.
-        demos: demonstrations to scale with; likewise.
+        params: the section `shape` of this source.
+        seed: of the run.
+        model: checkpoint of the reward model; read by the sources that need one alone.
+        demos: demonstrations; likewise.
 
     Raises:
-        ParamsError: unknown source, a model or demonstrations are missing, or the model has no energy.
+        ParamsError: unknown source, a model or demonstrations are missing, or the model is of another kind.
         CheckpointError: the checkpoint is damaged or of another task.
         DemonstrationError: the demonstrations are damaged.
+        ScaleError: the model gives no scale.
     """
-    if not check_source(name).needs_model:
-        return Sparse() if name == "sparse" else Dense()
-    if model is None or demos is None:
-        raise ParamsError(f"source '{name}' reads an energy: pass --model and --demos")
-    policy = load(model, task)
-    if not isinstance(policy, EnergyPolicy):
-        raise ParamsError(f"{model}: '{policy.params.method}' has no energy; train an energyflow policy")
-    return energy_source(name, params, seed, policy, load_demos(demos, policy.spec.obs_keys).episodes)
+    spec = check_source(name)
+    if spec.model is not None and model is None:
+        more = " and --demos" if spec.needs_demos else ""
+        raise ParamsError(f"source '{name}' reads a model of method '{spec.model}': pass --model{more}")
+    if spec.needs_demos and demos is None:
+        raise ParamsError(f"source '{name}' reads demonstrations: pass --demos")
+    trained = load_model(model, task) if spec.model is not None and model is not None else None
+    keys = None if trained is None else trained.spec.obs_keys
+    loaded = load_demos(demos, keys) if spec.needs_demos and demos is not None else None
+    return build_source(Ingredients(name, params, seed, trained, loaded))

@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from torch import Tensor
 
+from energyflow.rewards.base import Ingredients, RewardSource, Transitions
+
 DENSE_SCALE = 10.0  # Meta-World's dense reward lies in [0, 10]
-
-
-class RewardSource(Protocol):
-    """A reward, computed from transitions when a batch is sampled.
-
-    Attributes:
-        window: (To, Tp), how many observations and actions one reward reads.
-        frozen: whether the reward of a transition never changes, so that a buffer may compute it only once.
-    """
-
-    window: tuple[int, int]
-    frozen: bool
-
-    def reward(self, obs: Tensor, action: Tensor, success: Tensor, env_reward: Tensor) -> Tensor:
-        """Reward of transitions, more is better.
-
-        Args:
-            obs: [B, To, Do], environment units.
-            action: [B, Tp, Da], environment units; the last one is the action that the reward is credited to.
-            success: [B], 1 where the step reached the goal.
-            env_reward: [B], the simulator's dense reward.
-
-        Returns:
-            [B], float32.
-        """
-        ...
 
 
 class Sparse:
@@ -41,9 +15,12 @@ class Sparse:
     window = (1, 1)
     frozen = True
 
-    def reward(self, obs: Tensor, action: Tensor, success: Tensor, env_reward: Tensor) -> Tensor:
+    def __init__(self) -> None:
+        self.measured: dict[str, float] = {}
+
+    def reward(self, batch: Transitions) -> Tensor:
         """See `RewardSource.reward`."""
-        return success.float()
+        return batch.success.float()
 
 
 class Dense:
@@ -52,6 +29,14 @@ class Dense:
     window = (1, 1)
     frozen = True
 
-    def reward(self, obs: Tensor, action: Tensor, success: Tensor, env_reward: Tensor) -> Tensor:
+    def __init__(self) -> None:
+        self.measured: dict[str, float] = {}
+
+    def reward(self, batch: Transitions) -> Tensor:
         """See `RewardSource.reward`."""
-        return env_reward.float() / DENSE_SCALE
+        return batch.env_reward.float() / DENSE_SCALE
+
+
+def make(given: Ingredients) -> RewardSource:
+    """`sparse` or `dense`."""
+    return Sparse() if given.name == "sparse" else Dense()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from energyflow.params import Params
 
-MODEL = "results/{preset}/theory_model/{expert}/{model}/n{demos}/steps{steps}/seed{seed}/"
+MODEL = "results/{preset}/theory_model/{expert}/{net}/n{demos}/steps{steps}/seed{seed}/"
 CHECK = "results/{preset}/theory_check/{check}/{subject}/seed{seed}/"
 PAGE = "results/{preset}/theory/"
 
@@ -44,7 +44,7 @@ class ModelKey(NamedTuple):
     """One trained model."""
 
     expert: str
-    model: str
+    net: str
     demos: int
     steps: int
     seed: int

@@ -1,38 +1,19 @@
-"""Run by test_robomimic.py in a process of its own: robomimic 0.3.0 reads a file, builds its simulator and replays it.
-
-robomimic imports torchvision and mujoco_py whatever it is used for; empty stand-ins take their place.
-"""
+"""Run by test_robomimic.py in a process of its own: robomimic 0.3.0 reads a file, builds and replays it."""
 
 from __future__ import annotations
 
 import json
 import sys
-import types
-from typing import Any
 
 import h5py
+import stand_ins  # noqa: F401
 
+# isort: split
 
-def stand_in(name: str, **attributes: Any) -> types.ModuleType:
-    """Register an empty module under a name."""
-    module = types.ModuleType(name)
-    for key, value in attributes.items():
-        setattr(module, key, value)
-    sys.modules[name] = module
-    return module
-
-
-functional = stand_in("torchvision.transforms.functional")
-transforms = stand_in("torchvision.transforms", functional=functional)
-for missing in ("Lambda", "Compose", "Resize", "CenterCrop", "Normalize"):
-    setattr(transforms, missing, None)
-stand_in("torchvision", transforms=transforms, models=stand_in("torchvision.models"))
-stand_in("mujoco_py", builder=stand_in("mujoco_py.builder", MujocoException=Exception))
-
-import robomimic.utils.env_utils as env_utils  # noqa: E402
-import robomimic.utils.file_utils as file_utils  # noqa: E402
-import robomimic.utils.obs_utils as obs_utils  # noqa: E402
-from robomimic.utils.dataset import SequenceDataset  # noqa: E402
+import robomimic.utils.env_utils as env_utils
+import robomimic.utils.file_utils as file_utils
+import robomimic.utils.obs_utils as obs_utils
+from robomimic.utils.dataset import SequenceDataset
 
 path = sys.argv[1]
 keys = ["robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos", "object"]

@@ -72,7 +72,7 @@ class Gaussian(EnergyPolicy):
 
     def __init__(self, params: Params) -> None:
         spec = Spec(obs_dim=3, action_dim=2, obs_horizon=1, pred_horizon=2, exec_horizon=1, obs_keys=("state",))
-        super().__init__(spec, params.reward_model)
+        super().__init__(spec, params.reward_model["energyflow"])
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         raise AssertionError("a landscape trains nothing")

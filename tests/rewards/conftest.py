@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from gymnasium import spaces
+from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor
 
-from energyflow.demos.format import Demonstration
+from energyflow.demos.format import Demonstration, Demos
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.params import Params, resolve
 from energyflow.policies.base import EnergyPolicy
+from energyflow.rewards.base import RewardSource, Transitions
+from energyflow.rewards.env import EpisodeEnv
 from energyflow.rewards.readout import Readout
+from energyflow.rewards.registry import SOURCES
+from energyflow.rewards.relabel import RelabelBuffer
 from energyflow.sections import ShapeParams, TrainParams
+from tests.conftest import ROOT
 
 OBS_DIM, ACTION_DIM = 3, 2
 NOISE = 0.2  # standard deviation of the expert's actions
@@ -51,7 +59,16 @@ def wild_offset(state: Tensor) -> Tensor:
 
 @pytest.fixture(scope="session")
 def shape(smoke: Params) -> ShapeParams:
-    return smoke.shape
+    """Of a source without numbers of its own."""
+    return smoke.shape["sparse"]
+
+
+@pytest.fixture(scope="session")
+def every() -> Params:
+    """The smoke preset with all sources, hence with all models that rewards read."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw["presets"]["smoke"]["sources"] = list(SOURCES)
+    return resolve(raw, "smoke")
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +79,27 @@ def make_readout(smoke: Params) -> Callable[..., Readout]:
     return make
 
 
+def transitions(obs: Tensor, action: Tensor, next_obs: Tensor | None = None) -> Transitions:
+    """Steps [B, Do], [B, Da] (or windows) of which nothing else is known."""
+    obs, action = (x if x.dim() == 3 else x[:, None] for x in (obs, action))
+    zeros = torch.zeros(len(obs))
+    return Transitions(obs, action, obs[:, -1] if next_obs is None else next_obs, zeros, zeros)
+
+
+def no_density(obs: Tensor, action: Tensor) -> Tensor:
+    raise AssertionError("this source does not read the agent's density")
+
+
+def as_demos(episodes: list[Demonstration]) -> Demos:
+    return Demos(Path("none"), "", {}, ("state",), episodes)
+
+
 @pytest.fixture(scope="session")
 def expert_demos() -> list[Demonstration]:
+    return make_demos()
+
+
+def make_demos() -> list[Demonstration]:
     rng = np.random.default_rng(0)
     demos = []
     for length in (30, 20):
@@ -88,6 +124,22 @@ class PointSimulator:
         self.position[:ACTION_DIM] += 0.2 * np.asarray(action, dtype=np.float64)
         distance = float(np.abs(self.position[:ACTION_DIM]).max())
         return self.position.copy(), 10.0 / (1.0 + distance), distance < 0.3
+
+
+def fill(source: RewardSource, *, terminate: bool, horizon: int, steps: int) -> tuple[RelabelBuffer, DummyVecEnv]:
+    """Step a vector environment as Stable-Baselines3 does and store what it would store."""
+    env = DummyVecEnv([lambda: EpisodeEnv(PointSimulator(), horizon=horizon, first_seed=0, terminate=terminate)])
+    buffer = RelabelBuffer(steps + 1, env.observation_space, env.action_space, source=source)
+    rng = np.random.default_rng(0)
+    obs = env.reset()
+    for _ in range(steps):
+        pull = np.clip(-2 * obs[:, :ACTION_DIM] + 0.3 * rng.normal(size=(1, ACTION_DIM)), -1, 1)
+        action = pull.astype(np.float32)
+        following, reward, done, infos = env.step(action)
+        true_next = infos[0]["terminal_observation"][None] if done[0] else following
+        buffer.add(obs, true_next, action, reward, done, infos)
+        obs = following
+    return buffer, env
 
 
 def box(low: float, high: float, dim: int) -> spaces.Box:

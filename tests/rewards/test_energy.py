@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from energyflow.demos.format import Demonstration
+from energyflow.params import Params
+from energyflow.rewards.base import Ingredients, RewardSource
+from energyflow.rewards.demonstrations import demonstration_windows
 from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
-from energyflow.rewards.readout import Readout, demonstration_windows, measure_gap
+from energyflow.rewards.readout import Readout, measure_gap
 from energyflow.rewards.registry import SOURCES, check_source
-from energyflow.rewards.sources import ends_at_success, energy_source, make_source
-from energyflow.rewards.task import RewardSource
+from energyflow.rewards.sources import build_source, ends_at_success, make_source
 from energyflow.rewards.windows import window_indices
 from energyflow.sections import ParamsError, ShapeParams
 
-from .conftest import ACTION_DIM, NOISE, OBS_DIM, WEIGHT, wild_offset
+from .conftest import ACTION_DIM, NOISE, OBS_DIM, WEIGHT, as_demos, transitions, wild_offset
 
 Make = Callable[..., Readout]
 
 
 def score(source: RewardSource, obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-    zeros = torch.zeros(len(obs))
-    return source.reward(obs, action, zeros, zeros)
+    return source.reward(transitions(obs, action))
 
 
 def batch(count: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,7 +78,8 @@ def test_success_adds_the_weight_once(make_readout: Make) -> None:
     obs, action = batch(4)
     success = torch.tensor([0.0, 1.0, 0.0, 1.0])
     plain = score(CenteredEnergy(make_readout(), 2.0), obs, action)
-    both = CenteredEnergy(make_readout(), 2.0, sparse_weight=10.0).reward(obs, action, success, success)
+    successful = replace(transitions(obs, action), success=success)
+    both = CenteredEnergy(make_readout(), 2.0, sparse_weight=10.0).reward(successful)
     torch.testing.assert_close(both - plain, 10.0 * success)
 
 
@@ -95,21 +98,24 @@ def test_bounded_reward_is_regret_whatever_the_state(make_readout: Make) -> None
     assert bool((closer > score(source, obs, action))[inside].all())  # never flat
 
 
-def test_sources_by_name(shape: ShapeParams, make_readout: Make, expert_demos: list[Demonstration]) -> None:
-    model = make_readout().model
-    made = {n: energy_source(n, shape, 0, model, expert_demos) for n, s in SOURCES.items() if s.needs_model}
+def test_sources_by_name(smoke: Params, make_readout: Make, expert_demos: list[Demonstration]) -> None:
+    model, demos = make_readout().model, as_demos(expert_demos)
+    names = [name for name, spec in SOURCES.items() if spec.model == "energyflow"]
+    made = {n: build_source(Ingredients(n, smoke.shape[n], 0, model, demos)) for n in names}
     assert {type(made[n]) for n in ("centered_energy", "centered_energy_sparse")} == {CenteredEnergy}
-    assert made["centered_energy_sparse"].sparse_weight == shape.sparse_weight  # type: ignore[attr-defined]
+    weight = smoke.shape["centered_energy_sparse"].source_params["sparse_weight"]
+    assert made["centered_energy_sparse"].sparse_weight == weight > 0  # type: ignore[attr-defined]
     assert made["centered_energy"].sparse_weight == 0.0  # type: ignore[attr-defined]
-    assert {s.gap for s in made.values()} == {made["raw_energy"].gap}  # type: ignore[attr-defined]
+    assert {s.measured["gap"] for s in made.values()} == {made["raw_energy"].measured["gap"]}
 
 
 def test_task_rewards(shape: ShapeParams) -> None:
-    success, dense = torch.tensor([0.0, 1.0]), torch.tensor([2.5, 10.0])
+    batch = transitions(torch.zeros(2, 1), torch.zeros(2, 1))
+    batch = replace(batch, success=torch.tensor([0.0, 1.0]), env_reward=torch.tensor([2.5, 10.0]))
     sparse = make_source("sparse", "metaworld/button_press", shape, 0, None, None)
     oracle = make_source("dense", "metaworld/button_press", shape, 0, None, None)
-    assert sparse.reward(success, success, success, dense).tolist() == [0.0, 1.0]
-    assert oracle.reward(success, success, success, dense).tolist() == [0.25, 1.0]
+    assert sparse.reward(batch).tolist() == [0.0, 1.0]
+    assert oracle.reward(batch).tolist() == [0.25, 1.0]
 
 
 def test_which_sources_end_at_success(shape: ShapeParams) -> None:
@@ -121,8 +127,19 @@ def test_which_sources_end_at_success(shape: ShapeParams) -> None:
 def test_mistakes_are_named(shape: ShapeParams) -> None:
     with pytest.raises(ParamsError, match="did you mean 'centered_energy'"):
         check_source("centred_energy")
-    with pytest.raises(ParamsError, match="pass --model and --demos"):
+    with pytest.raises(ParamsError, match="'energyflow': pass --model and --demos"):
         make_source("raw_energy", "metaworld/button_press", shape, 0, None, None)
+    with pytest.raises(ParamsError, match="'gail' reads demonstrations: pass --demos"):
+        make_source("gail", "metaworld/button_press", shape, 0, None, None)
+
+
+def test_a_model_of_another_kind_is_refused(
+    smoke: Params, make_readout: Make, expert_demos: list[Demonstration]
+) -> None:
+    model, demos = make_readout().model, as_demos(expert_demos)
+    for name in ("ebil", "near", "iq_learn", "likelihood"):
+        with pytest.raises(ParamsError, match=f"'{name}' reads a model of method"):
+            build_source(Ingredients(name, smoke.shape[name], 0, model, demos))
 
 
 def test_windows_stay_inside_their_episode() -> None:

@@ -7,16 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor
 
+from energyflow.rewards.base import Transitions
 from energyflow.rewards.energy import CenteredEnergy
-from energyflow.rewards.env import EpisodeEnv
 from energyflow.rewards.readout import Readout
 from energyflow.rewards.relabel import RelabelBuffer
-from energyflow.rewards.task import Dense, RewardSource, Sparse
+from energyflow.rewards.task import Dense, Sparse
 
-from .conftest import ACTION_DIM, OBS_DIM, PointSimulator, box
+from .conftest import ACTION_DIM, OBS_DIM, box, fill
 
 
 class Probe:
@@ -25,28 +24,13 @@ class Probe:
     def __init__(self, window: tuple[int, int], frozen: bool) -> None:
         self.window, self.frozen, self.rows = window, frozen, 0
         self.gain = 1.0
-        self.seen: list[tuple[Tensor, Tensor]] = []
+        self.measured: dict[str, float] = {}
+        self.seen: list[Transitions] = []
 
-    def reward(self, obs: Tensor, action: Tensor, success: Tensor, env_reward: Tensor) -> Tensor:
-        self.rows += len(obs)
-        self.seen.append((obs, action))
-        return self.gain * env_reward
-
-
-def fill(source: RewardSource, *, terminate: bool, horizon: int, steps: int) -> tuple[RelabelBuffer, DummyVecEnv]:
-    """Step a vector environment as Stable-Baselines3 does and store what it would store."""
-    env = DummyVecEnv([lambda: EpisodeEnv(PointSimulator(), horizon=horizon, first_seed=0, terminate=terminate)])
-    buffer = RelabelBuffer(steps + 1, env.observation_space, env.action_space, source=source)
-    rng = np.random.default_rng(0)
-    obs = env.reset()
-    for _ in range(steps):
-        pull = np.clip(-2 * obs[:, :ACTION_DIM] + 0.3 * rng.normal(size=(1, ACTION_DIM)), -1, 1)
-        action = pull.astype(np.float32)
-        following, reward, done, infos = env.step(action)
-        true_next = infos[0]["terminal_observation"][None] if done[0] else following
-        buffer.add(obs, true_next, action, reward, done, infos)
-        obs = following
-    return buffer, env
+    def reward(self, batch: Transitions) -> Tensor:
+        self.rows += len(batch)
+        self.seen.append(batch)
+        return self.gain * batch.env_reward
 
 
 def test_truncation_is_not_termination_and_the_next_observation_is_the_true_one() -> None:
@@ -80,7 +64,7 @@ def test_chunks_never_cross_the_boundary_of_an_episode() -> None:
     buffer, _ = fill(source, terminate=False, horizon=10, steps=30)
     rows = np.arange(30)
     buffer.rewards_of(rows)
-    obs, action = source.seen[-1]
+    obs, action = source.seen[-1].obs, source.seen[-1].action
     for row in rows:
         first = row - row % 10
         inside_obs, inside_actions = buffer.observations[first : row + 1, 0], buffer.actions[first : row + 1, 0]
@@ -89,6 +73,16 @@ def test_chunks_never_cross_the_boundary_of_an_episode() -> None:
         for taken in action[row].numpy():
             assert (taken == inside_actions).all(axis=1).any()
         assert (action[row, -1].numpy() == buffer.actions[row, 0]).all()
+
+
+def test_the_next_observation_is_the_true_one_also_where_an_episode_ends() -> None:
+    source = Probe((1, 1), frozen=False)
+    buffer, _ = fill(source, terminate=False, horizon=10, steps=30)
+    buffer.rewards_of(np.arange(30))
+    seen = source.seen[-1]
+    moved = seen.obs[:, 0, :ACTION_DIM] + 0.2 * seen.action[:, 0]
+    torch.testing.assert_close(seen.next_obs[:, :ACTION_DIM], moved, rtol=0, atol=1e-6)
+    assert not np.allclose(seen.next_obs[9], buffer.observations[10, 0])
 
 
 def test_a_changing_source_is_asked_again_and_a_frozen_one_only_once() -> None:

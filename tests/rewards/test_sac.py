@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
+from energyflow.params import Params
 from energyflow.policies.checkpoint import CheckpointError
 from energyflow.rewards.sac import run_shape, train_sac
 from energyflow.rewards.task import Dense, Sparse
@@ -124,15 +125,15 @@ def test_the_stage_writes_its_files_on_the_real_simulator(shape: ShapeParams, tm
 
 @pytest.mark.parametrize("window", ["one_step", "chunk"])
 def test_a_trained_energy_rewards_the_real_simulator(
-    shape: ShapeParams, short: TrainParams, demos_path: Path, tmp_path: Path, window: str
+    smoke: Params, short: TrainParams, demos_path: Path, tmp_path: Path, window: str
 ) -> None:
     one_step = {"obs_horizon": 1, "pred_horizon": 1, "exec_horizon": 1}
     section = short.model_copy(update={"steps": 60} | (one_step if window == "one_step" else {}))
     train("metaworld/button_press", 0, section, demos_path, tmp_path / "model")
     model = tmp_path / "model" / "model.safetensors"
-    params = shape.model_copy(update={"steps": 40, "eval_every": 40, "horizon": 20, "learning_starts": 10})
+    brief = {"steps": 40, "eval_every": 40, "horizon": 20, "learning_starts": 10}
     for source in ("centered_energy_sparse", "centered_energy_bounded"):
-        out = tmp_path / source
+        out, params = tmp_path / source, smoke.shape[source].model_copy(update=brief)
         run_shape("metaworld/button_press", source, 0, params, model, demos_path, out)
         assert np.isfinite(pd.read_csv(out / "episodes.csv")["shaped_return"]).all()
         record = json.loads((out / "run.json").read_text())

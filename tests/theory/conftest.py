@@ -17,7 +17,7 @@ def rows(smoke: Params, tmp_path_factory: pytest.TempPathFactory) -> dict[str, l
     root = tmp_path_factory.mktemp("theory_rows")
     p = smoke.model_copy(update={"theory": smoke.theory.model_copy(update={"seeds": [0, 1]})})
     for key in grid.models(p):
-        section = parse_section(TrainParams, grid.train_section_of(p, key.model, key.steps))
+        section = parse_section(TrainParams, grid.train_section_of(p, key.net, key.steps))
         models.train_model(key.expert, section, key.demos, key.seed, (root / grid.model_files(p, key)[0]).parent)
     found: dict[str, list[Path]] = {}
     for check in grid.checks(p):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from dvc.repo import Repo
 
 from energyflow import dependencies, engines, params, paths
 from energyflow.params import Params
-from energyflow.rewards.registry import check_source
+from energyflow.policies.registry import METHODS
+from energyflow.rewards.registry import SOURCES, check_source, models_of
 from energyflow.theory import grid
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree
 
@@ -32,7 +35,7 @@ def jobs(p: Params) -> dict[str, int]:
         "evaluate": tasks * seeds * len(p.methods),
         "nfe": tasks * seeds * len(p.nfe_methods),
         "latency": len(p.methods),
-        "reward_model": shape_tasks * seeds,
+        "reward_model": shape_tasks * seeds * len(p.models),
         "shape": shape_tasks * seeds * len(p.sources),
         "theory_model": len(grid.models(p)),
         "theory_check": len(grid.checks(p)),
@@ -56,14 +59,23 @@ def test_plan_is_the_grid(bare: Tree, preset: str) -> None:
     assert bare.plan("--config", f"preset={preset}") == jobs(p)
 
 
+@pytest.mark.parametrize("sources", [["sparse"], ["gail", "likelihood"], list(SOURCES)])
+def test_sources_bring_the_models_that_they_read_and_no_other(bare: Tree, sources: list[str]) -> None:
+    with bare.edited() as file:
+        bare.write_params(lambda raw: raw["presets"][raw["preset"]].update(sources=sources))
+        p, plan = params.load(file), bare.plan()
+    assert plan == jobs(p)
+    assert plan.get("reward_model", 0) == len(p.seeds) * len({SOURCES[s].model for s in sources} - {None})
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
         (lambda raw: raw["train"].update(stepz=3), "stepz"),
-        (lambda raw: raw.update(methods=["energyflwo"]), "did you mean 'energyflow'"),
+        (lambda raw: raw["presets"]["laptop"].update(methods=["energyflwo"]), "did you mean 'energyflow'"),
         (lambda raw: raw["presets"]["laptop"].update(tasks=["metaworld/hammr"]), "metaworld/hammer"),
         (lambda raw: raw["presets"]["laptop"]["train"].update(steps="many"), "steps"),
-        (lambda raw: raw.update(methods=["flow_policy"]), "nfe_methods"),
+        (lambda raw: raw["presets"]["laptop"].update(methods=["flow_policy"]), "nfe_methods"),
     ],
 )
 def test_a_mistake_stops_before_the_dag(bare: Tree, edit: Any, message: str) -> None:
@@ -79,6 +91,21 @@ def test_rule_files_stay_short() -> None:
     assert len((ROOT / "Snakefile").read_text().splitlines()) <= 60
     for file in (ROOT / "workflow/rules").glob("*.smk"):
         assert len(file.read_text().splitlines()) <= 100, file
+
+
+PLUMBING = {  # what a change of which cannot change the jobs: see energyflow/dependencies.py
+    f"energyflow/{name}.py"
+    for name in (
+        "cli",
+        "params",
+        "sections",
+        "paths",
+        "envs/tasks",
+        "policies/registry",
+        "rewards/registry",
+        "rewards/settings",
+    )
+}
 
 
 def in_preset(tree: Tree, preset: str) -> dict[str, Any]:
@@ -103,14 +130,20 @@ def test_dvc_covers_every_output(bare: Tree, preset: str) -> None:
 
 def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
     reports = ("table", "figure", "landscape", "video", "plots", "metrics")
-    per_method = ("train", "evaluate", "nfe", "latency")
     methods = params.load(bare.path / "params.yaml", "laptop").methods
+    built = dict.fromkeys(("train", "evaluate", "nfe", "latency"), methods)
+    built["reward_model"] = models_of(list(SOURCES))
     for name, stage in in_preset(bare, "laptop").items():
         deps = [Path(dep.def_path) for dep in stage.deps]
         own = name in dependencies.CODE and not name.startswith("theory")
         rules = reports if name == "report" else [name] if own else []
-        built = methods if name in per_method else ["energyflow"]
-        files = {file for rule in rules for method in built for file in dependencies.code(rule, method)}
+        files = {
+            file
+            for rule in rules
+            for method in built.get(name, ["energyflow"])
+            for source in (SOURCES if name == "shape" else ["sparse"])
+            for file in dependencies.code(rule, method, source=source)
+        }
         files |= theory_code(name)
         missing = [file for file in files if not any(Path(file).is_relative_to(dep) for dep in deps)]
         assert not missing, f"{name}: dvc.yaml lacks {missing}"
@@ -141,10 +174,10 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
         "nfe": nfe,
         "expert": levels,
         "latency": [p.tasks[0], p.seeds[0]],
-        "reward_model": [each.reward_model.canonical() for each in shaped],
+        "reward_model": [section.canonical() for each in shaped for section in each.reward_model.values()],
         "shape": [
-            [each.shape.canonical() for each in shaped],
-            [check_source(source).needs_model for source in p.sources],
+            [each.shape[source].canonical() for each in shaped for source in p.sources],
+            [[check_source(source).model, check_source(source).needs_demos] for source in p.sources],
         ],
         "theory_model": [grid.train_section_of(p, kind, p.theory.steps) for kind in grid.KINDS],
         "theory_check": [grid.section_of(p, check) for check in grid.CHECKS],
@@ -187,6 +220,8 @@ def alternative(value: Any) -> Any:
 def test_dvc_tracks_the_parameters_of_the_jobs(bare: Tree, preset: str) -> None:
     """Change each number of params.yaml in turn: a stage whose jobs see the change must list the key."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"preset": preset}
+    if raw["presets"][preset]["shape_tasks"]:
+        raw["presets"][preset]["sources"] = list(SOURCES)
     before, tried = sections(raw), 0
     listed = {
         name: {key for dep in stage.deps if hasattr(dep, "params") for key in dep.params}
@@ -215,3 +250,39 @@ def in_preset_of(tree: Tree, raw: dict[str, Any]) -> dict[str, Any]:
     with tree.edited() as file:
         file.write_text(yaml.safe_dump(raw, sort_keys=False))
         return {stage.name: stage for stage in Repo(str(tree.path)).index.stages}
+
+
+IMPORTS = """
+import importlib, json, sys
+
+found = {}
+for name, modules in json.loads(sys.argv[1]).items():
+    for module in [m for m in sys.modules if m.startswith("energyflow")]:
+        del sys.modules[module]  # torch stays: it is slow to import
+    for module in modules:
+        importlib.import_module(module)
+    found[name] = [m for m in sys.modules if m.startswith("energyflow.")]
+print(json.dumps(found))
+"""
+
+
+def test_the_code_of_each_source_and_of_its_model_is_what_they_import() -> None:
+    """As the real runs of test_plans.py do, for every source: no file of another source, and none left out."""
+    wanted: dict[str, list[str]] = {}
+    for name, spec in SOURCES.items():
+        model = [METHODS[spec.model].split(":")[0]] if spec.model else []
+        wanted[name] = ["energyflow.rewards.sac", f"energyflow.rewards.{spec.modules[0]}", *model]
+        if spec.model:
+            wanted[f"model {spec.model}"] = ["energyflow.training", *model]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, json.dumps(wanted)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name, modules in json.loads(done.stdout).items():
+        files = {f"{m.replace('.', '/')}.py" for m in modules} - PLUMBING
+        files = {file for file in files if (ROOT / file).is_file()}
+        kind, _, model = name.rpartition(" ")
+        declared = dependencies.code("reward_model", model) if kind else dependencies.code("shape", source=name)
+        assert files <= set(declared), f"{name}: not declared {sorted(files - set(declared))}"
+        idle = {file for file in set(declared) - files if not file.startswith("energyflow/envs/")}
+        idle -= {file for file in idle if file.startswith("energyflow/networks/")}
+        assert not idle, f"{name}: declared but not imported {sorted(idle)}"

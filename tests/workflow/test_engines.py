@@ -23,7 +23,7 @@ from tests.workflow.tree import Tree, reports
 
 
 def drop(raw: dict[str, Any]) -> None:
-    raw["methods"] = raw["evaluate"]["nfe_methods"] = ["energyflow"]
+    tiny(raw)["methods"] = raw["evaluate"]["nfe_methods"] = ["energyflow"]
 
 
 def models(tree: Tree) -> dict[str, str]:
@@ -73,7 +73,7 @@ def test_orphans_move_away_and_resume_points_stay(scratch: Tree) -> None:
     point.write_bytes(b"x")
     scratch.write_params(
         lambda raw: (
-            raw.update(methods=["energyflow"]),
+            tiny(raw).update(methods=["energyflow"]),
             tiny(raw)["evaluate"].update(nfe_methods=["energyflow"]),
         )
     )
@@ -107,7 +107,7 @@ def test_metrics_and_plots_are_shown(scratch: Tree) -> None:
     metrics = json.loads(scratch.dvc("metrics", "show", "--json").stdout)
     assert metrics[""]["data"]["results/tiny/metrics.json"]
     page = (scratch.path / scratch.engines("plots").stdout.strip()).read_text()
-    assert page.count('"field": "flow_policy"') > 0
+    assert page.count('"name": "flow_policy"') > 0
     assert "src=" not in re.sub("<script>.*?</script>", "", page, flags=re.S)
 
 
@@ -171,7 +171,7 @@ def test_dropping_a_method_runs_reports_alone(scratch: Tree) -> None:
     since = scratch.clock()
     scratch.write_params(
         lambda raw: (
-            raw.update(methods=["energyflow"]),
+            tiny(raw).update(methods=["energyflow"]),
             tiny(raw)["evaluate"].update(nfe_methods=["energyflow"]),
         )
     )

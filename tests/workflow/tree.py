@@ -77,9 +77,9 @@ class Tree:
         profile.write_text(profile.read_text().replace("1000/10s", "1000/1s"))
 
         def shrink(raw: dict[str, Any]) -> None:
-            raw |= {"preset": "tiny", "methods": METHODS, "sources": SOURCES}
+            raw["preset"] = "tiny"
             raw["evaluate"]["nfe_methods"] = METHODS
-            raw["presets"]["tiny"] = {**raw["presets"]["smoke"], **TINY}
+            raw["presets"]["tiny"] = {**raw["presets"]["smoke"], **TINY, "methods": METHODS, "sources": SOURCES}
             raw["report"]["bootstrap"] = 100
             raw["plots"]["landscape"] |= {"resolution": 9, "samples": 8}
 

@@ -40,6 +40,7 @@ wildcard_constraints:
     task="|".join(re.escape(task) for task in {*P.tasks, *P.shape_tasks}),
     method="|".join(re.escape(method) for method in P.methods),
     source="|".join(re.escape(source) for source in P.sources),
+    model="|".join(re.escape(model) for model in P.models) or "none",
     seed=r"\d+",
 
 

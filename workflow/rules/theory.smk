@@ -4,7 +4,7 @@ from energyflow.theory import grid as theory
 
 wildcard_constraints:
     expert="[a-z0-9]+",
-    model="|".join(theory.KINDS),
+    net="|".join(theory.KINDS),
     demos=r"\d+",
     steps=r"\d+",
     check="|".join(theory.CHECKS),
@@ -33,10 +33,10 @@ rule theory_model:
         mem_mb=1000,
         runtime=30,
     params:
-        section=lambda wildcards: theory.train_section_of(P, wildcards.model, int(wildcards.steps)),
+        section=lambda wildcards: theory.train_section_of(P, wildcards.net, int(wildcards.steps)),
         out=subpath(output[0], parent=True),
     message:
-        "train {wildcards.model} on {wildcards.expert}: n {wildcards.demos}, {wildcards.steps} steps, seed {wildcards.seed}"
+        "train {wildcards.net} on {wildcards.expert}: n {wildcards.demos}, {wildcards.steps} steps, seed {wildcards.seed}"
     shell:
         "python -m energyflow.cli theory_model {wildcards.expert} --params {params.section:q} --count {wildcards.demos}"
         " --seed {wildcards.seed} --out {params.out} > {log} 2>&1"

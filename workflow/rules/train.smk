@@ -1,4 +1,4 @@
-# Policies, and the reward model: the same trainer, another section.
+# Policies, and the models that rewards read: the same trainer, another section.
 rule train:
     input:
         demos=pattern("collect", "demos.hdf5"),
@@ -26,7 +26,7 @@ rule train:
 rule reward_model:
     input:
         demos=pattern("collect", "demos.hdf5"),
-        code=code("reward_model"),
+        code=lambda wildcards: code("reward_model", wildcards.model),
     output:
         PATTERN["reward_model"],
     log:
@@ -38,10 +38,10 @@ rule reward_model:
         mem_mb=1500,
         runtime=720,
     params:
-        section=lambda wildcards: P.of(wildcards.task).reward_model.canonical(),
+        section=lambda wildcards: P.of(wildcards.task).reward_model[wildcards.model].canonical(),
         out=subpath(output[0], parent=True),
     message:
-        "train the reward model of {wildcards.task}, seed {wildcards.seed}"
+        "train the reward model {wildcards.model} of {wildcards.task}, seed {wildcards.seed}"
     shell:
         "python -m energyflow.cli train --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
         " --demos {input.demos} --out {params.out} > {log} 2>&1"

@@ -1,0 +1,60 @@
+"""EBIL's energy (Liu et al. 2021): denoising of demonstrated pairs x = [s, a] at one noise level (DEEN). No policy.
+
+    y = x + n,  n ~ N(0, sigma^2 I),    L = | x - y + sigma^2 grad_y E(y) |^2
+
+is least where grad E = (y - E[x | y]) / sigma^2, that is, where E is minus the log-density of the noised pairs up to a
+constant. The published energy ends in a sigmoid: E in (0, 1) tells at most one nat of it, so it is flat away from
+the demonstrations.
+"""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, gradient
+from energyflow.networks.build import Spec
+from energyflow.policies.base import Model
+from energyflow.policies.layers import perceptron
+from energyflow.sections import Section, TrainParams
+
+
+class EBILParams(Section):
+    """Activation and noise level, in standard deviations of the demonstrations."""
+
+    activation: str
+    sigma: float = Field(gt=0)
+
+
+class EBIL(Model):
+    """Energy of one state and one action together, To = Tp = 1."""
+
+    Params = EBILParams
+
+    def __init__(self, spec: Spec, params: TrainParams) -> None:
+        """Build the network."""
+        super().__init__(spec, params)
+        self.own = EBILParams(**params.method_params)
+        assert params.network.mlp is not None
+        activation = SMOOTH_ACTIVATIONS[self.own.activation]
+        self.network = perceptron(spec.obs_dim + spec.action_dim, params.network.mlp.hidden, 1, activation)
+
+    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
+        """|x - y + sigma^2 grad E(y)|^2 / sigma^2, mean over coordinates: the division only makes it of order one."""
+        pair = torch.cat([obs[:, 0], action[:, 0]], dim=-1)
+        noise = self.noise(pair, generator)
+        slope = gradient(self.pair_energy, pair + self.own.sigma * noise, create_graph=True)
+        return (self.own.sigma * slope - noise).square().mean()
+
+    def energy(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Energy [B] of states [B, Do] and actions [B, Da], standardised units; lower is more expert-like."""
+        return self.pair_energy(torch.cat([obs, action], dim=-1))
+
+    def pair_energy(self, pair: Tensor) -> Tensor:
+        """Energy [B] of pairs [B, Do + Da]."""
+        return self.bound(self.network(pair).squeeze(-1))
+
+    def bound(self, raw: Tensor) -> Tensor:
+        """The published output: a sigmoid."""
+        return raw.sigmoid()

@@ -1,0 +1,195 @@
+"""Implicit BC (Florence et al. 2021): an energy trained to tell the demonstrated chunk from sampled ones (InfoNCE).
+
+    L = -log [ exp(-E(a)) / (exp(-E(a)) + sum_j exp(-E(a_j))) ]
+
+Two published samplers. `langevin` (google-research/ibc): negatives descend the energy with noise, in training and in
+rollouts. `dfo` (Diffusion Policy's implementation): uniform negatives; rollouts resample, without a gradient.
+Samples live in the action box [-1, 1], and so do lengths and gradients of the energy here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from energyflow.networks.blocks import gradient
+from energyflow.networks.build import ScalarPotential, Spec
+from energyflow.policies.base import Policy
+from energyflow.sections import Section, TrainParams
+
+Energy = Callable[[Tensor], Tensor]  # candidates [B, N, Tp, Da] in the action box -> [B, N]
+
+
+class LangevinParams(Section):
+    """Noisy descent of the energy."""
+
+    nfe: int = Field(ge=1)
+    samples: int = Field(ge=1)
+    train_iterations: int = Field(ge=1)
+    negatives: int = Field(ge=1)
+    step: float = Field(gt=0)
+    last_step: float = Field(gt=0)
+    noise: float = Field(ge=0)
+    max_move: float = Field(gt=0)
+    margin: float = Field(ge=0)
+
+
+class DFOParams(Section):
+    """Derivative-free optimiser."""
+
+    nfe: int = Field(ge=1)
+    samples: int = Field(ge=1)
+    negatives: int = Field(ge=1)
+    noise: float = Field(ge=0)
+
+
+class ImplicitBCParams(Section):
+    """Which sampler, and its numbers."""
+
+    activation: str
+    sampler: Literal["langevin", "dfo"]
+    langevin: LangevinParams | None = None
+    dfo: DFOParams | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> ImplicitBCParams:
+        self.numbers()
+        return self
+
+    def numbers(self) -> LangevinParams | DFOParams:
+        """Those of the sampler in use."""
+        found = self.langevin if self.sampler == "langevin" else self.dfo
+        if found is None:
+            raise ValueError(f"missing key '{self.sampler}': the numbers of its sampler")
+        return found
+
+
+def step_sizes(count: int, first: float, last: float) -> list[float]:
+    """Quadratic decay over `count` iterations."""
+    return [(first - last) * (1.0 - index / max(1, count - 1)) ** 2 + last for index in range(count)]
+
+
+def langevin(energy: Energy, start: Tensor, count: int, own: LangevinParams, generator: torch.Generator) -> Tensor:
+    """Descend with noise, inside the box; the moves are detached from the energy's parameters.
+
+    Args:
+        energy: of candidates; each one's depends on itself alone.
+        start: [B, N, Tp, Da].
+        count: iterations.
+        own: sizes of gradient, noise and moves; lengths are in half-widths of the box.
+        generator: draws the noise.
+
+    Returns:
+        [B, N, Tp, Da].
+    """
+    found = start
+    for size in step_sizes(count, own.step, own.last_step):
+        slope = gradient(energy, found, create_graph=False)
+        noise = torch.randn(found.shape, generator=generator, device=found.device)
+        move = size * (0.5 * slope + own.noise * noise)
+        found = (found - move.clamp(-own.max_move, own.max_move)).clamp(-1.0, 1.0)
+    return found
+
+
+def resample(energy: Energy, start: Tensor, count: int, own: DFOParams, generator: torch.Generator) -> Tensor:
+    """Draw candidates with replacement, weighted by exp(-E), and move them a little, `count` - 1 times.
+
+    Args and returns as of `langevin`.
+    """
+    found = start
+    for _ in range(count - 1):
+        chosen = torch.multinomial((-energy(found)).softmax(dim=1), found.shape[1], True, generator=generator)
+        noise = torch.randn(found.shape, generator=generator, device=found.device)
+        found = (pick(found, chosen) + own.noise * noise).clamp(-1.0, 1.0)
+    return found
+
+
+def pick(candidates: Tensor, index: Tensor) -> Tensor:
+    """Candidates [B, N, Tp, Da] at index [B, M] -> [B, M, Tp, Da]."""
+    return candidates[torch.arange(len(index), device=index.device)[:, None], index]
+
+
+class ImplicitBC(Policy):
+    """Energy of a chunk; a plan is the best of many sampled chunks."""
+
+    Params = ImplicitBCParams
+
+    def __init__(self, spec: Spec, params: TrainParams) -> None:
+        """Build the energy."""
+        super().__init__(spec, params)
+        self.own = ImplicitBCParams(**params.method_params)
+        self.sampler = self.own.numbers()
+        self.potential = ScalarPotential(spec, params.network, self.own.activation, spectral=False)
+
+    @classmethod
+    def params_model(cls, raw: Any) -> dict[str, Any]:
+        """Validate the section; the other sampler's numbers do not enter it."""
+        found = super().params_model(raw)
+        return {key: found[key] for key in ("activation", "sampler", found["sampler"])}
+
+    @property
+    def nfe(self) -> int:
+        """Iterations of the sampler."""
+        return self.sampler.nfe
+
+    def energy(self, candidates: Tensor, obs: Tensor) -> Tensor:
+        """Energy [B, N] of candidates [B, N, Tp, Da] in the action box, at obs [B, To, Do], standardised."""
+        count = candidates.shape[1]
+        chunks = self.normalizer.standardize_action(candidates).flatten(0, 1)
+        time = chunks.new_zeros(len(chunks))  # one time: none
+        energy: Tensor = self.potential(chunks, obs.repeat_interleave(count, dim=0), time)
+        return energy.unflatten(0, (-1, count))
+
+    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
+        """InfoNCE, and with Langevin sampling the gradient penalty; see `Model.loss`."""
+        demonstrated = self.normalizer.unstandardize_action(action)[:, None]
+        candidates = torch.cat([demonstrated, self.negatives(obs, generator)], dim=1)
+        if isinstance(self.sampler, DFOParams):
+            return contrast(self.energy(candidates, obs))
+        candidates.requires_grad_()
+        energy = self.energy(candidates, obs)
+        (slope,) = torch.autograd.grad(energy.sum(), candidates, create_graph=True)
+        steep = (slope.abs().amax(dim=(2, 3)) - self.sampler.margin).clamp(min=0.0)
+        return contrast(energy) + steep.square().mean()
+
+    def negatives(self, obs: Tensor, generator: torch.Generator) -> Tensor:
+        """Counter-examples [B, N, Tp, Da] in the action box, detached from the parameters."""
+        start = self.uniform(obs, self.sampler.negatives, generator)
+        if isinstance(self.sampler, DFOParams):
+            return start
+        return langevin(lambda a: self.energy(a, obs), start, self.sampler.train_iterations, self.sampler, generator)
+
+    def uniform(self, obs: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Chunks [B, count, Tp, Da], uniform in the action box."""
+        shape = (len(obs), count, self.spec.pred_horizon, self.spec.action_dim)
+        return 2.0 * torch.rand(shape, generator=generator, device=obs.device) - 1.0
+
+    def candidates(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """What `nfe` iterations of the sampler make of uniform chunks: [B, samples, Tp, Da], in the action box."""
+        start = self.uniform(obs, self.sampler.samples, generator)
+
+        def energy(candidates: Tensor) -> Tensor:
+            return self.energy(candidates, obs)
+
+        if isinstance(self.sampler, DFOParams):
+            return resample(energy, start, nfe, self.sampler, generator)
+        return langevin(energy, start, nfe, self.sampler, generator)
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """The candidate of lowest energy, or for `dfo` one drawn with weight exp(-E)."""
+        found = self.candidates(obs, generator, nfe)
+        preference = -self.energy(found, obs)
+        if isinstance(self.sampler, DFOParams):
+            chosen = torch.multinomial(preference.softmax(dim=1), 1, generator=generator)
+        else:
+            chosen = preference.argmax(dim=1, keepdim=True)
+        return self.normalizer.standardize_action(pick(found, chosen)[:, 0])
+
+
+def contrast(energy: Tensor) -> Tensor:
+    """InfoNCE of energies [B, 1 + n], the demonstrated chunk first: log(1 + n) if they are all the same."""
+    return (energy[:, 0] + torch.logsumexp(-energy, dim=1)).mean()

@@ -1,0 +1,126 @@
+"""IQ-Learn from demonstrations alone (Garg et al. 2021): a soft Q-function whose own reward explains them.
+
+    V(s) = E_{a ~ pi} [Q(s, a) - alpha log pi(a | s)],    r(s, a) = Q(s, a) - gamma V(s')
+    J_Q  = E_demo [ -r + (V(s) - gamma V(s')) + r^2 / (4 c) ]        chi-squared form, value term on demonstrations
+
+Inside J_Q, V(s') is that of a target network and is not differentiated. The actor is soft actor-critic's on the
+demonstrated states. Episodes do not end: the last observation of a demonstration follows itself.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
+from energyflow.networks.build import Spec
+from energyflow.policies import squashed
+from energyflow.policies.base import Policy
+from energyflow.policies.layers import perceptron
+from energyflow.sections import Section, TrainParams
+
+
+class IQLearnParams(Section):
+    """Discount, fixed temperature alpha, c of the chi-squared term, target rate, range of the actor's log deviation."""
+
+    activation: str
+    discount: float = Field(ge=0, lt=1)
+    temperature: float = Field(gt=0)
+    chi: float = Field(gt=0)
+    tau: float = Field(gt=0, le=1)
+    log_std: list[float] = Field(min_length=2, max_length=2)
+
+
+class IQLearnOffline(Policy):
+    """Trained on (s_t, a_t, s_{t+1}): an observation beside each action, To = Tp = 2. Acts one step at a time."""
+
+    Params = IQLearnParams
+    sequences = True
+
+    def __init__(self, spec: Spec, params: TrainParams) -> None:
+        """Build actor, critic and target critic."""
+        super().__init__(spec, params)
+        self.own = IQLearnParams(**params.method_params)
+        assert params.network.mlp is not None
+        hidden, activation = params.network.mlp.hidden, SMOOTH_ACTIVATIONS[self.own.activation]
+        self.critic = perceptron(spec.obs_dim + spec.action_dim, hidden, 1, activation)
+        self.actor = perceptron(spec.obs_dim, hidden, 2 * spec.action_dim, activation)
+        self.target = copy.deepcopy(self.critic).requires_grad_(False)
+
+    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
+        """J_Q, whose gradient reaches the critic alone, plus the actor's loss, which reaches the actor alone."""
+        state, following, taken = obs[:, 0], obs[:, 1], action[:, 0]
+        with torch.no_grad():
+            next_action, next_density = self._act(following, generator)
+            later = self.own.discount * self._soft(self._q(self.target, following, next_action), next_density)
+        chosen, density = self._act(state, generator)
+        value = self._soft(self._q(self.critic, state, chosen.detach()), density.detach())
+        reward = self._q(self.critic, state, taken) - later
+        explains = -reward + (value - later) + reward.square() / (4.0 * self.own.chi)
+        judge = {name: parameter.detach() for name, parameter in self.critic.named_parameters()}
+        judged = functional_call(self.critic, judge, (torch.cat([state, chosen], dim=-1),)).squeeze(-1)
+        return (explains - self._soft(judged, density)).mean()
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Let the target critic follow."""
+        for slow, fast in zip(self.target.parameters(), self.critic.parameters(), strict=True):
+            slow.lerp_(fast, self.own.tau)
+
+    @property
+    def nfe(self) -> int:
+        """One evaluation of the actor."""
+        return 1
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """The actor's mean in the newest observation, repeated over the chunk, of which one step is executed."""
+        mean, _ = self._gaussian(obs[:, -1])
+        action = self.normalizer.standardize_action(mean.tanh())
+        return action[:, None].expand(-1, self.spec.pred_horizon, -1)
+
+    def recovered(self, obs: Tensor, action: Tensor, next_obs: Tensor, noise: Tensor) -> Tensor:
+        """r(s, a) = Q(s, a) - gamma V(s'), with V(s') the mean over fixed draws of the actor.
+
+        Args:
+            obs: [B, Do], standardised units.
+            action: [B, Da], standardised units.
+            next_obs: [B, Do], standardised units.
+            noise: [M, Da], standard normal: the same draws in every state, so that the reward is a function.
+
+        Returns:
+            [B].
+        """
+        mean, log_std = self._gaussian(next_obs)
+        draws, density = squashed.sample(mean[:, None], log_std[:, None], noise)
+        states = next_obs[:, None].expand(-1, len(noise), -1)
+        values = self._soft(self._q(self.critic, states, self.normalizer.standardize_action(draws)), density)
+        return self._q(self.critic, obs, action) - self.own.discount * values.mean(dim=1)
+
+    def advantage(self, obs: Tensor, action: Tensor, other: Tensor) -> Tensor:
+        """Q(s, a) minus the mean of Q(s, a') over other actions [M, Da]: [B], standardised units."""
+        states = obs[:, None].expand(-1, len(other), -1)
+        others = self._q(self.critic, states, other.expand(len(obs), -1, -1))
+        return self._q(self.critic, obs, action) - others.mean(dim=1)
+
+    def _gaussian(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        mean, raw = self.actor(state).chunk(2, dim=-1)
+        low, high = self.own.log_std
+        return mean, low + 0.5 * (high - low) * (raw.tanh() + 1.0)
+
+    def _act(self, state: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Standardised actions and their log-density in the action box: [B, Da], [B]."""
+        mean, log_std = self._gaussian(state)
+        action, density = squashed.sample(mean, log_std, self.noise(mean, generator))
+        return self.normalizer.standardize_action(action), density
+
+    def _soft(self, value: Tensor, density: Tensor) -> Tensor:
+        return value - self.own.temperature * density
+
+    @staticmethod
+    def _q(critic: nn.Module, state: Tensor, action: Tensor) -> Tensor:
+        value: Tensor = critic(torch.cat([state, action], dim=-1))
+        return value.squeeze(-1)

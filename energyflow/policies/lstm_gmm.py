@@ -1,0 +1,104 @@
+"""LSTM-GMM: robomimic's BC-RNN-GMM (Mandlekar et al. 2021), written from its equations.
+
+    h_t = LSTM(o_t, h_{t-1}), h_0 = 0
+    p(a_t | h_t) = sum_k w_k(h_t) N(a_t; tanh(mu_k(h_t)), diag(s_k(h_t)^2)),  s_k = softplus(.) + min_std
+
+Trained on windows that hold an observation beside each action. In a rollout it acts one step at a time, and its hidden
+state is reset to zero every To steps, so that it never sees a longer sequence than in training.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from energyflow.networks.build import Spec
+from energyflow.policies.base import Policy
+from energyflow.sections import Section, TrainParams
+
+ACTING_STD = 1e-4  # robomimic's `low_noise_eval`: pick a mode, take its mean
+
+
+class MixtureParams(Section):
+    """Recurrent network and mixture."""
+
+    hidden: int = Field(ge=1)
+    layers: int = Field(ge=1)
+    modes: int = Field(ge=1)
+    min_std: float = Field(gt=0)
+
+
+class LSTMGMM(Policy):
+    """Mixture of Gaussians over the next action, in the action box; its parameters are linear in an LSTM's output."""
+
+    Params = MixtureParams
+    sequences = True
+
+    def __init__(self, spec: Spec, params: TrainParams) -> None:
+        """Build the LSTM and one linear head each for means, standard deviations and logits."""
+        super().__init__(spec, params)
+        self.own = MixtureParams(**params.method_params)
+        self.lstm = nn.LSTM(spec.obs_dim, self.own.hidden, self.own.layers, batch_first=True)
+        self.means = nn.Linear(self.own.hidden, self.own.modes * spec.action_dim)
+        self.scales = nn.Linear(self.own.hidden, self.own.modes * spec.action_dim)
+        self.logits = nn.Linear(self.own.hidden, self.own.modes)
+
+    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
+        """-log p(a_t | o_1..o_t), mean over the window; see `Model.loss`. Negative when the fit is narrow."""
+        # The tanh keeps means in [-1, 1]: the density is of actions in the box, not of standardised ones.
+        target = self.normalizer.unstandardize_action(action)[:, :, None]
+        log_weights, means, stds = self.mixture(obs)
+        log_modes = (-0.5 * ((target - means) / stds).square() - stds.log() - 0.5 * math.log(2.0 * math.pi)).sum(-1)
+        return -torch.logsumexp(log_weights + log_modes, dim=-1).mean()
+
+    def mixture(self, obs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Run over sequences [B, T, Do], standardised, from a zero hidden state.
+
+        Returns:
+            Log weights [B, T, K], means and standard deviations [B, T, K, Da] of the K modes, in the action box.
+        """
+        hidden, _ = self.lstm(obs)
+        shape = (*hidden.shape[:2], self.own.modes, self.spec.action_dim)
+        means = self.means(hidden).reshape(shape).tanh()
+        stds = F.softplus(self.scales(hidden).reshape(shape)) + self.own.min_std
+        return self.logits(hidden).log_softmax(dim=-1), means, stds
+
+    @property
+    def nfe(self) -> int:
+        """One pass of the network, whatever a caller asks for."""
+        return 1
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """The action after the last of To observations: [B, To, Do] -> [B, 1, Da], both standardised."""
+        phase = torch.full((len(obs),), self.spec.obs_horizon - 1, device=obs.device)
+        return self.normalizer.standardize_action(self._draw(obs, phase, generator))
+
+    def act(
+        self, obs: Tensor, generator: torch.Generator, nfe: int | None = None, elapsed: Tensor | None = None
+    ) -> Tensor:
+        """Plan one action: [B, 1, Da]. See `Policy.act`; there is no telling a second action before its observation.
+
+        The hidden state is a function of the observations since the last reset, `elapsed` mod To steps ago, which are
+        all in `obs`: nothing has to be remembered from call to call.
+        """
+        horizon = self.spec.obs_horizon
+        if elapsed is None:
+            elapsed = torch.full((len(obs),), horizon - 1, device=obs.device)
+        with torch.no_grad():
+            drawn = self._draw(self.normalizer.standardize_obs(obs), elapsed % horizon, generator)
+            return drawn.clamp(-1.0, 1.0)
+
+    def _draw(self, obs: Tensor, phase: Tensor, generator: torch.Generator) -> Tensor:
+        """Actions [B, 1, Da] in the box, from the last `phase` + 1 frames of obs [B, To, Do], standardised."""
+        rows = torch.arange(len(obs), device=obs.device)
+        ahead = torch.arange(self.spec.obs_horizon, device=obs.device) + (self.spec.obs_horizon - 1 - phase)[:, None]
+        # Frames beyond the last are repeats that nobody reads: an output depends on earlier frames alone.
+        since_reset = obs[rows[:, None], ahead.clamp(max=self.spec.obs_horizon - 1)]
+        log_weights, means, _ = self.mixture(since_reset)
+        mode = torch.multinomial(log_weights[rows, phase].exp(), 1, generator=generator)[:, 0]
+        mean = means[rows, phase, mode]
+        return (mean + ACTING_STD * self.noise(mean, generator))[:, None]

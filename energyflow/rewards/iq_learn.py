@@ -1,0 +1,58 @@
+"""IQ-Learn's recovered reward: r(s, a, s') = Q(s, a) - gamma V(s') of a Q-function learnt from demonstrations alone.
+
+Frozen. Divided by how much more Q gives to demonstrated actions than to M random ones in the same states, as the
+energies are: demonstrations are one unit above random actions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from energyflow.policies.iq_learn_offline import IQLearnOffline
+from energyflow.rewards.base import Ingredients, RewardSource, Transitions
+from energyflow.rewards.demonstrations import demonstration_windows, positive
+from energyflow.rewards.settings import IQLearnSettings
+from energyflow.sections import ParamsError
+from energyflow.seeding import torch_generator
+
+
+class RecoveredReward:
+    """(Q(s, a) - gamma V(s')) / gap."""
+
+    window = (1, 1)
+    frozen = True
+
+    def __init__(self, model: IQLearnOffline, noise: Tensor, gap: float) -> None:
+        """`noise` [M, Da] are the fixed draws behind V(s')."""
+        self.model, self.noise, self.gap = model, noise, gap
+        self.measured = {"gap": gap}
+
+    @torch.no_grad()
+    def reward(self, batch: Transitions) -> Tensor:
+        """See `RewardSource.reward`."""
+        normalizer = self.model.normalizer
+        obs, next_obs = normalizer.standardize_obs(batch.obs[:, 0]), normalizer.standardize_obs(batch.next_obs)
+        action = normalizer.standardize_action(batch.action[:, 0])
+        return self.model.recovered(obs, action, next_obs, self.noise) / self.gap
+
+
+@torch.no_grad()
+def make(given: Ingredients) -> RewardSource:
+    """Measure the scale on the demonstrations.
+
+    Raises:
+        ParamsError: the model is not that of IQ-Learn.
+        ScaleError: Q does not prefer demonstrated actions.
+    """
+    assert given.demos is not None
+    if not isinstance(given.model, IQLearnOffline):
+        raise ParamsError(f"source '{given.name}' reads a model of method 'iq_learn_offline'")
+    shape = (IQLearnSettings(**given.params.source_params).references, given.model.spec.action_dim)
+    references = torch.randn(shape, generator=torch_generator(given.seed, "reward references"))
+    noise = torch.randn(shape, generator=torch_generator(given.seed, "reward values"))
+    obs, action = demonstration_windows(given.demos.episodes, (1, 1), given.seed)
+    normalizer = given.model.normalizer
+    states, actions = normalizer.standardize_obs(obs[:, 0]), normalizer.standardize_action(action[:, 0])
+    gap = float(given.model.advantage(states, actions, references).double().mean())
+    return RecoveredReward(given.model, noise, positive(gap, "Q", "does not prefer demonstrated to random actions"))

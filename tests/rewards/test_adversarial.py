@@ -1,0 +1,204 @@
+"""Discriminators against what they must find: the log-ratio of two Gaussians, and the reward of a solved chain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal
+
+from energyflow.demos.format import Demonstration
+from energyflow.demos.windows import Normalizer
+from energyflow.params import Params
+from energyflow.policies import squashed
+from energyflow.rewards.adversarial import statistics
+from energyflow.rewards.airl import AIRL
+from energyflow.rewards.base import Ingredients, Transitions
+from energyflow.rewards.demonstrations import demonstration_transitions
+from energyflow.rewards.gail import GAIL
+from energyflow.rewards.settings import AdversarySettings, AIRLSettings
+from energyflow.rewards.sources import build_source
+
+from .conftest import as_demos, no_density, transitions
+
+QUICK = {"hidden": [48, 48], "learning_rate": 3e-3, "beta1": 0.9, "gradient_penalty": 0.0}
+
+
+def gail(smoke: Params, expert: Transitions, normalizer: Normalizer, **update: object) -> GAIL:
+    own = AdversarySettings(**smoke.shape["gail"].source_params | QUICK | update)
+    return GAIL(own, expert, normalizer, seed=0)
+
+
+def airl(smoke: Params, expert: Transitions, **update: object) -> AIRL:
+    own = AIRLSettings(**smoke.shape["airl"].source_params | QUICK | update)
+    return AIRL(own, expert, Normalizer(1, 1), seed=0, discount=DISCOUNT)
+
+
+def split(pairs: Tensor) -> Transitions:
+    return transitions(pairs[:, :1], pairs[:, 1:])
+
+
+# --- GAIL: two Gaussians over (s, a) ---
+
+EXPERT = MultivariateNormal(torch.tensor([0.4, 0.2]), torch.tensor([[0.8, 0.5], [0.5, 0.8]]))
+AGENT = MultivariateNormal(torch.tensor([-0.3, 0.0]), torch.eye(2))
+
+
+def fitted(smoke: Params, steps: int = 500, **update: object) -> GAIL:
+    torch.manual_seed(0)
+    source = gail(smoke, split(EXPERT.sample((8,))), Normalizer(1, 1), **update)
+    for _ in range(steps):
+        source.learn(split(EXPERT.sample((512,))), split(AGENT.sample((512,))), no_density)
+    return source
+
+
+def test_the_discriminator_of_two_gaussians_is_their_log_ratio(smoke: Params) -> None:
+    source = fitted(smoke)
+    points = EXPERT.sample((400,))
+    true = EXPERT.log_prob(points) - AGENT.log_prob(points)
+    found = source.score(source.inputs(split(points))).detach()
+    assert float((found - true).abs().mean()) < 0.15
+    assert float(torch.corrcoef(torch.stack([found, true]))[0, 1]) > 0.95
+    odds = true.exp()
+    best = (odds / (1 + odds)).log()
+    assert float((source.reward(split(points)) - best).abs().mean()) < 0.1  # log D
+
+
+def test_the_penalty_pulls_the_slope_towards_one(smoke: Params) -> None:
+    """Two distant clouds: without it the logits run to the clamp; with it f rises by one a standard deviation."""
+    torch.manual_seed(0)
+    far = torch.tensor([3.0, 0.0])
+    slopes = {}
+    for weight in (0.0, 8.0):
+        source = gail(smoke, split(torch.zeros(8, 2)), Normalizer(1, 1), gradient_penalty=weight)
+        for _ in range(300):
+            batches = (split(0.1 * torch.randn(128, 2) + far), split(0.1 * torch.randn(128, 2) - far))
+            source.learn(*batches, no_density)
+        ends = source.score(torch.stack([far, -far]))
+        slopes[weight] = float((ends[0] - ends[1]).detach()) / 6.0
+    assert slopes[8.0] == pytest.approx(1.0, abs=0.15)
+    assert slopes[0.0] > 1.5
+
+
+def test_logits_are_clamped_and_the_log_says_what_happened(smoke: Params) -> None:
+    source = gail(smoke, split(torch.zeros(8, 2)), Normalizer(1, 1), clip=2.0)
+    assert source.report() == dict.fromkeys(source.columns)  # nothing happened yet
+    assert float(source.entropy(torch.tensor([100.0]), torch.tensor([-100.0]))) == pytest.approx(np.log1p(np.exp(-2)))
+    apart = split(torch.full((64, 2), 2.0)), split(torch.full((64, 2), -2.0))
+    for _ in range(100):
+        source.learn(*apart, no_density)
+    source.report()
+    source.learn(*apart, no_density)
+    report = source.report()
+    assert (report["expert_accuracy"], report["policy_accuracy"]) == (1.0, 1.0)
+    assert report["reward_mean"] == pytest.approx(-np.log1p(np.exp(2.0)), abs=0.01)
+    assert report["discriminator_loss"] == pytest.approx(np.log1p(np.exp(-2.0)), abs=0.01)
+
+
+def test_what_the_discriminator_reads_is_standardised_by_the_demonstrations(
+    smoke: Params, expert_demos: list[Demonstration]
+) -> None:
+    wide = [Demonstration(100.0 + 50.0 * e.obs, e.actions, e.rewards, e.success) for e in expert_demos]
+    for name in ("gail", "airl"):
+        source = build_source(Ingredients(name, smoke.shape[name], 0, None, as_demos(wide)))
+        inputs = source.inputs(demonstration_transitions(wide))  # type: ignore[attr-defined]
+        assert float(inputs.mean(dim=0).abs().max()) < 0.2
+        assert float((inputs.std(dim=0) - 1.0).abs().max()) < 0.2
+
+
+# --- AIRL: a chain of five states, moves left, none, right, solved exactly ---
+
+DISCOUNT = 0.9
+STATES, MOVES = torch.linspace(-1, 1, 5), torch.tensor([-1.0, 0.0, 1.0])
+REWARD = torch.tensor([0.0, 0.8, -0.5, 0.3, 1.0])
+FOLLOWING = (torch.arange(5)[:, None] + torch.tensor([-1, 0, 1])).clamp(0, 4)  # [state, move]
+
+
+def soft_advantage() -> Tensor:
+    """log pi* [5, 3] of the max-ent expert: r(s) + gamma V(s') - V(s)."""
+    value = torch.zeros(5)
+    for _ in range(500):
+        value = torch.logsumexp(REWARD[:, None] + DISCOUNT * value[FOLLOWING], dim=1)
+    return REWARD[:, None] + DISCOUNT * value[FOLLOWING] - value[:, None]
+
+
+def walked(chances: Tensor, count: int) -> Transitions:
+    """Every state as often, moves in proportion to `chances` [5, 3]: a batch without sampling noise."""
+    repeats = (chances * count).round().long().flatten()
+    which = torch.arange(15).repeat_interleave(repeats)
+    state, move = which // 3, which % 3
+    return transitions(STATES[state, None], MOVES[move, None], STATES[FOLLOWING[state, move], None])
+
+
+@pytest.mark.parametrize("state_only", [True, False])
+def test_airl_recovers_the_reward_of_a_solved_chain(smoke: Params, state_only: bool) -> None:
+    """The agent walks at random with an exactly known density; the expert is soft-optimal for a reward of the state."""
+    expert = walked(soft_advantage().exp(), 100)
+    agent = walked(torch.full((5, 3), 1 / 3), 100)
+    source = airl(smoke, expert, state_only=state_only, hidden=[32, 32])
+
+    def uniform(obs: Tensor, action: Tensor) -> Tensor:
+        return torch.full((len(obs),), -np.log(3.0))
+
+    for _ in range(700):
+        source.learn(expert, agent, uniform)
+    every = walked(torch.ones(5, 3), 1)
+    inputs = source.inputs(every)
+    found, true = source.score(inputs).detach().reshape(5, 3), soft_advantage()
+    torch.testing.assert_close(found, true, rtol=0, atol=0.15)
+    torch.testing.assert_close(source.reward(every), found.flatten())
+    if state_only:  # then g is the reward itself, up to a constant
+        term = source.term(inputs).detach().reshape(5, 3)[:, 0]
+        torch.testing.assert_close(term - term.mean(), REWARD - REWARD.mean(), rtol=0, atol=0.2)
+
+
+def test_demonstrated_actions_at_the_edge_of_the_box_do_no_harm(smoke: Params) -> None:
+    """A gripper at its stop is at exactly 1, where a narrow actor's density is infinite."""
+    edge = transitions(torch.zeros(32, 1), torch.ones(32, 1))
+    source = airl(smoke, edge)
+
+    def narrow(obs: Tensor, action: Tensor) -> Tensor:
+        return squashed.log_density(torch.full_like(action, 4.0), torch.full_like(action, -5.0), action)
+
+    for _ in range(5):
+        source.learn(edge, transitions(torch.zeros(32, 1), torch.full((32, 1), 1.0 - 1e-6)), narrow)
+    report = source.report()
+    assert all(np.isfinite(value) for value in report.values() if value is not None)
+    assert report["expert_accuracy"] != report["policy_accuracy"]  # the density does not tell the two apart
+    assert bool(torch.isfinite(source.reward(edge)).all())
+
+
+def test_only_airl_reads_the_density_of_the_agent(smoke: Params) -> None:
+    batch = transitions(torch.zeros(4, 1), torch.zeros(4, 1))
+    gail(smoke, batch, Normalizer(1, 1)).learn(batch, batch, no_density)
+    with pytest.raises(AssertionError, match="does not read"):
+        airl(smoke, batch).learn(batch, batch, no_density)
+
+
+def test_batches_come_from_all_demonstrations_and_the_whole_replay(
+    smoke: Params, expert_demos: list[Demonstration], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = demonstration_transitions(expert_demos)
+    assert len(every) == sum(len(e.actions) - 1 for e in expert_demos)
+    first = len(expert_demos[0].actions) - 1
+    torch.testing.assert_close(every.next_obs[: first - 1], every.obs[1:first, 0])  # and never across episodes
+    assert not torch.equal(every.next_obs[first - 1], every.obs[first, 0])
+    source = gail(smoke, every, statistics(as_demos(expert_demos)), batch_size=2048)
+    seen: dict[str, Transitions] = {}
+    monkeypatch.setattr(source, "learn", lambda expert, policy, _: seen.update(expert=expert, policy=policy))
+
+    class Lived:
+        rows: np.ndarray
+
+        def size(self) -> int:
+            return 100
+
+        def transitions(self, rows: np.ndarray) -> Transitions:
+            self.rows = rows
+            return every[torch.zeros(len(rows), dtype=torch.long)]
+
+    replay = Lived()
+    source.update(replay, no_density)
+    assert len(set(map(tuple, seen["expert"].obs[:, 0].tolist()))) == len(every)
+    assert set(replay.rows) == set(range(100))

@@ -1,0 +1,165 @@
+"""Learnt energies and densities against Gaussians in closed form."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal
+
+from energyflow.demos.windows import Windows
+from energyflow.networks.build import Spec
+from energyflow.params import Params
+from energyflow.policies.base import Model
+from energyflow.policies.ebil import EBIL
+from energyflow.policies.flow_policy import FlowPolicy
+from energyflow.policies.near import NEAR
+from energyflow.rewards.base import Ingredients
+from energyflow.rewards.ebil import JointEnergy
+from energyflow.rewards.likelihood import log_density
+from energyflow.rewards.sources import build_source
+from energyflow.sections import TrainParams
+from energyflow.training import Trainer
+
+from .conftest import ACTION_DIM, OBS_DIM, as_demos, make_demos, transitions
+
+COVARIANCE = torch.tensor([[1.0, 0.6], [0.6, 0.8]])
+SIGMA = 0.7
+SMOOTHED = MultivariateNormal(torch.zeros(2), COVARIANCE + SIGMA**2 * torch.eye(2))
+
+
+def quick(section: TrainParams, steps: int, **method_params: object) -> TrainParams:
+    assert section.network.mlp is not None
+    mlp = section.network.mlp.model_copy(update={"hidden": [64, 64]})
+    return section.model_copy(
+        update={
+            "steps": steps,
+            "batch_size": 512,
+            "lr": 3e-3,
+            "ema_decay": 0.99,
+            "network": section.network.model_copy(update={"mlp": mlp}),
+            "method_params": section.method_params | method_params,
+        }
+    )
+
+
+def fitted(model: Model, windows: Windows) -> Model:
+    trainer = Trainer(model, windows, 0, torch.device("cpu"))
+    for _ in range(model.params.steps):
+        trainer.advance()
+    return trainer.final()
+
+
+def score(points: Tensor) -> Tensor:
+    """Gradient of the log-density of the smoothed Gaussian."""
+    return -points @ torch.linalg.inv(SMOOTHED.covariance_matrix)
+
+
+def slope(energy: Tensor, points: Tensor) -> Tensor:
+    (found,) = torch.autograd.grad(energy.sum(), points)
+    return found
+
+
+def close(found: Tensor, true: Tensor) -> None:
+    assert float((found - true).square().sum(1).mean() / true.square().sum(1).mean()) < 0.02
+
+
+class Unbounded(EBIL):
+    """Without the sigmoid, which cannot tell more than one nat: the loss alone is under test."""
+
+    def bound(self, raw: Tensor) -> Tensor:
+        return raw
+
+
+def test_the_slope_of_deen_is_that_of_the_smoothed_gaussian(every: Params) -> None:
+    torch.manual_seed(0)
+    data = MultivariateNormal(torch.zeros(2), COVARIANCE).sample((20_000,))
+    model = Unbounded(Spec(1, 1, 1, 1, 1, ("state",)), quick(every.reward_model["ebil"], 500, sigma=SIGMA))
+    found = fitted(model, Windows(data[:, None, :1], data[:, None, 1:]))
+    points = SMOOTHED.sample((500,)).requires_grad_()
+    close(-slope(found.pair_energy(points), points), score(points.detach()))
+
+
+def test_the_slope_of_ncsn_is_that_of_the_smoothed_gaussian_and_higher_is_better(every: Params) -> None:
+    torch.manual_seed(0)
+    data = MultivariateNormal(torch.zeros(2), COVARIANCE).sample((20_000,))
+    section = quick(every.reward_model["near"], 500, levels=1, sigma_max=SIGMA, energy_weight=0.0)
+    found = fitted(NEAR(Spec(1, 1, 2, 1, 1, ("state",)), section), Windows(data[:, :, None], torch.zeros(20_000, 1, 1)))
+    points = SMOOTHED.sample((500,)).requires_grad_()
+    energy = found.energy(points, found.sigmas.expand(500))
+    close(slope(energy, points), score(points.detach()))
+
+
+def test_the_published_energy_lies_between_zero_and_one_and_its_reward_averages_one(every: Params) -> None:
+    torch.manual_seed(0)
+    model, episodes = EBIL(Spec(OBS_DIM, ACTION_DIM, 1, 1, 1, ("state",)), every.reward_model["ebil"]), make_demos()
+    source = build_source(Ingredients("ebil", every.shape["ebil"], 0, model, as_demos(episodes)))
+    assert isinstance(source, JointEnergy)
+    obs = torch.cat([torch.from_numpy(e.obs) for e in episodes]).float()
+    action = torch.cat([torch.from_numpy(e.actions) for e in episodes]).float()
+    reward = source.reward(transitions(obs, action))
+    assert float(reward.mean()) == pytest.approx(1.0, abs=1e-5)
+    torch.testing.assert_close(reward, (1 - model.energy(obs, action)) / source.scale)
+    assert bool(((reward > 0) & (reward * source.scale < 1)).all())
+
+
+class Exact(FlowPolicy):
+    """The velocity that carries N(0, I) to N(mean, covariance) along straight paths, in closed form."""
+
+    mean = torch.tensor([0.3, -0.2, 0.5])
+    covariance = torch.tensor([[0.5, 0.3, 0.0], [0.3, 0.4, -0.1], [0.0, -0.1, 0.2]])
+
+    def __init__(self, params: TrainParams) -> None:
+        super().__init__(Spec(1, 3, 1, 1, 1, ("state",)), params)
+        del self.field
+        self.field = self.velocity  # type: ignore[assignment]
+
+    def velocity(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        t = time[:, None, None]
+        eye = torch.eye(3)
+        mixed = (1 - t) ** 2 * eye + t**2 * self.covariance
+        gain = (t * self.covariance - (1 - t) * eye) @ torch.linalg.inv(mixed)
+        centred = chunk.transpose(1, 2) - t * self.mean[:, None]
+        return (self.mean[:, None] + gain @ centred).transpose(1, 2)
+
+
+def test_likelihood_of_a_gaussian_is_its_log_density(every: Params) -> None:
+    model = Exact(every.reward_model["flow_policy"])
+    steps = every.shape["likelihood"].source_params["steps"]
+    truth = MultivariateNormal(Exact.mean, Exact.covariance)
+    points = truth.sample((200,))
+    found = log_density(model, torch.zeros(200, 1, 1), points[:, None], steps)
+    torch.testing.assert_close(found, truth.log_prob(points), rtol=0, atol=0.01)
+
+
+def test_likelihood_of_any_flow_integrates_to_one(every: Params) -> None:
+    torch.manual_seed(1)
+    model = FlowPolicy(Spec(1, 2, 1, 1, 1, ("state",)), quick(every.reward_model["flow_policy"], 1))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 2.5  # far from the identity
+    axis = torch.linspace(-8, 8, 101)
+    cell = float(axis[1] - axis[0]) ** 2
+    grid = torch.cartesian_prod(axis, axis)
+    obs = torch.full((len(grid), 1, 1), 0.4)
+    density = log_density(model, obs, grid[:, None], 20).exp()
+    normal = (-0.5 * grid.square().sum(1)).exp() / (2 * math.pi)
+    assert float(density.sum()) * cell == pytest.approx(1.0, abs=0.01)
+    assert float((density - normal).abs().sum()) * cell > 0.2  # it did go somewhere
+
+
+def test_likelihood_is_standardised_by_the_demonstrations(every: Params) -> None:
+    torch.manual_seed(0)
+    model, episodes = (
+        FlowPolicy(Spec(OBS_DIM, ACTION_DIM, 1, 1, 1, ("s",)), every.reward_model["flow_policy"]),
+        make_demos(),
+    )
+    source = build_source(Ingredients("likelihood", every.shape["likelihood"], 0, model, as_demos(episodes)))
+    obs = torch.cat([torch.from_numpy(e.obs) for e in episodes]).float()
+    action = torch.cat([torch.from_numpy(e.actions) for e in episodes]).float()
+    reward = source.reward(transitions(obs, action))
+    assert float(reward.mean()) == pytest.approx(0.0, abs=1e-4)
+    assert float(reward.std()) == pytest.approx(1.0, abs=1e-3)
+    assert source.frozen
