@@ -7,11 +7,10 @@ from pathlib import Path
 from energyflow.rewards.registry import check_source
 from energyflow.theory.experts.registry import sources
 
-# Folders and modules; `{method}`, `{source}`, `{simulator}`, `{expert}`, `{check}` and `{subject}` are those of the job.
-# They are inputs of the rule and within the deps of its DVC stage; a test compares them with the real imports. cli.py,
-# params.py, sections.py, rewards/settings.py and paths.py are nobody's dependency: what they do for a job is its command
-# line, which both engines track. Nor are the registries (envs/tasks.py, and registry.py of experts, policies and
-# rewards): a new line cannot change another one's jobs.
+# Folders and modules; those in braces are the job's. They are inputs of the rule and within the deps of its DVC stage,
+# and a test compares them with the real imports. cli.py, params.py, sections.py, rewards/settings.py and paths.py are
+# nobody's dependency: what they do for a job is its command line, which both engines track. Nor are the registries
+# (envs/tasks.py, and registry.py of experts, policies and rewards): a new line cannot change another one's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _INTERFACE = "energyflow/envs/simulator.py"
 _SIMULATOR = (_INTERFACE, "energyflow/envs/perturb.py", "{simulator}")
@@ -58,7 +57,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "theory_check": (
         *_THEORY,
         *(f"energyflow/theory/{name}.py" for name in ("flow", "lines", "measures", "readings")),
-        *("energyflow/theory/checks/subject.py", "energyflow/theory/checks/{check}.py"),
+        *("energyflow/theory/checks/subject.py", "{check}"),
     ),
     "theory_point": ("energyflow/theory/report", *_THEORY_REPORT, *_FILES),
     "theory_page": ("energyflow/theory/report", *_FILES),
@@ -78,6 +77,24 @@ SUITES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 # method -> what it imports of energyflow/policies beside its own file; the others import karras.py
 HELPERS = {"ebil": ("layers",), "near": ("layers",), "iq_learn_offline": ("layers", "squashed")}
+
+
+def _method(name: str) -> tuple[str, ...]:
+    return tuple(f"energyflow/policies/{module}.py" for module in (name, *HELPERS.get(name, ("karras",))))
+
+
+def _source(name: str) -> tuple[str, ...]:
+    """Files of a source, and of the model that it reads."""
+    spec = check_source(name)
+    own = tuple(f"energyflow/rewards/{module}.py" for module in spec.modules)
+    network = ("energyflow/policies/layers.py",) if "adversarial" in spec.modules else ()
+    return (*own, *network, *(_method(spec.model) if spec.model else ()))
+
+
+def _check(name: str) -> tuple[str, ...]:
+    """Files of a check; `robots` measures the fields of policies as `circulation` those of the theory's models."""
+    modules = ("circulation", "robots") if name == "robots" else (name,)
+    return tuple(f"energyflow/theory/checks/{module}.py" for module in modules)
 
 
 def code(
@@ -101,11 +118,11 @@ def code(
     suite, _, short = task.partition("/")
     simulator, expert = SUITES[suite]
     of_job = {"{simulator}": simulator, "{expert}": expert, "{method}": _method(method), "{source}": _source(source)}
-    of_job["{subject}"] = sources(subject)
+    of_job |= {"{check}": _check(check), "{subject}": sources(subject)}
     files: set[str] = set()
     entries = [file for name in CODE[rule] for file in of_job.get(name, (name,))]
     for entry in entries:
-        path = Path(entry.format(task=short, check=check))
+        path = Path(entry.format(task=short))
         found = path.rglob("*") if path.is_dir() else [path]
         files |= {str(file) for file in found if file.suffix in (".py", ".csv") and file.name != "__init__.py"}
     return sorted(files)

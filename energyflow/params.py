@@ -23,6 +23,7 @@ from energyflow.sections import (
     describe,
     nearest,
 )
+from energyflow.theory.grid import theory_of
 from energyflow.theory.resolve import merge_theory, train_sections
 from energyflow.theory.sections import TheoryParams, VerdictParams
 
@@ -70,7 +71,7 @@ class Params(Sections):
     nfe_methods: list[str]
     report: ReportParams
     plots: dict[str, PlotParams]
-    theory: TheoryParams
+    theory: TheoryParams | None  # of the preset that it belongs to, and of smoke
     theory_train: dict[str, TrainParams]
     overlaid: dict[str, Sections]
 
@@ -88,7 +89,7 @@ class Params(Sections):
         look = self.plots["theory"]
         return VerdictParams(
             confidence=self.report.confidence,
-            tolerance=self.theory.tolerance,
+            tolerance=theory_of(self).tolerance,
             dpi=look.dpi,
             palette=look.palette or "colorblind",
         )
@@ -285,7 +286,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             report=ReportParams(**raw["report"]),
             plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
             theory=theory,
-            theory_train=train_sections(raw, theory),
+            theory_train=train_sections(raw, theory) if theory else {},
             overlaid={task: Sections(**_sections(raw, name, task)) for task in over["task"]},
             **_sections(raw, name),
         )

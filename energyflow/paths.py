@@ -42,7 +42,7 @@ def patterns(preset: str) -> dict[str, list[str]]:
         "shape": [SHAPE + f for f in ("curve.csv", "episodes.csv", "run.json")],
         "latency": [LATENCY + f for f in ("latency.csv", "run.json")],
     }
-    table |= grid.patterns()
+    table |= grid.patterns(preset)
     return {rule: [p.replace("{preset}", preset) for p in ps] for rule, ps in table.items()}
 
 
@@ -114,7 +114,6 @@ def stages(params: Params) -> dict[str, list[str]]:
     owned["reward_model"] = expand(pattern["reward_model"], params, task=shape_tasks)
     for source in params.sources:
         owned[f"shape@{source}"] = expand(pattern["shape"], params, task=shape_tasks, source=[source])
-    owned |= grid.stages(params)
     preset = params.preset
     owned["report"] = [
         *(f for table in shown(params, TABLES) for f in table_files(preset, table)),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from energyflow.params import Params
+    from energyflow.theory.sections import TheoryParams
 
-MODEL = "results/{preset}/theory_model/{expert}/{net}/n{demos}/steps{steps}/seed{seed}/"
-CHECK = "results/{preset}/theory_check/{check}/{subject}/seed{seed}/"
-PAGE = "results/{preset}/theory/"
+MODEL = "model/{expert}/{net}/n{demos}/steps{steps}/seed{seed}/"
+CHECK = "check/{check}/{subject}/seed{seed}/"
+SMOKE = "smoke"  # the preset whose numbers mean nothing: its theory is not the one that readers find
 
 # model of the theory -> method of params.yaml, and what differs from its section
 KINDS: dict[str, tuple[str, dict[str, bool]]] = {
@@ -37,7 +38,10 @@ POINTS: dict[str, tuple[str, ...]] = {
     "modes": ("modes",),
     "misfit": ("misfit",),
 }
-POINT_FORMATS = ("csv", "md", "tex", "png", "svg", "pdf", "json")
+POINT_FILES = (
+    *(f"tables/{{point}}.{suffix}" for suffix in ("csv", "md", "tex", "json")),
+    *(f"figures/{{point}}.{suffix}" for suffix in ("png", "svg", "pdf")),
+)
 
 
 class ModelKey(NamedTuple):
@@ -58,14 +62,42 @@ class CheckKey(NamedTuple):
     seed: int
 
 
-def patterns() -> dict[str, list[str]]:
+def folder(preset: str) -> str:
+    """Where the theory lies. There is one: of the presets in params.yaml, one alone has it, besides `smoke`."""
+    return f"results/{preset}/theory" if preset == SMOKE else "results/theory"
+
+
+def patterns(preset: str) -> dict[str, list[str]]:
     """As `paths.patterns`: rules that make results, and the patterns of their outputs."""
-    return {
+    files = {
         "theory_model": [MODEL + file for file in ("model.safetensors", "model.json", "run.json")],
         "theory_check": [CHECK + file for file in ("rows.csv", "run.json")],
-        "theory_point": [f"{PAGE}{{point}}.{suffix}" for suffix in POINT_FORMATS],
-        "theory_page": [PAGE + "README.md"],
+        "theory_point": list(POINT_FILES),
+        "theory_page": ["README.md"],
     }
+    return {rule: [f"{folder(preset)}/{name}" for name in names] for rule, names in files.items()}
+
+
+def folders(stage: str, preset: str) -> list[str]:
+    """Folders that a DVC stage of the theory owns, beside the page."""
+    names = ("tables", "figures") if stage == "theory" else (stage.removeprefix("theory_"),)
+    return [f"{folder(preset)}/{name}" for name in names]
+
+
+def page(preset: str) -> str:
+    """The page."""
+    return patterns(preset)["theory_page"][0]
+
+
+def theory_of(p: Params) -> TheoryParams:
+    """The theory section of the preset.
+
+    Raises:
+        ValueError: the preset has none.
+    """
+    if p.theory is None:
+        raise ValueError(f"presets.{p.preset}.theory is null: this preset has no theory")
+    return p.theory
 
 
 def robot_methods(p: Params) -> list[str]:
@@ -75,19 +107,19 @@ def robot_methods(p: Params) -> list[str]:
 
 def checks(p: Params) -> list[CheckKey]:
     """Every job of every check."""
-    found = []
+    theory, found = theory_of(p), []
     for check in CHECKS:
         if check == "robots":
             found += [CheckKey(check, task, seed) for task in p.tasks for seed in p.seeds if robot_methods(p)]
         else:
-            experts = getattr(p.theory, check).experts
-            found += [CheckKey(check, expert, seed) for expert in experts for seed in p.theory.seeds]
+            experts = getattr(theory, check).experts
+            found += [CheckKey(check, expert, seed) for expert in experts for seed in theory.seeds]
     return found
 
 
 def models_of(p: Params, key: CheckKey) -> list[ModelKey]:
     """The models that one job of a check reads."""
-    theory, (check, expert, seed) = p.theory, key
+    theory, (check, expert, seed) = theory_of(p), key
 
     def keys(kinds: tuple[str, ...], demos: list[int], steps: list[int]) -> list[ModelKey]:
         return [ModelKey(expert, kind, n, k, seed) for kind in kinds for n in demos for k in steps]
@@ -112,12 +144,12 @@ def models(p: Params) -> list[ModelKey]:
 
 def model_files(p: Params, key: ModelKey) -> list[str]:
     """Outputs of one training job."""
-    return [pattern.format(preset=p.preset, **key._asdict()) for pattern in patterns()["theory_model"]]
+    return [pattern.format(**key._asdict()) for pattern in patterns(p.preset)["theory_model"]]
 
 
 def check_files(p: Params, key: CheckKey) -> list[str]:
     """Outputs of one job of a check."""
-    return [pattern.format(preset=p.preset, **key._asdict()) for pattern in patterns()["theory_check"]]
+    return [pattern.format(**key._asdict()) for pattern in patterns(p.preset)["theory_check"]]
 
 
 def inputs_of(p: Params, check: str, subject: str, seed: int) -> list[str]:
@@ -127,7 +159,7 @@ def inputs_of(p: Params, check: str, subject: str, seed: int) -> list[str]:
 
 def point_files(p: Params, point: str) -> list[str]:
     """Outputs of one point."""
-    return [pattern.format(preset=p.preset, point=point) for pattern in patterns()["theory_point"]]
+    return [pattern.format(point=point) for pattern in patterns(p.preset)["theory_point"]]
 
 
 def rows_of(p: Params, point: str) -> list[str]:
@@ -137,8 +169,7 @@ def rows_of(p: Params, point: str) -> list[str]:
 
 def section_of(p: Params, check: str) -> str:
     """What a job of a check reads of params.yaml."""
-    group = p.theory.circulation if check == "robots" else getattr(p.theory, check)
-    text: str = group.job()
+    text: str = getattr(theory_of(p), "circulation" if check == "robots" else check).job()
     return text
 
 
@@ -148,10 +179,11 @@ def train_section_of(p: Params, model: str, steps: int) -> str:
 
 
 def stages(p: Params) -> dict[str, list[str]]:
-    """As `paths.stages`: what each DVC stage of the theory owns."""
-    points = [file for point in POINTS for file in point_files(p, point)]
+    """As `paths.stages`: what each DVC stage of the theory owns; nothing where the preset has no theory."""
+    if p.theory is None:
+        return {}
     return {
         "theory_model": [file for key in models(p) for file in model_files(p, key)],
         "theory_check": [file for key in checks(p) for file in check_files(p, key)],
-        "theory": [*points, *(pattern.format(preset=p.preset) for pattern in patterns()["theory_page"])],
+        "theory": [*(file for point in POINTS for file in point_files(p, point)), page(p.preset)],
     }

@@ -11,13 +11,15 @@ from energyflow.theory.sections import TheoryParams
 HEAD_WIDTH = 128  # of networks.blocks.ScalarHead
 
 
-def merge_theory(base: Any, over: Any) -> TheoryParams:
-    """The theory section under the overlay of a preset, which changes single keys of its groups.
+def merge_theory(base: Any, over: Any) -> TheoryParams | None:
+    """The theory section under the overlay of a preset, which changes single keys of its groups; None for null.
 
     Raises:
         ParamsError: either is not a mapping.
         ValidationError: a key is unknown, missing or mistyped.
     """
+    if over is None:
+        return None
     for where, mapping in (("theory", base), ("presets.<preset>.theory", over)):
         if not isinstance(mapping, dict):
             raise ParamsError(f"params.yaml: {where}: expected a mapping, got {type(mapping).__name__}")

@@ -54,7 +54,7 @@ def test_two_rows_of_one_seed_are_an_error() -> None:
 
 def test_missing_rows_are_named() -> None:
     with pytest.raises(ReportError, match="recovery"):
-        read_rows([Path("results/x/theory_check/bound/a/seed0/rows.csv")], "recovery")
+        read_rows([Path("results/theory/check/bound/a/seed0/rows.csv")], "recovery")
 
 
 def test_names() -> None:
@@ -100,14 +100,15 @@ def test_every_point_writes_its_files_and_the_same_bytes(
 ) -> None:
     inputs = [path for check in grid.POINTS[name] for path in rows.get(check, [])]
     for run in ("first", "second"):
-        outputs = [tmp_path / run / Path(file).name for file in grid.point_files(smoke, name)]
+        files = [Path(file).relative_to(grid.folder("smoke")) for file in grid.point_files(smoke, name)]
+        outputs = [tmp_path / run / file for file in files]
         write_point(name, inputs, PARAMS.canonical(), outputs)
     for path in outputs:
-        assert path.read_bytes() == (tmp_path / "first" / path.name).read_bytes()
+        assert path.read_bytes() == (tmp_path / "first" / path.relative_to(tmp_path / "second")).read_bytes()
     page = tmp_path / "second/README.md"
-    write_page([path for path in outputs], page)
+    write_page(outputs, page)
     text = page.read_text()
-    assert f"![{POINTS[name](inputs, PARAMS).title}]({name}.png)" in text
+    assert f"![{POINTS[name](inputs, PARAMS).title}](figures/{name}.png)" in text
     assert "nan" not in text.lower().replace("dominant", "")
 
 

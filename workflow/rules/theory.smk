@@ -45,7 +45,7 @@ rule theory_model:
 rule theory_check:
     input:
         models=check_inputs,
-        code=lambda wildcards: code("theory_check", wildcards.check, subject=wildcards.subject),
+        code=lambda wildcards: code("theory_check", check=wildcards.check, subject=wildcards.subject),
     output:
         PATTERN["theory_check"],
     log:
@@ -72,7 +72,7 @@ rule theory_point:
     output:
         PATTERN["theory_point"],
     log:
-        f"logs/results/{P.preset}/theory_point/{{point}}.log",
+        f"logs/{theory.folder(P.preset)}/point/{{point}}.log",
     localrule: True
     threads: 1
     params:
@@ -91,7 +91,7 @@ rule theory:
     output:
         PATTERN["theory_page"],
     log:
-        f"logs/results/{P.preset}/theory_page/all.log",
+        f"logs/{theory.folder(P.preset)}/page.log",
     localrule: True
     threads: 1
     message:

@@ -18,6 +18,7 @@ from energyflow.storage import read_json
 from energyflow.theory.checks.circulation import measured
 from energyflow.theory.checks.subject import model_of
 from energyflow.theory.experts.base import normal
+from energyflow.theory.readings import ROWS
 from energyflow.theory.sections import Circulation
 
 
@@ -55,10 +56,10 @@ def rows(subject: str, seed: int, params: Circulation, inputs: Sequence[Path]) -
 def score_of(model: Policy, shape: torch.Size, sigma: float) -> Callable[[Tensor, Tensor], Tensor]:
     """The field of a policy at a noise level, on flattened chunks [N, Tp * Da] and observations [N, To * Do].
 
-    Differentiable where the chunks require a gradient.
+    Differentiable where the chunks require a gradient, and else evaluated piece by piece.
     """
 
-    def score(actions: Tensor, states: Tensor) -> Tensor:
+    def of_piece(actions: Tensor, states: Tensor) -> Tensor:
         obs = states.reshape(len(states), model.spec.obs_horizon, -1)
         inputs = actions if actions.requires_grad else actions.detach().requires_grad_()
         chunk, level = inputs.reshape(-1, *shape), actions.new_full((len(actions),), sigma)
@@ -70,5 +71,11 @@ def score_of(model: Policy, shape: torch.Size, sigma: float) -> Callable[[Tensor
                 energy = model.energy(chunk, obs, level).sum()
                 field = -torch.autograd.grad(energy, inputs, create_graph=actions.requires_grad)[0]
         return field if actions.requires_grad else field.detach()
+
+    def score(actions: Tensor, states: Tensor) -> Tensor:
+        if actions.requires_grad:
+            return of_piece(actions, states)
+        pieces = zip(torch.split(actions, ROWS), torch.split(states, ROWS), strict=True)
+        return torch.cat([of_piece(a, s) for a, s in pieces])
 
     return score

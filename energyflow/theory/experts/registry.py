@@ -63,10 +63,10 @@ def make_expert(name: str) -> Expert:
     return expert
 
 
-def sources(name: str) -> list[str]:
+def sources(name: str) -> tuple[str, ...]:
     """Source files of an expert; of a name with a slash, a task, the shared one alone."""
     modules = ["base"]
     if "/" not in name:
         module = check_expert(name)[0].split(":")[0]
         modules += [module, *NEEDS.get(module, ())]
-    return [f"energyflow/theory/experts/{module}.py" for module in modules]
+    return tuple(f"energyflow/theory/experts/{module}.py" for module in modules)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report.render import Column, Table, with_interval
 from energyflow.theory.report import point, subjects
-from energyflow.theory.report.estimates import FAILS, HOLDS, OPEN, over_seeds, read_rows
+from energyflow.theory.report.estimates import FAILS, HOLDS, OPEN, of_check, over_seeds, read_rows
 from energyflow.theory.report.point import Point
 from energyflow.theory.sections import VerdictParams
 
@@ -28,7 +28,7 @@ CLAIM = (
 def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     """The point of the page."""
     rows = read_rows(paths, "circulation").assign(kind="expert")
-    if any("/theory_check/robots/" in path.as_posix() for path in paths):
+    if of_check(paths, "robots"):
         rows = pd.concat([rows, read_rows(paths, "robots").assign(kind="robot")], ignore_index=True)
     rows = rows.assign(cyclic=100 * rows["cyclic"])
     by = ("kind", "subject", "dim", "model", "sigma", "triangles")

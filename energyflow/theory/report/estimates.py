@@ -17,13 +17,18 @@ READOUT = 0.1  # noise level of the project's own rewards (shape.sigma), where o
 GAMMA = 0.01  # noise level at the paper's gamma = 1e-3
 
 
+def of_check(paths: Sequence[Path], check: str) -> list[Path]:
+    """Those of the files .../theory/check/<check>/<subject>/seed<n>/rows.csv that are of one check."""
+    return [path for path in paths if f"/theory/check/{check}/" in path.as_posix()]
+
+
 def read_rows(paths: Sequence[Path], check: str) -> pd.DataFrame:
-    """All rows of one check, from files .../theory_check/<check>/<subject>/seed<n>/rows.csv.
+    """All rows of one check.
 
     Raises:
         ReportError: none of the files is of that check.
     """
-    found = [pd.read_csv(path) for path in paths if f"/theory_check/{check}/" in path.as_posix()]
+    found = [pd.read_csv(path) for path in of_check(paths, check)]
     if not found:
         raise ReportError(f"no rows of the check '{check}' among the inputs")
     return pd.concat(found, ignore_index=True)

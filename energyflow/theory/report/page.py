@@ -27,7 +27,7 @@ def write_page(inputs: Sequence[Path], output: Path) -> None:
     """Assemble the page from the files of the points, in their order.
 
     Args:
-        inputs: the .json, .md, .png, .csv and .pdf files of every point, all in the folder of the page.
+        inputs: the files of every point, in the folders tables and figures beside the page.
         output: README.md.
     """
     words = [path for path in inputs if path.suffix == ".json"]
@@ -44,6 +44,7 @@ def _section(number: int, path: Path) -> str:
     table = path.with_suffix(".md").read_text().split("\n", 2)[2].strip()  # without its title
     first, *rest = found["sentences"]
     lines = [f'<a id="{name}"></a>', "", f"## {number}. {found['title']}", "", found["claim"], ""]
-    lines += [f"![{found['title']}]({name}.png)", "", f"**{first}**", "", *(f"- {sentence}" for sentence in rest), ""]
-    lines += [table, "", f"All numbers: [{name}.csv]({name}.csv); figure: [{name}.pdf]({name}.pdf).", ""]
+    lines += [f"![{found['title']}](figures/{name}.png)", "", f"**{first}**", ""]
+    lines += [*(f"- {sentence}" for sentence in rest), ""]
+    lines += [table, "", f"All numbers: [{name}.csv](tables/{name}.csv); figure: [{name}.pdf](figures/{name}.pdf).", ""]
     return "\n".join(lines)
