@@ -16,7 +16,7 @@ def work(field: Field, start: Tensor, end: Tensor, states: Tensor, nodes: int) -
 
     For a score it is the log density at the end minus that at the start: how much the end is preferred.
     """
-    points, weights = np.polynomial.legendre.leggauss(nodes)
+    points, weights = np.polynomial.legendre.leggauss(nodes)  # type: ignore[no-untyped-call]
     share = torch.as_tensor(0.5 * (points + 1.0), dtype=start.dtype)[None, :, None]
     along = start[:, None] + share * (end - start)[:, None]
     values = field(along.reshape(-1, start.shape[1]), states.repeat_interleave(nodes, dim=0)).reshape(along.shape)
@@ -60,4 +60,5 @@ def jacobians(field: Field, actions: Tensor, states: Tensor) -> Tensor:
 def rotational_share(jacobian: Tensor) -> Tensor:
     """Norm of the antisymmetric part over the norm of the whole, [N]: 0 for a gradient field, 1 for a pure rotation."""
     skew = 0.5 * (jacobian - jacobian.transpose(1, 2))
-    return torch.linalg.norm(skew, dim=(1, 2)) / torch.linalg.norm(jacobian, dim=(1, 2))
+    share: Tensor = torch.linalg.norm(skew, dim=(1, 2)) / torch.linalg.norm(jacobian, dim=(1, 2))
+    return share

@@ -10,7 +10,8 @@ Array = NDArray[np.float64]
 
 def within(values: Array) -> Array:
     """Values minus their mean in each state: what is left of a function known up to c(s)."""
-    return values - values.mean(axis=1, keepdims=True)
+    centred: Array = values - values.mean(axis=1, keepdims=True)
+    return centred
 
 
 def slope(measured: Array, truth: Array) -> float:
@@ -28,7 +29,8 @@ def correlation(measured: Array, truth: Array) -> float:
 
 def _agree(first: Array, second: Array) -> Array:
     """1 where two differences have one sign, 0 where they have opposite signs, 1/2 where either is zero."""
-    return 0.5 + 0.5 * np.sign(first) * np.sign(second)
+    agreement: Array = 0.5 + 0.5 * np.sign(first) * np.sign(second)
+    return agreement
 
 
 def agreement_within(measured: Array, truth: Array) -> float:

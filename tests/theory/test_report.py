@@ -58,8 +58,8 @@ def test_missing_rows_are_named() -> None:
 
 
 def test_names() -> None:
-    assert subjects.label("gaussian8") == "Gaussian, d = 8"
-    assert subjects.label("modes12") == "Modes, separation 12"
+    assert subjects.label("gaussian8") == "Gaussian (d = 8)"
+    assert subjects.label("modes12") == "Modes (separation 12)"
     assert subjects.label("metaworld/hammer") == "Hammer"
     assert subjects.listed(["a", "b", "c"]) == "a, b and c"
 

@@ -28,7 +28,8 @@ def rows(subject: str, seed: int, params: Bound, models: Sequence[Path]) -> list
     violated       share of pairs beyond eta |a - a'|; predicted: 0
     violated_rms   share of pairs beyond eta_rms |a - a'|
     tightness      median of the error over its bound; tightness_max, its largest value
-    distance, error, error_max    of a bin: mean distance, median and largest error
+    distance, error            of a bin: mean distance, median error
+    distance_max, error_max    of the pair in it with the largest error
     """
     found = []
     (path,) = models
@@ -75,6 +76,7 @@ def summarise(distance: Tensor, error: Tensor, along: Tensor) -> tuple[dict[str,
         {
             "distance": float(distance[part].mean()),
             "error": float(error[part].median()),
+            "distance_max": float(distance[part][error[part].argmax()]),
             "error_max": float(error[part].max()),
         }
         for part in order

@@ -40,7 +40,7 @@ def riccati(task: LinearQuadratic) -> SoftRiccati:
     """Iterate the Riccati recursion to its fixed point; the entropy of the policy enters the constant alone."""
     a, b, gamma = task.dynamics, task.control, task.gamma
     joint = torch.cat([a, b], dim=1)
-    cost = torch.block_diag(task.state_cost, task.action_cost)
+    cost = torch.block_diag(task.state_cost, task.action_cost)  # type: ignore[no-untyped-call]
     size = len(a)
     value = torch.zeros_like(task.state_cost)
     for _ in range(ITERATIONS):
@@ -73,14 +73,16 @@ class ControlExpert(Expert):
     def sample(self, states: Tensor, generator: torch.Generator) -> Tensor:
         """See `Expert.sample`."""
         eps = normal((len(states), self.action_dim), generator)
-        return -states @ self.gain.T + eps @ torch.linalg.cholesky(self.covariance).T
+        drawn: Tensor = -states @ self.gain.T + eps @ torch.linalg.cholesky(self.covariance).T
+        return drawn
 
     def log_prob(self, actions: Tensor, states: Tensor, noise: Tensor) -> Tensor:
         """See `Expert.log_prob`."""
         covariance = self.covariance + torch.diag(noise**2)
         away = actions + states @ self.gain.T
         exponent = (away @ torch.linalg.inv(covariance) * away).sum(dim=-1)
-        return -0.5 * (exponent + torch.logdet(2.0 * math.pi * covariance))
+        density: Tensor = -0.5 * (exponent + torch.logdet(2.0 * math.pi * covariance))
+        return density
 
     def soft_q(self, actions: Tensor, states: Tensor) -> Tensor:
         """See `Expert.soft_q`."""
@@ -100,7 +102,7 @@ def point_mass() -> LinearQuadratic:
     return LinearQuadratic(
         dynamics=torch.cat([torch.cat([eye, step * eye], dim=1), torch.cat([zero, 0.9 * eye], dim=1)]),
         control=torch.cat([0.5 * step**2 * eye, step * eye]),
-        state_cost=torch.block_diag(eye, 0.2 * eye),
+        state_cost=torch.diag(torch.tensor([1.0, 1.0, 0.2, 0.2], dtype=DTYPE)),
         action_cost=torch.tensor([[0.2, 0.1], [0.1, 0.8]], dtype=DTYPE),
         process_noise=0.01 * torch.eye(4, dtype=DTYPE),
         gamma=0.95,

@@ -72,7 +72,8 @@ def rewards(nodes: Tensor, weights: Tensor, moves: Tensor) -> Tensor:
     """Expected reward [S, C]: distance of the landing node to the goal, the wall, and the effort of a move [C, 2]."""
     places = grid(axis_nodes())
     cost = torch.linalg.norm(places - torch.tensor(GOAL, dtype=DTYPE), dim=1) + WALL_COST * in_wall(places)
-    return -(weights * cost[nodes]).sum(dim=-1) - EFFORT * moves.square().sum(dim=-1)
+    expected: Tensor = -(weights * cost[nodes]).sum(dim=-1) - EFFORT * moves.square().sum(dim=-1)
+    return expected
 
 
 def solve() -> Plan:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report.render import Column, Table, with_interval
 from energyflow.theory.report import point, subjects
-from energyflow.theory.report.estimates import over_seeds, read_rows
+from energyflow.theory.report.estimates import over_seeds, paired, read_rows
 from energyflow.theory.report.point import Point
 from energyflow.theory.sections import VerdictParams
 
@@ -63,8 +63,9 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) ->
     """What was measured."""
     raw, m = pick(frame, "raw"), paper_m(frame)
     ours = pick(frame, "centred", "normal", "fixed")
-    better = (ours["across_low"] > raw["across_high"]).sum()
-    worse = (ours["across_high"] < raw["across_low"]).sum()
+    centred = rows[(rows["reference"] == "normal") & (rows["draw"] == "fixed") & (rows["m"] == m)]
+    gain = paired(centred, rows[rows["reward"] == "raw"], ("subject",), "across", params.confidence)
+    better, worse = (gain["difference_low"] > 0).sum(), (gain["difference_high"] < 0).sum()
     ratio = frame["variance"] / frame["variance_predicted"]
     lines = {
         f"{REFERENCES[reference]}, {draw}": pick(frame, "centred", reference, draw)
@@ -73,9 +74,10 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) ->
     }
     exact = {name: pick(frame, "exact", name) for name in REFERENCES}
     return [
-        f"Across states, centring by M = {m} fixed references from N(0, I) beats the raw energy on {better} of"
-        f" {len(raw)} experts and is worse on {worse} (intervals apart): raw {point.extent(raw['across'], 1)} %,"
-        f" centred {point.extent(ours['across'], 1)} % of pairs in the right order.",
+        f"Across states, centring by M = {m} fixed references from N(0, I) orders more pairs rightly than the"
+        f" raw energy on {better} of {len(raw)} experts, fewer on {worse}, not told apart on"
+        f" {len(raw) - better - worse}: raw {point.extent(raw['across'], 1)} %, centred"
+        f" {point.extent(ours['across'], 1)} %.",
         f"Within a state the raw energy orders {point.extent(raw['within'], 1)} % of pairs as the advantage does.",
         f"Pairs across states by baseline (M = {m}; mean over experts; within a state in brackets): "
         + "; ".join(
@@ -147,10 +149,10 @@ def figure(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) -> Fi
         across.axhline(ceiling, color=colours[i], ls="--", lw=1, label=f"exact energy, {name}")
     across.axhline(pick(frame, "raw")["across"].mean(), color="0.5", ls="-.", lw=1, label="raw energy")
     across.axhline(50.0, color="0.5", ls=":", lw=1, label="chance")
-    noise.set_yscale("log")
-    titles = ("noise of the baseline", "in order within a state (%)", "in order across states (%)")
+    point.log(noise, "y")
+    titles = ("noise of the baseline (spreads of E)", "in order within a state (%)", "in order across states (%)")
     for axes, text in zip((noise, inside, across), titles, strict=True):
-        axes.set_xscale("log")
+        point.log_x(axes, frame["m"])
         axes.set_xlabel("references M")
         axes.set_ylabel(text)
     point.legend(drawn, across)

@@ -60,11 +60,12 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
         if part.empty:
             continue
         means = frame[(frame["model"] == VECTOR) & (frame["kind"] == kind)]
-        real = (means["circulation_low"] > 0).sum()
-        word = "circulate" if real == len(means) else f"circulate for certain in {real} of {len(means)} settings"
+        quadrature = energy.loc[energy["kind"] == kind, "circulation"].max() if len(energy) else 0.0
+        real = (means["circulation_low"] > quadrature).sum()
         found.append(
-            f"Unconstrained fields {name} {word}: {point.extent(100 * means['circulation'], 1)} % of the work along a"
-            f" loop, rotational share {point.extent(100 * means['rotational'], 1)} %;"
+            f"Unconstrained fields {name} circulate, beyond the quadrature error of any energy, in {real} of"
+            f" {len(means)} settings: {point.extent(100 * means['circulation'], 1)} % of the work along a loop,"
+            f" rotational share {point.extent(100 * means['rotational'], 1)} %;"
             f" {subjects.grouped(round(float((part['cyclic'] / 100 * part['count']).sum())))} cyclic preferences in"
             f" {subjects.grouped(float(part['count'].sum()))} triangles, up to {means['cyclic'].max():.1f} % in one"
             " setting."
@@ -100,27 +101,31 @@ def table(frame: pd.DataFrame) -> Table:
 
 
 def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
-    """Circulation and cyclic preferences against the noise level, experts and robots side by side."""
+    """Circulation, rotational share and cyclic preferences against the noise level; experts above robots."""
     kinds = [kind for kind in ("expert", "robot") if (frame["kind"] == kind).any()]
-    drawn, flat = point.panels(len(kinds), 2)
+    drawn, flat = point.panels(len(kinds), 3)
     colours = point.palette(params)
     for row, kind in enumerate(kinds):
-        loops, cycles = flat[2 * row : 2 * row + 2]
-        loops.axhline(ZERO, color=point.PREDICTED, ls="--", lw=1, label="predicted for energies: 0 (drawn at 1e-9)")
-        cycles.axhline(0.0, color=point.PREDICTED, ls="--", lw=1)
+        loops, skew, cycles = flat[3 * row : 3 * row + 3]
+        for axes, zero in ((loops, ZERO), (skew, ZERO), (cycles, 0.0)):
+            axes.axhline(zero, color=point.PREDICTED, ls="--", lw=1, label="predicted for energies: 0 (drawn at 1e-9)")
         for model, colour in ((ENERGY, colours[0]), (VECTOR, colours[3])):
             part = frame[(frame["kind"] == kind) & (frame["model"] == model) & (frame["triangles"] == "support")]
             for i, (_, one) in enumerate(part.groupby("subject", sort=False)):
                 name = subjects.MODELS[model] if i == 0 else None
-                one = one.sort_values("sigma")
-                shifted = one.assign(sigma=one["sigma"] * 1.06 ** (i - 3))  # side by side
-                loops.plot(shifted["sigma"], one["rotational"].clip(lower=ZERO), "o", color=colour, ms=3, label=name)
-                point.line(cycles, shifted, "sigma", "cyclic", colour=colour)
-        loops.set_yscale("log")
-        loops.set_ylabel(f"rotational share ({kind}s)")
+                x = one["sigma"] * 1.06 ** (i - 3)  # side by side
+                loops.plot(x, one["circulation"].clip(lower=ZERO), "o", color=colour, ms=3, label=name)
+                skew.plot(x, one["rotational"].clip(lower=ZERO), "o", color=colour, ms=3)
+                ends = [one["cyclic"] - one["cyclic_low"].clip(lower=0), one["cyclic_high"] - one["cyclic"]]
+                bars = [end.fillna(0.0).clip(lower=0) for end in ends]
+                cycles.errorbar(x, one["cyclic"], yerr=bars, fmt="o", color=colour, ms=3, elinewidth=0.7)
+        loops.set_ylabel(f"circulation ({kind}s)")
+        skew.set_ylabel("rotational share")
         cycles.set_ylabel("cyclic preferences (%)")
-        for axes in (loops, cycles):
-            axes.set_xscale("log")
+        for axes in (loops, skew):
+            axes.set_yscale("log")
+        for axes in (loops, skew, cycles):
+            point.log_x(axes, frame["sigma"])
             axes.set_xlabel("noise level sigma")
     point.legend(drawn, flat[0])
     return drawn

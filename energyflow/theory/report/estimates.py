@@ -56,10 +56,18 @@ def over_seeds(rows: pd.DataFrame, by: Sequence[str], values: Sequence[str], con
             raise ReportError(f"two rows of one seed for {dict(zip(by, key, strict=True))}")
         row: dict[str, object] = {**dict(zip(by, key, strict=True)), "seeds": len(part)}
         for value in values:
-            numbers = interval(part[value].to_numpy(), confidence)
+            numbers = interval(part[value].tolist(), confidence)
             row |= dict(zip((value, f"{value}_low", f"{value}_high"), numbers, strict=True))
         found.append(row)
     return pd.DataFrame(found)
+
+
+def paired(first: pd.DataFrame, second: pd.DataFrame, by: Sequence[str], value: str, confidence: float) -> pd.DataFrame:
+    """`difference`, first minus second on the same seeds, by group: what both share, states and actions, cancels."""
+    keys = [*by, "seed"]
+    both = first[[*keys, value]].merge(second[[*keys, value]], on=keys, validate="one_to_one", suffixes=("", "_second"))
+    both = both.assign(difference=both[value] - both[f"{value}_second"])
+    return over_seeds(both, by, ("difference",), confidence)
 
 
 def judge(low: float, high: float, target: float, tolerance: float) -> str:

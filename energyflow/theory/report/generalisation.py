@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report.render import Column, Table, with_interval
 from energyflow.theory.report import point, subjects
-from energyflow.theory.report.estimates import exponent, judged, over_seeds, read_rows
+from energyflow.theory.report.estimates import exponent, judged, over_seeds, paired, read_rows
 from energyflow.theory.report.point import Point
 from energyflow.theory.sections import VerdictParams
 
@@ -51,7 +51,7 @@ def exponents(rows: pd.DataFrame) -> pd.DataFrame:
         powers = {}
         for name, model in (("energy", ENERGY), ("vector", VECTOR)):
             own = part[part["model"] == model].sort_values("dim")
-            powers[name] = exponent(own["dim"].to_numpy(), own["gap"].to_numpy())
+            powers[name] = exponent(own["dim"].tolist(), own["gap"].tolist())
         found.append({"family": family, "demos": demos, "seed": seed, **powers})
     return pd.DataFrame(found).assign(difference=lambda frame: frame["vector"] - frame["energy"])
 
@@ -61,16 +61,8 @@ def decay(rows: pd.DataFrame, model: str) -> pd.Series:
     found = {}
     for key, part in rows[rows["model"] == model].groupby(["subject", "seed"], sort=False):
         ordered = part.sort_values("demos")
-        found[key] = exponent(ordered["demos"].to_numpy(), ordered["gap"].to_numpy())
+        found[key] = exponent(ordered["demos"].tolist(), ordered["gap"].tolist())
     return pd.Series(found, dtype=np.float64).dropna()
-
-
-def paired(rows: pd.DataFrame, value: str, confidence: float) -> pd.DataFrame:
-    """Vector minus energy on the same seeds, by subject and n."""
-    by = ["subject", "demos", "seed"]
-    two = [rows[rows["model"] == model].set_index(by)[value] for model in (VECTOR, ENERGY)]
-    difference = (two[0] - two[1]).rename("difference").reset_index()
-    return over_seeds(difference, ("subject", "demos"), ("difference",), confidence)
 
 
 def sentences(rows: pd.DataFrame, powers: pd.DataFrame, params: VerdictParams) -> list[str]:
@@ -83,7 +75,7 @@ def sentences(rows: pd.DataFrame, powers: pd.DataFrame, params: VerdictParams) -
         " (family and n; undecided where a gap is not positive)."
     ]
     for _, row in known.iterrows():
-        family, n = subjects.FAMILIES.get(str(row["family"]), str(row["family"])), subjects.grouped(row["demos"])
+        family, n = subjects.family(row["family"]), subjects.grouped(row["demos"])
         found.append(
             f"{family}, n = {n}: the gap grows as d^{point.number(row, 'energy')} for the energy and as"
             f" d^{point.number(row, 'vector')} for the vector network; difference {point.number(row, 'difference')}."
@@ -97,8 +89,9 @@ def sentences(rows: pd.DataFrame, powers: pd.DataFrame, params: VerdictParams) -
             )
             + "."
         )
+    vector, energy = (rows[rows["model"] == model] for model in (VECTOR, ENERGY))
     for value, text in (("gap", "The gap"), ("gap_shifted", "Beyond the training range (Lemma 3.8) the gap")):
-        pairs = paired(rows, value, params.confidence)
+        pairs = paired(vector, energy, ("subject", "demos"), value, params.confidence)
         better, worse = int((pairs["difference_low"] > 0).sum()), int((pairs["difference_high"] < 0).sum())
         found.append(
             f"{text} of the energy is smaller than the vector network's in {better} of {len(pairs)} settings, larger in"
@@ -114,7 +107,7 @@ def table(powers: pd.DataFrame) -> Table:
         caption="Exponent p of gap ~ d^p, loss as a mean over coordinates (as a sum: p + 1), and vector minus energy.",
         frame=powers,
         columns=(
-            Column("Experts", lambda row: subjects.FAMILIES.get(row["family"], row["family"]), numeric=False),
+            Column("Experts", lambda row: subjects.family(row["family"]), numeric=False),
             Column("n", lambda row: subjects.grouped(row["demos"])),
             Column("Energy", with_interval("energy", 2)),
             Column("Vector", with_interval("vector", 2)),
@@ -152,14 +145,17 @@ def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
             over_d.plot(dims, start * np.sqrt(np.array(dims) / dims[0]), "--", color=point.PREDICTED, lw=1,
                         label="predicted: sqrt(d), n^-1/2")  # fmt: skip
             over_n.plot(sizes, start * np.sqrt(sizes[0] / np.array(sizes)), "--", color=point.PREDICTED, lw=1)
-        title = subjects.FAMILIES.get(family, family)
-        for axes, x, y in (
-            (over_d, "action dimension d", f"{title}: gap"),
-            (over_n, "demonstrations n", "gap (one line a d)"),
-            (shifted, "action dimension d", "gap beyond the range"),
+        title = subjects.family(family)
+        first = own.loc[(own["dim"] == dims[0]) & (own["demos"] == sizes[0]), "gap_shifted"].max()
+        if first > 0:
+            shifted.plot(dims, first * np.sqrt(np.array(dims) / dims[0]), "--", color=point.PREDICTED, lw=1)
+        for axes, values, x, y in (
+            (over_d, "dim", "action dimension d", f"{title}: gap"),
+            (over_n, "demos", "demonstrations n", "gap (one line a d)"),
+            (shifted, "dim", "action dimension d", "gap beyond the range"),
         ):
-            axes.set_xscale("log")
-            axes.set_yscale("log")
+            point.log_x(axes, frame[values])
+            point.log(axes, "y")
             axes.set_xlabel(x)
             axes.set_ylabel(y)
     point.legend(drawn, flat[0], columns=3)

@@ -15,6 +15,7 @@ from energyflow.theory.report.estimates import exponent, interval, judge, over_s
 from energyflow.theory.report.point import Point
 from energyflow.theory.sections import VerdictParams
 
+FIRST = "energyflow"  # the energy that the verdict is on
 VALUES = ("energy", "component", "field", "ratio")
 CLAIM = (
     "The advantage of Theorem 3.6 is L / (B sqrt(d)): L, the Lipschitz constant of the energy, is the largest norm of"
@@ -44,24 +45,27 @@ def growth(rows: pd.DataFrame, model: str) -> list[float]:
     found = []
     for _, part in rows[rows["model"] == model].groupby("seed", sort=False):
         ordered = part.sort_values("dim")
-        found.append(exponent(ordered["dim"].to_numpy(), ordered["energy"].to_numpy()))
+        found.append(exponent(ordered["dim"].tolist(), ordered["energy"].tolist()))
     return found
 
 
 def sentences(rows: pd.DataFrame, params: VerdictParams) -> list[str]:
     """What was measured."""
-    parts, verdict = [], ""
+    parts, verdict = {}, ""
     for model in dict.fromkeys(rows["model"]):
         mean, low, high = interval(growth(rows, model), params.confidence)
-        if model == "energyflow":
+        if model == FIRST:
             verdict = judge(low, high, 0.0, params.tolerance)
-        parts.append(f"{subjects.MODELS[model].lower()} d^{mean:.2f} [{low:.2f}, {high:.2f}]")
+        parts[model] = f"d^{mean:.2f} [{low:.2f}, {high:.2f}]"
     by = ["subject", "seed"]
     norms = {model: rows[rows["model"] == model].set_index(by)["energy"] for model in dict.fromkeys(rows["model"])}
     lowered = norms["energyflow_paper"] / norms["energyflow_paper_free"]
     ratio = rows.loc[rows["model"] == "energyflow"].groupby("dim")["ratio"].mean()
     return [
-        f"L that does not grow with d (exponent 0, for the energy): {verdict}. L grows as " + ", ".join(parts) + ".",
+        f"L that does not grow with d (exponent 0, for the energy): {verdict}; L grows as {parts[FIRST]}.",
+        "The others: "
+        + "; ".join(f"{subjects.MODELS[m].lower()} {text}" for m, text in parts.items() if m != FIRST)
+        + ".",
         "L / (B sqrt(d)), the ratio of the two bounds, for the energy: "
         + ", ".join(f"{value:.2f} at d = {dim}" for dim, value in ratio.items())
         + ". It is the worth of the constraint in the bound; 1 is none.",
@@ -99,13 +103,12 @@ def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
         point.line(ratio, part, "dim", "ratio", colour=colour, marker=mark)
     dims = np.sort(frame["dim"].unique())
     first = frame.loc[(frame["model"] == "energyflow") & (frame["dim"] == dims[0]), "energy"].iloc[0]
-    flat = "predicted: no growth; advantage 1/sqrt(d)"
-    steep.plot(dims, np.full(len(dims), first), "--", color=point.PREDICTED, lw=1, label=flat)
+    steep.plot(dims, np.full(len(dims), first), "--", color=point.PREDICTED, lw=1, label="predicted")
     ratio.plot(dims, 1.0 / np.sqrt(dims), "--", color=point.PREDICTED, lw=1)
     for axes, text in ((steep, "L (times sigma)"), (ratio, "L / (B sqrt(d))")):
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        point.log_x(axes, frame["dim"])
+        point.log(axes, "y")
         axes.set_xlabel("action dimension d")
         axes.set_ylabel(text)
-    point.legend(drawn, steep, columns=3)
+    point.legend(drawn, steep, columns=2)
     return drawn

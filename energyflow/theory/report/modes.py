@@ -15,6 +15,7 @@ from energyflow.theory.report.point import Point
 from energyflow.theory.sections import VerdictParams
 
 VALUES = ("slope", "slope_exact", "order", "rms")
+SMOOTHED = "smoothed"  # the exact energy, read alike, is no nearer to slope 1: nothing is asked of the model
 READERS = {"single": "Energy at sigma", "average": "Mean of the levels above", "flow": "Flow from sigma up"}
 CLAIM = (
     "Theorem 3.3 holds for the exact score. Score matching at a small sigma sees almost no action between two separated"
@@ -31,6 +32,8 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     rows = rows.assign(order=100 * rows["order"])
     frame = over_seeds(rows, ("subject", "separation", "reader", "sigma"), VALUES, params.confidence)
     frame = judged(frame, "slope", 1.0, params.tolerance)
+    reach = (frame["slope_exact"] - 1.0).abs() <= params.tolerance
+    frame["verdict"] = frame["verdict"].where(reach, SMOOTHED)
     return Point(
         title="Where it breaks: separated modes",
         claim=CLAIM,
@@ -43,19 +46,25 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
 
 def sentences(frame: pd.DataFrame) -> list[str]:
     """What was measured."""
-    found = []
+    asked = frame[frame["verdict"] != SMOOTHED]
+    counts = {reader: asked.loc[asked["reader"] == reader, "verdict"].value_counts() for reader in READERS}
+    number = {reader: int(count.sum()) for reader, count in counts.items()}
+    found = [
+        "Slope 1, where the exact energy read alike has it: "
+        + "; ".join(
+            f"{text.lower()} {', '.join(f'{word} in {n}' for word, n in counts[reader].items()) or 'asked in none'}"
+            f" of {number[reader]} settings"
+            for reader, text in READERS.items()
+        )
+        + "."
+    ]
     for reader, text in READERS.items():
-        own = frame[frame["reader"] == reader]
-        counts = own["verdict"].value_counts()
         parts = [
             f"{separation:g} widths apart {point.extent(part['slope'])} (heavier mode preferred in"
-            f" {point.extent(part['order'], 0)} %)"
-            for separation, part in own.groupby("separation", sort=True)
+            f" {point.extent(part['order'], 0)} % of the states)"
+            for separation, part in asked[asked["reader"] == reader].groupby("separation", sort=True)
         ]
-        words = ", ".join(f"{word} in {n}" for word, n in counts.items())
-        found.append(
-            f"{text}: slope 1 {words} of {len(own)} settings. Slopes over the noise levels: {'; '.join(parts)}."
-        )
+        found.append(f"{text}, slopes in these settings: {'; '.join(parts) or 'none'}.")
     best = frame.loc[frame.groupby(["separation", "reader"])["rms"].idxmin()]
     lines = []
     for separation, part in best.groupby("separation", sort=True):
@@ -84,7 +93,7 @@ def table(frame: pd.DataFrame) -> Table:
         groups="separation",
         notes=(
             "Separation: in widths of one mode. Exact energy: what the same reading of the exact density gives.",
-            "Slope, predicted: 1.",
+            "Slope, predicted: 1. Smoothed: the exact energy does not have it either at this noise level.",
         ),
     )
 
@@ -107,7 +116,7 @@ def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
             ordered = part.sort_values("sigma")
             exact = "exact energy, read alike" if i == 0 else None
             axes.plot(ordered["sigma"], ordered["slope_exact"], ":", color=colours[i], lw=1, label=exact)
-        axes.set_xscale("log")
+        point.log_x(axes, frame["sigma"])
         axes.set_ylim(-0.5, 2.0)
         axes.set_title(text)
         axes.set_xlabel("read-out sigma")

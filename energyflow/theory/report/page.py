@@ -17,7 +17,7 @@ soft-control task (soft Riccati recursion), and a navigation task with a multimo
 Small energies are trained on them with the project's own trainer and networks, and compared with the exact
 densities; the sizes are in `theory:` of `params.yaml`.
 
-**How to read it.** Dashed lines are predictions. Intervals are Student-t intervals over training seeds (three: they are
+**How to read it.** Dashed lines are predictions. Intervals are Student-t intervals over training seeds (few: they are
 wide). A prediction *holds* where the whole interval lies within the tolerance, which was fixed before any run; it
 *fails* where none of it does; else it is *open*. The statements of the theorems follow a summary of the paper.
 """

@@ -126,7 +126,7 @@ def figure(frame: pd.DataFrame, base: pd.DataFrame, sigma: float, params: Verdic
         axes.set_xlabel(text)
     over_n.set_xlabel(f"demonstrations n (sigma = {sigma:g})")
     over_steps.set_xlabel(f"training steps (sigma = {sigma:g})")
-    for axes in (over_sigma, sharp, over_n, over_steps):
-        axes.set_xscale("log")
+    for axes, values in ((over_sigma, "sigma"), (sharp, "sigma"), (over_n, "demos"), (over_steps, "steps")):
+        point.log_x(axes, frame[values])
     point.legend(drawn, over_sigma)
     return drawn

@@ -15,17 +15,17 @@ SINGLE = {
     "hot": "Four times the temperature",
     "biased": "Biased by one deviation",
     "contaminated": "A fifth uniform",
-    "trimmed": "A fifth uniform, trimmed",
+    "trimmed": "A fifth uniform (trimmed)",
     "mixed": "Two demonstrators",
-    "labelled": "Two demonstrators, labelled",
+    "labelled": "Two demonstrators (labelled)",
     "deterministic": "Deterministic",
-    "jittered": "Deterministic, noise 0.1",
+    "jittered": "Deterministic (noise 0.1)",
 }
 MODELS = {
     "energyflow": "Energy",
     "unconstrained": "Unconstrained field",
-    "energyflow_paper": "Paper's form, spectral norm",
-    "energyflow_paper_free": "Paper's form, no spectral norm",
+    "energyflow_paper": "Paper's form (spectral norm)",
+    "energyflow_paper_free": "Paper's form (no spectral norm)",
     "exact": "Exact",
 }
 COLOURS = ("gaussian", "mixture", "control", "navigation", "modes")
@@ -47,7 +47,12 @@ def label(name: str) -> str:
     family, number = split(name)
     if family not in FAMILIES or number is None:
         return SINGLE.get(name, name)
-    return f"{FAMILIES[family]}, {'separation' if family == 'modes' else 'd ='} {number}"
+    return f"{FAMILIES[family]} ({'separation' if family == 'modes' else 'd ='} {number})"
+
+
+def family(name: str) -> str:
+    """Display name of a family."""
+    return FAMILIES.get(name, name)
 
 
 def colour_index(name: str) -> int:
