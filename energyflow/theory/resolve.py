@@ -46,11 +46,13 @@ def train_sections(raw: dict[str, Any], theory: TheoryParams) -> dict[str, Train
             raise ParamsError(f"method: missing key '{method}' (the theory trains it)")
         # a scalar head is one more layer: with it, networks that have a head and that have none are of one size
         hidden = [*mlp["hidden"], HEAD_WIDTH] if method == "unconstrained" else mlp["hidden"]
+        own = dict(raw["method"][method])
+        needs = own.pop("train", {})
         one_step = {"obs_horizon": 1, "pred_horizon": 1, "exec_horizon": 1, "steps": theory.steps}
         found[kind] = TrainParams(
-            **raw["train"] | network | one_step,
+            **raw["train"] | needs | network | one_step,
             method=method,
-            method_params=check_method(method).params_model(raw["method"][method] | changes),
+            method_params=check_method(method).params_model(own | changes),
             network={"kind": "mlp", "mlp": mlp | {"hidden": hidden}},  # type: ignore[arg-type]
         )
     return found

@@ -56,13 +56,13 @@ def sentences(rows: pd.DataFrame, params: VerdictParams) -> list[str]:
         mean, low, high = interval(growth(rows, model), params.confidence)
         if model == FIRST:
             verdict = judge(low, high, 0.0, params.tolerance)
-        parts[model] = f"d^{mean:.2f} [{low:.2f}, {high:.2f}]"
+        parts[model] = "in an unknown way" if np.isnan(mean) else f"as d^{point.spelled(mean, low, high)}"
     by = ["subject", "seed"]
     norms = {model: rows[rows["model"] == model].set_index(by)["energy"] for model in dict.fromkeys(rows["model"])}
     lowered = norms["energyflow_paper"] / norms["energyflow_paper_free"]
     ratio = rows.loc[rows["model"] == "energyflow"].groupby("dim")["ratio"].mean()
     return [
-        f"L that does not grow with d (exponent 0, for the energy): {verdict}; L grows as {parts[FIRST]}.",
+        f"L that does not grow with d (exponent 0, for the energy): {verdict}; L grows {parts[FIRST]}.",
         "The others: "
         + "; ".join(f"{subjects.MODELS[m].lower()} {text}" for m, text in parts.items() if m != FIRST)
         + ".",

@@ -121,9 +121,13 @@ def count(frame: pd.DataFrame, what: str = "expert") -> str:
 
 def number(row: pd.Series, value: str, digits: int = 2) -> str:
     """`mean [low, high]` of a row of estimates."""
-    low, high = row[f"{value}_low"], row[f"{value}_high"]
+    return spelled(row[value], row[f"{value}_low"], row[f"{value}_high"], digits)
+
+
+def spelled(mean: float, low: float, high: float, digits: int = 2) -> str:
+    """`mean [low, high]`, or of one seed `mean [one seed]`."""
     bounds = "one seed" if pd.isna(low) else f"{low:.{digits}f}, {high:.{digits}f}"
-    return f"{row[value]:.{digits}f} [{bounds}]"
+    return f"{mean:.{digits}f} [{bounds}]"
 
 
 def extent(values: pd.Series, digits: int = 2) -> str:
