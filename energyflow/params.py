@@ -178,7 +178,7 @@ def _train_section(raw: dict[str, Any], preset: str, task: str | None, method: s
     for where, mapping in (("method", raw["method"]), (f"presets.{preset}.lr", over["lr"])):
         if method not in mapping:
             raise ParamsError(f"{where}: missing key '{method}' (a method, a source or a section needs it)")
-    kind = "recurrent" if model.sequences else "mlp" if method in STEPWISE else over["network"]
+    kind = "mlp" if method in STEPWISE else "recurrent" if model.sequences else over["network"]
     network = {"kind": kind, kind: raw["network"].get(kind)} if kind in ("mlp", "unet") else {"kind": kind}
     needs, own = _split(method, raw["method"][method])
     if method in STEPWISE:

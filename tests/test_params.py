@@ -62,7 +62,7 @@ def value(raw: dict[str, Any], dotted: str) -> Any:
         ("presets.laptop.sources", ["centred_energy"], "did you mean 'centered_energy'?"),
         ("presets.laptop.methods", ["flow_policy"], "nfe_methods"),
         ("presets.laptop.sources", [], "sources and shape_tasks need each other"),
-        ("presets.robomimic.methods", [], "presets.robomimic.methods: expected a non-empty list"),
+        ("presets.laptop.methods", [], "presets.laptop.methods: expected a non-empty list"),
         ("preset", "lapotp", "did you mean 'laptop'?"),
         ("reward_model.window", "two_steps", "window"),
         (
@@ -188,13 +188,14 @@ def test_a_method_may_need_training_numbers_of_its_own(raw: dict[str, Any]) -> N
     assert "train" not in after.train["flow_policy"].method_params
     differing = {m for m in before.train if before.train[m].canonical() != after.train[m].canonical()}
     assert differing == {"flow_policy"}
-    assert before.reward_model.canonical() == after.reward_model.canonical()
+    assert before.reward_model == after.reward_model
 
 
 def test_a_reward_model_keeps_its_window(raw: dict[str, Any]) -> None:
     raw["method"]["energyflow"]["train"] = {"pred_horizon": 8, "ema_decay": 0.5}
     found = resolve(raw)
-    assert (found.reward_model.pred_horizon, found.reward_model.ema_decay) == (1, 0.5)
+    model = found.reward_model["energyflow"]
+    assert (model.pred_horizon, model.ema_decay) == (1, 0.5)
     assert found.train["energyflow"].pred_horizon == 8
 
 

@@ -142,7 +142,7 @@ class ImplicitBC(Policy):
         chunks = self.normalizer.standardize_action(candidates).flatten(0, 1)
         time = chunks.new_zeros(len(chunks))  # one time: none
         energy: Tensor = self.potential(chunks, obs.repeat_interleave(count, dim=0), time)
-        return energy.unflatten(0, (-1, count))
+        return energy.reshape(-1, count)
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         """InfoNCE, and with Langevin sampling the gradient penalty; see `Model.loss`."""

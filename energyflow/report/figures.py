@@ -63,6 +63,7 @@ def success(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> Fi
             color=shade,
         )
     # One neutral legend entry: published values take the colour of their method.
+    sources = " and ".join(frame["published_on"].dropna().unique())
     axes.plot(
         [],
         [],
@@ -71,7 +72,7 @@ def success(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> Fi
         markersize=9,
         markeredgewidth=1.6,
         color="0.4",
-        label="Published",
+        label=f"Published ({sources})" if sources else "Published",
     )
     _ceilings(axes, frame[frame["method"] == names.EXPERT], tasks)
     for i in range(0, len(tasks), 2):
@@ -81,7 +82,7 @@ def success(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> Fi
     axes.grid(axis="x", visible=False)
     axes.set_ylabel("Success (%)")
     style.percent_axis(axes)
-    style.legend_below(figure, axes, 4)
+    style.legend_below(figure, axes, 3)
     return figure
 
 
