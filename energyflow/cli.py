@@ -139,7 +139,7 @@ def _theory_point(a: Arguments) -> None:
 
 
 def _theory_page(a: Arguments) -> None:
-    from energyflow.theory.report.page import write_page
+    from energyflow.theory.page import write_page
 
     write_page(a.inputs, *a.outputs)
 

@@ -37,8 +37,7 @@ _REPORT = ("energyflow/report", *_FILES)
 _THEORY = (
     *_CHECKPOINT,
     *(f"energyflow/policies/{name}.py" for name in ("karras", "energyflow", "energyflow_paper", "unconstrained")),
-    *("energyflow/rewards/readout.py", "energyflow/rewards/windows.py", "energyflow/training.py"),
-    *("{subject}", "energyflow/theory/models.py"),
+    *("energyflow/training.py", "{subject}", "energyflow/theory/models.py"),
 )
 _THEORY_REPORT = tuple(f"energyflow/report/{name}.py" for name in ("names", "render", "rows", "style"))
 CODE: dict[str, tuple[str, ...]] = {
@@ -59,8 +58,8 @@ CODE: dict[str, tuple[str, ...]] = {
         *(f"energyflow/theory/{name}.py" for name in ("flow", "lines", "measures", "readings")),
         *("energyflow/theory/checks/subject.py", "{check}"),
     ),
-    "theory_point": ("energyflow/theory/report", *_THEORY_REPORT, *_FILES),
-    "theory_page": ("energyflow/theory/report", *_FILES),
+    "theory_point": ("energyflow/theory/report", *_THEORY_REPORT, "energyflow/storage.py"),
+    "theory_page": ("energyflow/theory/page.py", "energyflow/storage.py"),
     "video": (*_SIMULATOR, "energyflow/demos/format.py", "energyflow/report/video.py", *_FILES),
     "plots": _REPORT,
     "metrics": _REPORT,

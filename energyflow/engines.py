@@ -52,7 +52,7 @@ class EngineError(RuntimeError):
 
 def stages(p: Params) -> dict[str, list[str]]:
     """Map each DVC stage, a phase, to the files that it owns."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {"shape": []}  # dvc.yaml has it, whether or not the preset has sources
     for name, files in paths.stages(p).items():
         found.setdefault(name.partition("@")[0], []).extend(files)
     return found | grid.stages(p)

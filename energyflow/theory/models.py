@@ -13,7 +13,6 @@ from energyflow.demos.windows import Windows, make_windows
 from energyflow.networks.build import Spec
 from energyflow.policies.base import EnergyPolicy, Model, Policy
 from energyflow.policies.checkpoint import build, load, save
-from energyflow.rewards.readout import Readout
 from energyflow.sections import TrainParams
 from energyflow.seeding import integer_seed, torch_generator
 from energyflow.storage import Run
@@ -54,11 +53,16 @@ def fit(states: Tensor, actions: Tensor, params: TrainParams, seed: int) -> Mode
     return trainer.final()
 
 
+@torch.no_grad()
 def likeliest(model: Model, states: Tensor, actions: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """The given share of the demonstrations with the lowest energy, centred so that states can be compared."""
     assert isinstance(model, EnergyPolicy)
-    readout = Readout(model, TRIM_SIGMA, TRIM_REFERENCES, seed)
-    regret = -readout.centered(states[:, None], actions[:, None])
+    obs = model.normalizer.standardize_obs(states.float())[:, None]
+    chunk = model.normalizer.standardize_action(actions.float())[:, None]
+    level = torch.full((len(chunk),), TRIM_SIGMA)
+    references = torch.randn(TRIM_REFERENCES, 1, actions.shape[1], generator=torch_generator(seed, "theory trim"))
+    baseline = torch.stack([model.energy(one.expand_as(chunk), obs, level) for one in references]).mean(dim=0)
+    regret = model.energy(chunk, obs, level) - baseline
     kept = regret.argsort()[: round(share * len(regret))].sort().values
     return states[kept], actions[kept]
 

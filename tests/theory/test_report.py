@@ -12,9 +12,9 @@ import pytest
 from energyflow.params import Params
 from energyflow.report.rows import ReportError
 from energyflow.theory import grid
+from energyflow.theory.page import write_page
 from energyflow.theory.report import bound, circulation, generalisation, subjects
 from energyflow.theory.report.estimates import exponent, interval, judge, over_seeds, read_rows
-from energyflow.theory.report.page import write_page
 from energyflow.theory.report.points import POINTS, write_point
 from energyflow.theory.sections import VerdictParams
 
