@@ -19,7 +19,7 @@ from energyflow.theory.experts.base import normal
 from energyflow.theory.readings import support
 from energyflow.theory.sections import Circulation
 
-NODES = 48  # of the quadrature along an edge
+NODES = 48  # of the quadrature along an edge: densities at small noise levels have sharp sides
 WEAK = 1e-3  # edges weaker than this part of the strongest one are no preference; quadrature errors are below it
 
 
@@ -45,7 +45,9 @@ def rows(subject: str, seed: int, params: Circulation, models: Sequence[Path]) -
     return found
 
 
-def measured(score: lines.Field, differentiable: lines.Field, corners: Tensor, states: Tensor) -> dict[str, float]:
+def measured(
+    score: lines.Field, differentiable: lines.Field, corners: Tensor, states: Tensor, nodes: int = NODES
+) -> dict[str, float]:
     """Numbers of one field on triangles [N, 3, Da] in states [N, Do].
 
     circulation       mean of |circulation| over the mean length of the three works; predicted for an energy: 0
@@ -53,7 +55,7 @@ def measured(score: lines.Field, differentiable: lines.Field, corners: Tensor, s
     cyclic            share of triangles that are cyclic preferences; predicted for an energy: 0
     rotational        mean norm of the antisymmetric part of the Jacobian over that of the whole, at the first corners
     """
-    edges = lines.triangle_work(score, corners, states, NODES)
+    edges = lines.triangle_work(score, corners, states, nodes)
     relative = lines.relative_circulation(edges)
     return {
         "circulation": float(edges.sum(dim=1).abs().mean() / edges.abs().sum(dim=1).mean()),

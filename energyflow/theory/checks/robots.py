@@ -21,6 +21,8 @@ from energyflow.theory.experts.base import normal
 from energyflow.theory.readings import ROWS
 from energyflow.theory.sections import Circulation
 
+NODES = 12  # of the quadrature along an edge, which is short here: the noise around one chunk
+
 
 def rows(subject: str, seed: int, params: Circulation, inputs: Sequence[Path]) -> list[dict[str, Any]]:
     """A row a checkpoint and noise level, at demonstrated chunks plus sigma * eps; see `circulation.measured`.
@@ -49,7 +51,7 @@ def rows(subject: str, seed: int, params: Circulation, inputs: Sequence[Path]) -
             identity = {"subject": subject, "seed": seed, "model": record["method"], "dim": corners.shape[2]}
             identity |= {"parameters": record["parameters"], "sigma": sigma, "triangles": "support"}
             field = score_of(model, chunks.shape[1:], sigma)
-            found.append(identity | measured(field, field, corners, obs[rows_of].flatten(1)))
+            found.append(identity | measured(field, field, corners, obs[rows_of].flatten(1), NODES))
     return found
 
 
