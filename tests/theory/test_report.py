@@ -13,8 +13,8 @@ from energyflow.params import Params
 from energyflow.report.rows import ReportError
 from energyflow.theory import grid
 from energyflow.theory.page import write_page
-from energyflow.theory.report import bound, circulation, generalisation, subjects
-from energyflow.theory.report.estimates import exponent, interval, judge, over_seeds, read_rows
+from energyflow.theory.report import bound, circulation, generalisation, modes, point, subjects
+from energyflow.theory.report.estimates import exponent, interval, judge, over_seeds, paired, read_rows
 from energyflow.theory.report.points import POINTS, write_point
 from energyflow.theory.sections import VerdictParams
 
@@ -82,6 +82,31 @@ def test_a_curl_in_an_energy_fails(rows: dict[str, list[Path]], tmp_path: Path) 
     assert "the claim holds" in circulation.build(rows["circulation"], PARAMS).sentences[0]
     bad = [edited(rows["circulation"][0], tmp_path, rotational=1e-3), *rows["circulation"][1:]]
     assert "the claim fails" in circulation.build(bad, PARAMS).sentences[0]
+
+
+def test_what_seeds_share_cancels_in_a_paired_difference() -> None:
+    seeds = pd.DataFrame({"subject": "a", "seed": [0, 1, 2], "gap": [5.0, -3.0, 1.0]})
+    found = paired(seeds.assign(gap=seeds["gap"] + 0.5), seeds, ("subject",), "gap", 0.95).iloc[0]
+    assert (found["difference"], found["difference_low"], found["difference_high"]) == (0.5, 0.5, 0.5)
+
+
+def test_nothing_is_asked_of_a_model_where_smoothing_decides() -> None:
+    made = {"subject": "modes4", "separation": 4.0, "reader": "single", "order": 1.0, "rms": 0.1}
+    rows = [
+        made | {"sigma": sigma, "seed": seed, "slope": slope + 0.001 * seed, "slope_exact": exact}
+        for seed in (0, 1, 2)
+        for sigma, slope, exact in ((0.03, 0.2, 1.0), (0.1, 1.0, 0.98), (3.0, 0.2, 0.2))
+    ]
+    assert modes.judgements(pd.DataFrame(rows), PARAMS)["verdict"].tolist() == ["fails", "holds", "smoothed"]
+
+
+def test_every_value_is_inside_the_axes() -> None:
+    _, (axes,) = point.panels(1, 1)
+    point.limits(axes, pd.Series([0.2, 1.0]), 0.0, 2.0)
+    assert axes.get_ylim() == (0.0, 2.0)
+    point.limits(axes, pd.Series([-7.0, 3.0]), 0.0, 2.0)
+    assert axes.get_ylim()[0] < -7.0
+    assert axes.get_ylim()[1] > 3.0
 
 
 def test_exponents_of_the_gap_are_compared_per_seed() -> None:

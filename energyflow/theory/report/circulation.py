@@ -20,8 +20,9 @@ ENERGY, VECTOR = "energyflow", "unconstrained"
 CLAIM = (
     "The field of an energy is a gradient: its integral around any closed loop is zero and its Jacobian is symmetric,"
     " so the preferences that it implies cannot be cyclic (a1 < a2 < a3 < a1). An unconstrained field can circulate,"
-    " and then no reward has these preferences. Predicted for energies: 0, to rounding (the Jacobian) and to the error"
-    " of the quadrature (loops). For unconstrained fields the theory predicts nothing: how much is the measurement."
+    " and then no reward has these preferences. Predicted for energies, by construction: 0, to rounding (the Jacobian)"
+    " and to the error of the quadrature (loops). For unconstrained fields the theory predicts nothing: how much they"
+    " circulate is the measurement."
 )
 
 
@@ -113,12 +114,12 @@ def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
             part = frame[(frame["kind"] == kind) & (frame["model"] == model) & (frame["triangles"] == "support")]
             for i, (_, one) in enumerate(part.groupby("subject", sort=False)):
                 name = subjects.MODELS[model] if i == 0 else None
-                x = one["sigma"] * 1.06 ** (i - 3)  # side by side
+                x = one["sigma"].to_numpy() * 1.06 ** (i - 3)  # side by side
                 loops.plot(x, one["circulation"].clip(lower=ZERO), "o", color=colour, ms=3, label=name)
                 skew.plot(x, one["rotational"].clip(lower=ZERO), "o", color=colour, ms=3)
                 ends = [one["cyclic"] - one["cyclic_low"].clip(lower=0), one["cyclic_high"] - one["cyclic"]]
-                bars = [end.fillna(0.0).clip(lower=0) for end in ends]
-                cycles.errorbar(x, one["cyclic"], yerr=bars, fmt="o", color=colour, ms=3, elinewidth=0.7)
+                bars = [end.fillna(0.0).clip(lower=0).to_numpy() for end in ends]
+                cycles.errorbar(x, one["cyclic"].to_numpy(), yerr=bars, fmt="o", color=colour, ms=3, elinewidth=0.7)
         loops.set_ylabel(f"circulation ({kind}s)")
         skew.set_ylabel("rotational share")
         cycles.set_ylabel("cyclic preferences (%)")

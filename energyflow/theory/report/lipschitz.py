@@ -21,7 +21,8 @@ CLAIM = (
     "The advantage of Theorem 3.6 is L / (B sqrt(d)): L, the Lipschitz constant of the energy, is the largest norm of"
     " its field, B the largest component of a field. It is an advantage that grows with d only if L does not grow like"
     " sqrt(d) itself (predicted exponent 0). The paper limits L by spectral norm on the scalar head, and does not"
-    " measure it; here L and B are largest values over thousands of actions, times sigma, as in the loss."
+    " measure it; here L and B are largest values over thousands of actions (from below, hence), times sigma, as in the"
+    " loss."
 )
 
 

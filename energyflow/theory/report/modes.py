@@ -30,10 +30,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     """The point of the page."""
     rows = read_rows(paths, "modes")
     rows = rows.assign(order=100 * rows["order"])
-    frame = over_seeds(rows, ("subject", "separation", "reader", "sigma"), VALUES, params.confidence)
-    frame = judged(frame, "slope", 1.0, params.tolerance)
-    reach = (frame["slope_exact"] - 1.0).abs() <= params.tolerance
-    frame["verdict"] = frame["verdict"].where(reach, SMOOTHED)
+    frame = judgements(rows, params)
     return Point(
         title="Where it breaks: separated modes",
         claim=CLAIM,
@@ -42,6 +39,14 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
         rows=frame,
         figure=figure(frame, params),
     )
+
+
+def judgements(rows: pd.DataFrame, params: VerdictParams) -> pd.DataFrame:
+    """Estimates, and a verdict on slope 1 where the exact energy, read alike, has it."""
+    frame = over_seeds(rows, ("subject", "separation", "reader", "sigma"), VALUES, params.confidence)
+    frame = judged(frame, "slope", 1.0, params.tolerance)
+    reach = (frame["slope_exact"] - 1.0).abs() <= params.tolerance
+    return frame.assign(verdict=frame["verdict"].where(reach, SMOOTHED))
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
@@ -117,7 +122,7 @@ def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
             exact = "exact energy, read alike" if i == 0 else None
             axes.plot(ordered["sigma"], ordered["slope_exact"], ":", color=colours[i], lw=1, label=exact)
         point.log_x(axes, frame["sigma"])
-        axes.set_ylim(-0.5, 2.0)
+        point.limits(axes, frame["slope"], -0.5, 2.0)
         axes.set_title(text)
         axes.set_xlabel("read-out sigma")
         axes.set_ylabel("slope of the gap")

@@ -49,6 +49,12 @@ def panels(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
     return figure, [axes for row in grid for axes in row]
 
 
+def limits(axes: Axes, values: pd.Series, low: float, high: float) -> None:
+    """A vertical axis from `low` to `high`, wider where a value lies outside: no measurement is cut off."""
+    margin = 0.05 * (high - low)
+    axes.set_ylim(min(low, values.min() - margin), max(high, values.max() + margin))
+
+
 def log_x(axes: Axes, values: pd.Series) -> None:
     """A logarithmic axis that names the values that were measured."""
     axes.set_xscale("log")
@@ -80,7 +86,7 @@ def line(
     part = part.sort_values(x)
     bars = [(part[y] - part[f"{y}_low"]).clip(lower=0), (part[f"{y}_high"] - part[y]).clip(lower=0)]
     axes.errorbar(
-        part[x], part[y], yerr=[bar.fillna(0.0) for bar in bars], color=colour, marker=marker, ms=3.5, lw=1,
+        part[x].to_numpy(), part[y].to_numpy(), yerr=[bar.fillna(0.0).to_numpy() for bar in bars], color=colour, marker=marker, ms=3.5, lw=1,
         elinewidth=0.7, capsize=1.5, label=label,
     )  # fmt: skip
 

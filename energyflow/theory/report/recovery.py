@@ -109,7 +109,7 @@ def figure(frame: pd.DataFrame, base: pd.DataFrame, sigma: float, params: Verdic
     drawn, (over_sigma, sharp, over_n, over_steps) = point.panels(2, 2)
     for axes in (over_sigma, over_n, over_steps):
         point.band(axes, 1.0, params.tolerance)
-        axes.set_ylim(0.0, 1.6)
+        point.limits(axes, frame["slope"], 0.0, 1.6)
         axes.set_ylabel("slope on exact energy")
     point.experts(base, over_sigma, "sigma", "slope", params)
     point.experts(base, sharp, "sigma", "slope_sharp", params)
