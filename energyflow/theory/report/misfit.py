@@ -127,7 +127,8 @@ def figure(frame: pd.DataFrame, at: pd.DataFrame, average: pd.DataFrame, sigma: 
     order.plot(average["agreement"].reindex(at.index), places, "^", ms=4, color=colours[1], label="mean of the levels")
     order.set_yticks(places, [subjects.label(str(name)) for name in at.index])
     slope.set_yticks(places, [])
-    point.log(slope, "x")
+    if (at[["slope", "slope_exact"]] > 0).all(axis=None):
+        point.log(slope, "x")
     order.set_xlabel("in order of Q* (%)")
     slope.set_xlabel("slope on -Q*/alpha")
     point.legend(drawn, order, columns=3)
