@@ -86,8 +86,8 @@ def line(
     part = part.sort_values(x)
     bars = [(part[y] - part[f"{y}_low"]).clip(lower=0), (part[f"{y}_high"] - part[y]).clip(lower=0)]
     axes.errorbar(
-        part[x].to_numpy(), part[y].to_numpy(), yerr=[bar.fillna(0.0).to_numpy() for bar in bars], color=colour, marker=marker, ms=3.5, lw=1,
-        elinewidth=0.7, capsize=1.5, label=label,
+        part[x].to_numpy(), part[y].to_numpy(), yerr=[bar.fillna(0.0).to_numpy() for bar in bars],
+        color=colour, marker=marker, ms=3.5, lw=1, elinewidth=0.7, capsize=1.5, label=label,
     )  # fmt: skip
 
 
