@@ -13,7 +13,7 @@ from energyflow.params import Params
 from energyflow.report.rows import ReportError
 from energyflow.theory import grid
 from energyflow.theory.page import write_page
-from energyflow.theory.report import bound, circulation, generalisation, modes, point, subjects
+from energyflow.theory.report import bound, circulation, generalisation, modes, point, recovery, subjects
 from energyflow.theory.report.estimates import exponent, interval, judge, over_seeds, paired, read_rows
 from energyflow.theory.report.points import POINTS, write_point
 from energyflow.theory.sections import VerdictParams
@@ -82,6 +82,14 @@ def test_a_curl_in_an_energy_fails(rows: dict[str, list[Path]], tmp_path: Path) 
     assert "the claim holds" in circulation.build(rows["circulation"], PARAMS).sentences[0]
     bad = [edited(rows["circulation"][0], tmp_path, rotational=1e-3), *rows["circulation"][1:]]
     assert "the claim fails" in circulation.build(bad, PARAMS).sentences[0]
+
+
+def test_noise_of_the_right_slope_is_no_recovery() -> None:
+    made = [
+        {"slope_low": 0.95, "slope_high": 1.05, "correlation_low": low, "correlation_high": high}
+        for low, high in ((0.95, 0.99), (0.4, 0.5), (0.85, 0.95))
+    ]
+    assert recovery.both(pd.DataFrame(made), 0.1)["verdict"].tolist() == ["holds", "fails", "open"]
 
 
 def test_what_seeds_share_cancels_in_a_paired_difference() -> None:

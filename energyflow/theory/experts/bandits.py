@@ -14,6 +14,7 @@ from energyflow.theory.experts.base import DTYPE, Expert, Wave, normal, normal_l
 
 OBS_DIM = 2
 EDGE = 1.5  # states beyond the training range lie between [-1, 1]^2 and [-EDGE, EDGE]^2
+WIDTH_SPEED = 0.75  # of the widths of Gaussians over states: score matching learns widths more slowly than means
 MIXTURE_WIDTH = 0.3  # standard deviation of one mode
 SEPARATED_CONTRAST = 1.5  # of separated modes: log weight ratios within 3, weights between 5 and 95 %
 
@@ -52,7 +53,7 @@ class GaussianBandit(Bandit):
         """Every other coordinate matters four times as much."""
         super().__init__(f"gaussian{dim}", dim)
         self._mean = Wave(f"gaussian{dim} mean", OBS_DIM, dim)
-        self._width = Wave(f"gaussian{dim} width", OBS_DIM, dim)
+        self._width = Wave(f"gaussian{dim} width", OBS_DIM, dim, WIDTH_SPEED)
         self._base = 2.0 * 4.0 ** (torch.arange(dim, dtype=DTYPE) % 2)
 
     def mean(self, states: Tensor) -> Tensor:
@@ -139,6 +140,14 @@ class MixtureBandit(Bandit):
         return self.offset(states) + self.alpha * (torch.logsumexp(self.logits(states), dim=1) + volume)
 
 
-def separated_modes(separation: int) -> MixtureBandit:
-    """Two modes in one dimension, so many widths apart, at the same places in every state."""
-    return MixtureBandit(1, float(separation), moving=False, contrast=SEPARATED_CONTRAST)
+class SeparatedModes(MixtureBandit):
+    """Two modes in one dimension, at the same places in every state; which is heavier depends on the state alone."""
+
+    def __init__(self, separation: int) -> None:
+        """`separation` in widths of one mode."""
+        super().__init__(1, float(separation), moving=False, contrast=SEPARATED_CONTRAST)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Unnormalised log weights [N, 2]: a full wave over the states, so that either mode is heavier in half of them."""
+        half = self.contrast * torch.sin(math.pi * states[:, :1])
+        return torch.cat([-half, half], dim=1)

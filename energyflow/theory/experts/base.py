@@ -72,10 +72,10 @@ class Expert(ABC):
 class Wave:
     """A smooth map of states [N, Do] to [N, K] in [-1, 1]: sines of fixed random frequencies and phases."""
 
-    def __init__(self, name: str, obs_dim: int, outputs: int) -> None:
-        """The name alone decides the map."""
+    def __init__(self, name: str, obs_dim: int, outputs: int, speed: float = 1.5) -> None:
+        """The name decides the map, up to `speed`, the standard deviation of its frequencies."""
         generator = torch_generator(0, f"theory {name}")
-        self.frequency = 1.5 * torch.randn(obs_dim, outputs, generator=generator, dtype=DTYPE)
+        self.frequency = speed * torch.randn(obs_dim, outputs, generator=generator, dtype=DTYPE)
         self.phase = 2.0 * math.pi * torch.rand(outputs, generator=generator, dtype=DTYPE)
 
     def __call__(self, states: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ PACKAGE = "energyflow.theory.experts"
 FAMILIES = {
     "gaussian": "bandits:GaussianBandit",
     "mixture": "bandits:MixtureBandit",
-    "modes": "bandits:separated_modes",
+    "modes": "bandits:SeparatedModes",
 }
 SINGLE = {
     "control": "control:point_mass_expert",
