@@ -148,6 +148,6 @@ class SeparatedModes(MixtureBandit):
         super().__init__(1, float(separation), moving=False, contrast=SEPARATED_CONTRAST)
 
     def logits(self, states: Tensor) -> Tensor:
-        """Unnormalised log weights [N, 2]: a full wave over the states, so that either mode is heavier in half of them."""
+        """Unnormalised log weights [N, 2]: a full wave over the states, so that either mode is heavier in half."""
         half = self.contrast * torch.sin(math.pi * states[:, :1])
         return torch.cat([-half, half], dim=1)
