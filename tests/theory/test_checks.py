@@ -65,7 +65,7 @@ def test_centring_removes_c_of_s_and_a_fresh_baseline_adds_noise() -> None:
     assert fixed["within"] == 1.0  # one number a state cannot change the order within it
     assert fixed["across"] > 0.8
     assert 0.8 < fresh["within"] < 1.0
-    for m in (1, 4, 64):
+    for m in (1, 4, 64, 256):
         row = baseline.centred(energy, truth, pool, m, "fresh", 0)
         assert row["variance"] == pytest.approx(1.0 / m, rel=0.25)
         assert row["variance_predicted"] == pytest.approx(1.0 / m, rel=0.1)

@@ -108,7 +108,9 @@ def centred(energy: Array, truth: Array, pool: Pool, m: int, drawn: str, seed: i
             chosen = generator.integers(size, size=(states, actions, m))
             baseline = pool.energies[np.arange(states)[:, None, None], chosen].mean(axis=2)
         found.append(agreements(baseline - energy, truth))
-    groups = pool.energies[:, : size // m * m].reshape(states, -1, m).mean(axis=2)
+    # shuffled in each state by itself: otherwise all states share the luck of a few groups
+    shuffled = generator.permuted(pool.energies, axis=1)[:, : size // m * m]
+    groups = shuffled.reshape(states, -1, m).mean(axis=2)
     variance = float(groups.var(axis=1, ddof=1).mean())
     return {
         **{key: float(np.mean([one[key] for one in found])) for key in found[0]},

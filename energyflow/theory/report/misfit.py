@@ -119,8 +119,9 @@ def figure(frame: pd.DataFrame, at: pd.DataFrame, average: pd.DataFrame, sigma: 
     for axes, value in ((order, "agreement"), (slope, "slope")):
         bars = [(at[value] - at[f"{value}_low"]).fillna(0), (at[f"{value}_high"] - at[value]).fillna(0)]
         axes.errorbar(
-            at[value], places, xerr=bars, fmt="o", ms=4, color=colours[0], label=f"measured, sigma = {sigma:g}"
-        )
+            at[value].to_numpy(), places, xerr=[bar.to_numpy() for bar in bars],
+            fmt="o", ms=4, color=colours[0], label=f"measured, sigma = {sigma:g}",
+        )  # fmt: skip
         axes.plot(
             at[f"{value}_exact"], places, "|", ms=12, mew=1.5, color=point.PREDICTED, label="predicted: theory leaves"
         )
