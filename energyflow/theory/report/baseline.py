@@ -22,9 +22,9 @@ CLAIM = (
     "The raw energy ranks actions within a state and not across states; subtracting the mean energy of M reference"
     " actions removes c(s) (Proposition 3.9). Predicted: pairs of one state in the right order for both; pairs of two"
     " states near chance (50 %) for the raw energy and right for the centred one; a baseline whose variance is that of"
-    " one reference over M, as of any mean of independent draws. Truth: the soft advantage Q* - V*. What centring puts in the place of c(s), the mean"
-    " advantage of the references, is a function of the state as well: the exact energy, centred alike, shows how far"
-    " any centred energy can come."
+    " one reference over M, as of any mean of independent draws. Truth: the soft advantage Q* - V*."
+    " What centring puts in the place of c(s), the mean advantage of the references, is a function of the state as"
+    " well: the exact energy, centred alike, shows how far any centred energy can come."
 )
 
 
