@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from energyflow import dependencies, params
+from energyflow.theory import grid
 from tests.workflow.test_dag import PLUMBING, jobs, theory_jobs
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree, reports
 
@@ -32,8 +33,8 @@ def test_nothing_to_do_after_a_run(finished: Tree) -> None:
 def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
     """The logs of the real run list every import; a rule's inputs are these files, no fewer and no more.
 
-    Not in the logs: the module of a method, a source or a suite, which a registry imports by its name (sources:
-    test_dag.py). Not minded: the seconds-long rules of the report share one folder.
+    Not in the logs: the module of a method, a source, a suite, a check or an expert, which is imported by its name
+    (sources: test_dag.py). Not minded: the seconds-long rules of the report share one folder.
     """
     declared: dict[str, set[str]] = {}
     imported: dict[str, set[str]] = {}
@@ -60,6 +61,9 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
     assert set(declared) == set(dependencies.CODE) - {"video"}  # of RoboMimic: tests/report/test_video.py
     by_name = {f"energyflow/policies/{method}.py" for method in finished.params.methods}
     by_name |= {"energyflow/envs/metaworld.py", "energyflow/rewards/task.py", "energyflow/rewards/energy.py"}
+    by_name |= {f"energyflow/policies/{method}.py" for method, _ in grid.KINDS.values()}
+    by_name |= {f"energyflow/theory/checks/{check}.py" for check in grid.CHECKS}
+    by_name |= {f"energyflow/theory/experts/{module}.py" for module in ("bandits", "misfits")}
     for rule, files in declared.items():
         idle = {f for f in files - imported[rule] - by_name if not f.startswith("energyflow/report/")}
         assert not idle, f"{rule}: declared but never imported {sorted(idle)}"
