@@ -69,7 +69,7 @@ def sentences(rows: pd.DataFrame, powers: pd.DataFrame, params: VerdictParams) -
     """What was measured."""
     known = powers.dropna(subset=["difference_low"])
     counts = known["verdict"].value_counts()
-    described = ", ".join(f"{word} in {n}" for word, n in counts.items()) or "could not be decided"
+    described = ", ".join(f"{word} in {n}" for word, n in counts.items()) or "undecided in all"
     found = [
         f"Vector networks lose sqrt(d) more (exponents differ by {ADVANTAGE:g}): {described} of {len(powers)} settings"
         " (family and n; undecided where a gap is not positive)."
