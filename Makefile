@@ -34,7 +34,7 @@ results: $(STAMP)  ## demonstrations to tables and figures: the preset of params
 	python -m energyflow.engines commit
 
 smoke: $(STAMP)  ## every rule on the real simulator, in minutes; the numbers mean nothing
-	$(SMOKE) --quiet reason
+	$(SMOKE) --quiet reason -- all theory
 	$(SMOKE) --report results/report-smoke.html
 
 test: $(STAMP)  ## fast tests

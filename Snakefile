@@ -1,5 +1,5 @@
-# Contents page: parameters in, rules included, targets named. `snakemake --cores all` makes everything of the preset in
-# params.yaml; `--config preset=smoke` chooses another one; `snakemake -n` says what would run, and why.
+# Contents page: parameters in, rules included, targets named. `snakemake --cores all` makes all of the preset in
+# params.yaml but the `theory`, a target of its own; `--config preset=smoke` takes another preset, `-n` says what would run.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -17,6 +17,11 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/shape.smk"
 include: "workflow/rules/report.smk"
+
+
+if P.theory is not None:
+
+    include: "workflow/rules/theory.smk"
 
 
 # The default target stands in this file: Snakemake ignores a default target that comes from an included one.

@@ -134,8 +134,32 @@ def _metrics(a: Arguments) -> None:
     write_metrics(a.inputs, parse_section(ReportParams, a.params), a.outputs)
 
 
+def _theory_model(a: Arguments) -> None:
+    from energyflow.theory.models import train_model
+
+    train_model(a.name, parse_section(TrainParams, a.params), a.count, a.seed, a.out)
+
+
+def _theory_check(a: Arguments) -> None:
+    from energyflow.theory.jobs import run_check
+
+    run_check(a.name, a.subject, a.seed, a.params, a.inputs, a.out)
+
+
+def _theory_point(a: Arguments) -> None:
+    from energyflow.theory.report.points import write_point
+
+    write_point(a.name, a.inputs, a.params, a.outputs)
+
+
+def _theory_page(a: Arguments) -> None:
+    from energyflow.theory.page import write_page
+
+    write_page(a.inputs, *a.outputs)
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
-    "name": {"help": "name of the table or figure"},
+    "name": {"help": "name of the table, figure, expert, check or point"},
     "task": {"help": "suite/task, for example robomimic/lift"},
     "--task": {"help": "suite/task, for example metaworld/hammer; custom/NAME for demonstrations of your own task"},
     "--source": {"help": "collect: scripted or human; shape: a source of reward, for example centered_energy"},
@@ -147,6 +171,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--demos": {"type": Path, "help": "demonstrations, robomimic HDF5 layout"},
     "--model": {"type": Path, "help": "checkpoint: model.safetensors with model.json beside it"},
     "--out": {"type": Path, "help": "folder of the outputs"},
+    "--subject": {"help": "what a check is done on: an expert of the theory, or a task"},
+    "--count": {"type": int, "help": "demonstrations to train on"},
     "--inputs": {"type": Path, "nargs": "+", "help": "files of rows"},
     "--outputs": {"type": Path, "nargs": "+", "help": "files to write"},
 }
@@ -185,6 +211,14 @@ STAGES = {
     "video": Stage(_video, "film one demonstration", ("--demos", "--outputs")),
     "table": Stage(_table, "a result table", ("name", "--params", *REPORT_IO)),
     "figure": Stage(_figure, "a figure", ("name", "--params", "--report", *REPORT_IO)),
+    "theory_model": Stage(
+        _theory_model, "train on an expert of the theory", ("name", "--params", "--count", "--seed", "--out")
+    ),
+    "theory_check": Stage(
+        _theory_check, "check a theorem", ("name", "--subject", "--seed", "--params", "--inputs", "--out")
+    ),
+    "theory_point": Stage(_theory_point, "table, figure and verdict of a check", ("name", "--params", *REPORT_IO)),
+    "theory_page": Stage(_theory_page, "the page of all checks", REPORT_IO),
     "plots": Stage(_plots, "data of `dvc plots`", ("--params", *REPORT_IO)),
     "metrics": Stage(_metrics, "data of `dvc metrics`", ("--params", *REPORT_IO)),
 }
@@ -210,7 +244,8 @@ def main(argv: list[str] | None = None) -> int:
 
     arguments = parser().parse_args(argv)
     threads = os.environ.get("OMP_NUM_THREADS")
-    if threads and arguments.stage in ("train", "train_online", "evaluate", "shape", "latency"):
+    limited = ("train", "train_online", "evaluate", "shape", "latency", "theory_model", "theory_check")
+    if threads and arguments.stage in limited:
         import torch
 
         torch.set_num_threads(int(threads))

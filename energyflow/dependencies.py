@@ -6,12 +6,12 @@ from pathlib import Path
 
 from energyflow.policies.registry import METHODS
 from energyflow.rewards.registry import ONLINE, check_source
+from energyflow.theory.experts.registry import sources
 
-# Folders and modules; `{method}`, `{source}`, `{agent}`, `{simulator}` and `{expert}` are those of the job. They are
-# inputs of the rule and within the deps of its DVC stage; a test compares them with the real imports. No job depends
-# on cli.py, params.py, jobs.py, sections.py, rewards/settings.py and paths.py: what they do for it is its command line,
-# which both engines track. Nor on the registries (envs/tasks.py, experts/registry.py, policies/registry.py,
-# rewards/registry.py): a new line cannot change another one's jobs.
+# Folders and modules; those in braces are the job's. They are inputs of the rule and within the deps of its DVC stage,
+# and a test compares them with the real imports. No job depends on cli.py, params.py, jobs.py, sections.py,
+# rewards/settings.py and paths.py: what they do for it is its command line, which both engines track. Nor on the
+# registries (envs/tasks.py, and registry.py of experts, policies and rewards): a new line cannot change another's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _INTERFACE = "energyflow/envs/simulator.py"
 _SIMULATOR = (_INTERFACE, "energyflow/envs/perturb.py", "{simulator}")
@@ -34,6 +34,13 @@ _SOURCE = tuple(
 )
 _SHAPE = ("energyflow/policies/squashed.py", *_SOURCE, "{source}")
 _REPORT = ("energyflow/report", *_FILES)
+# Models of the theory are few and small; a job may build any of its three methods.
+_THEORY = (
+    *_CHECKPOINT,
+    *(f"energyflow/policies/{name}.py" for name in ("karras", "energyflow", "energyflow_paper", "unconstrained")),
+    *("energyflow/training.py", "{subject}", "energyflow/theory/models.py"),
+)
+_THEORY_REPORT = tuple(f"energyflow/report/{name}.py" for name in ("names", "render", "rows", "style"))
 CODE: dict[str, tuple[str, ...]] = {
     "collect": (*_EXPERT, *_COLLECT, *_FILES),
     "train": _TRAIN,
@@ -47,6 +54,14 @@ CODE: dict[str, tuple[str, ...]] = {
     "table": _REPORT,
     "figure": _REPORT,
     "landscape": (*_POLICY, *_REPORT),
+    "theory_model": _THEORY,
+    "theory_check": (
+        *_THEORY,
+        *(f"energyflow/theory/{name}.py" for name in ("flow", "lines", "measures", "readings")),
+        *("energyflow/theory/checks/subject.py", "{check}"),
+    ),
+    "theory_point": ("energyflow/theory/report", *_THEORY_REPORT, "energyflow/storage.py"),
+    "theory_page": ("energyflow/theory/page.py", "energyflow/storage.py"),
     "video": (*_SIMULATOR, "energyflow/demos/format.py", "energyflow/report/video.py", *_FILES),
     "plots": _REPORT,
     "metrics": _REPORT,
@@ -89,7 +104,20 @@ def _source(name: str) -> tuple[str, ...]:
     return (*own, *network, *(_method(spec.model) if spec.model else ()))
 
 
-def code(rule: str, method: str = "energyflow", task: str = "metaworld/", source: str = "centered_energy") -> list[str]:
+def _check(name: str) -> tuple[str, ...]:
+    """Files of a check; `robots` measures the fields of policies as `circulation` those of the theory's models."""
+    modules = ("circulation", "robots") if name == "robots" else (name,)
+    return tuple(f"energyflow/theory/checks/{module}.py" for module in modules)
+
+
+def code(
+    rule: str,
+    method: str = "energyflow",
+    task: str = "metaworld/",
+    source: str = "centered_energy",
+    check: str = "recovery",
+    subject: str = "theory/",
+) -> list[str]:
     """Source files that the jobs of a rule run.
 
     Args:
@@ -97,6 +125,8 @@ def code(rule: str, method: str = "energyflow", task: str = "metaworld/", source
         method: the policy, or the model that rewards read, that the job builds.
         task: what the job simulates.
         source: the source of reward that the job computes, unless the method has one.
+        check: the check of the theory that the job runs.
+        subject: the expert of the theory that the job is about.
     """
     if rule == "train_online":
         source = ONLINE[method].source
@@ -104,6 +134,7 @@ def code(rule: str, method: str = "energyflow", task: str = "metaworld/", source
     simulator, expert = SUITES[suite]
     of_job = {"{simulator}": simulator, "{expert}": expert}
     of_job |= {"{method}": _method(method), "{source}": _source(source), "{agent}": _agent(method)}
+    of_job |= {"{check}": _check(check), "{subject}": sources(subject)}
     files: set[str] = set()
     entries = [file for name in CODE[rule] for file in of_job.get(name, (name,))]
     for entry in entries:

@@ -20,10 +20,15 @@ from pathlib import Path
 from energyflow import params, paths
 from energyflow.params import Params
 from energyflow.sections import ParamsError, nearest
+from energyflow.theory import grid
 
 METADATA = Path(".snakemake/metadata")  # one record an output, written when its job ends
 INCOMPLETE = Path(".snakemake/incomplete")  # one marker an output, while its job runs
-REPORT = "report"  # the stage whose outputs are in git, hence present in a clone before any record is
+REPORT = "report"
+THEORY = "theory"
+IN_GIT = (REPORT, THEORY)  # stages whose outputs are in git, hence present in a clone before any record is
+# Targets of Snakemake, and the files of the DVC stages that make the same.
+STAGE_FILES = {"all": "dvc.yaml", THEORY: "workflow/theory/dvc.yaml"}
 # Presets whose records live in a database of their own (profiles/smoke), out of DVC's sight.
 UNRECORDED = ("smoke",)
 # A linked file shares its bytes with DVC's cache, and Snakemake rewrites its records in place.
@@ -47,23 +52,31 @@ class EngineError(RuntimeError):
 
 def stages(p: Params) -> dict[str, list[str]]:
     """Map each DVC stage, a phase, to the files that it owns."""
-    found: dict[str, list[str]] = {"shape": []}  # which a preset may have nothing for
+    found: dict[str, list[str]] = {"shape": []}  # dvc.yaml has it, whether or not the preset has sources
     for name, files in paths.stages(p).items():
         found.setdefault(name.partition("@")[0], []).extend(files)
-    return found
+    return found | grid.stages(p)
+
+
+def targets(p: Params) -> list[str]:
+    """What is to be kept up to date: `all`, and the theory once some of it has been computed."""
+    computed = (file for name, files in grid.stages(p).items() if name != THEORY for file in files)
+    return ["all", *([THEORY] if any(Path(file).exists() for file in computed) else [])]
 
 
 def folders(stage: str, preset: str) -> list[str]:
     """Folders that a DVC stage owns, which are its outs."""
     if stage == "collect":
         return [f"data/{preset}"]
+    if stage.startswith(THEORY):
+        return grid.folders(stage, preset)
     top = paths.report_dir(preset)
     return [f"{top}/{kind}" for kind in (("tables", "figures", "plots") if stage == REPORT else (stage,))]
 
 
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
-    count = sum(len(files) for files in stages(p).values())
+    count = sum(len(files) for files in paths.stages(p).values())
     times = {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "three hours"}
     needed = times.get(p.preset, "days without a GPU")
     return (
@@ -82,7 +95,7 @@ def _record(file: str, root: Path = METADATA) -> Path:
 
 def unrecorded(p: Params) -> list[str]:
     """Outputs on disk without a record: Snakemake could not see that a parameter of theirs has changed."""
-    owned = (file for name, files in stages(p).items() if name != REPORT for file in files)
+    owned = (file for name, files in stages(p).items() if name not in IN_GIT for file in files)
     return sorted(
         f for f in owned if Path(f).exists() and not any(_record(f, r).exists() for r in (METADATA, INCOMPLETE))
     )
@@ -106,7 +119,7 @@ def guard(p: Params) -> None:
             "  or recompute: delete those outputs and run again\n"
             "  or, only if `dvc status` is clean: ENERGYFLOW_NO_GUARD=1 snakemake --touch --forceall -c1"
         )
-    for file in stages(p)[REPORT]:
+    for file in (file for name in IN_GIT for file in stages(p).get(name, [])):
         if Path(file).exists() and not _record(file).exists():
             os.utime(file, (86400, 86400))
 
@@ -148,13 +161,13 @@ def _snakemake(*arguments: str, capture: bool = False) -> subprocess.CompletedPr
     return subprocess.run(command, capture_output=capture, text=True, check=False)
 
 
-def up_to_date() -> bool:
-    """Whether Snakemake has nothing to do.
+def up_to_date(target: str) -> bool:
+    """Whether Snakemake has nothing to do for a target.
 
     Raises:
         EngineError: Snakemake could not plan; its message is passed on.
     """
-    done = _snakemake("-n", "all", capture=True)
+    done = _snakemake("-n", target, capture=True)
     said = done.stdout + done.stderr
     if done.returncode:
         raise EngineError(f"snakemake -n failed:\n{said.strip()}")
@@ -188,10 +201,12 @@ def commit(p: Params) -> list[str]:
     """
     require_safe_cache()
     moved = prune(p)
-    if not up_to_date():
+    done = [target for target in targets(p) if up_to_date(target)]  # a theory under way waits for the next commit
+    if "all" not in done:
         raise EngineError("snakemake still has work to do: run `snakemake --cores all` first")
-    if _dvc("commit", "-f", "-q").returncode:
-        raise EngineError("dvc commit failed; its message is above")
+    for target in done:
+        if _dvc("commit", "-f", "-q", STAGE_FILES[target]).returncode:
+            raise EngineError("dvc commit failed; its message is above")
     return moved
 
 
@@ -203,10 +218,11 @@ def check(p: Params) -> list[str]:
     """
     require_safe_cache()
     found = []
-    if not up_to_date():
-        found.append("snakemake has work to do (snakemake -n tells what and why)")
-    if _dvc("status", "-q").returncode:
-        found.append("dvc sees changes (dvc status; after a complete run: python -m energyflow.engines commit)")
+    for target in targets(p):
+        if not up_to_date(target):
+            found.append(f"snakemake has work to do (snakemake -n {target} tells what and why)")
+        if _dvc("status", "-q", STAGE_FILES[target]).returncode:
+            found.append("dvc sees changes (dvc status; after a complete run: python -m energyflow.engines commit)")
     if left := orphans(p):
         found.append(f"{len(left)} file(s) that no rule makes, e.g. {left[0]} (python -m energyflow.engines prune)")
     return found

@@ -26,6 +26,9 @@ from energyflow.sections import (
     describe,
     nearest,
 )
+from energyflow.theory.grid import theory_of
+from energyflow.theory.resolve import merge_theory, train_sections
+from energyflow.theory.sections import TheoryParams, VerdictParams
 
 
 class Sections(BaseModel):
@@ -86,6 +89,8 @@ class Params(Sections):
     nfe_methods: list[str]
     report: ReportParams
     plots: dict[str, PlotParams]
+    theory: TheoryParams | None  # of the preset that it belongs to, and of smoke
+    theory_train: dict[str, TrainParams]
     overlaid: dict[str, Sections]
 
     @property
@@ -97,8 +102,18 @@ class Params(Sections):
         """The sections of a task: those of the preset, under its entry in `presets.<preset>.task` if it has one."""
         return self.overlaid.get(task, self)
 
+    def verdict(self) -> VerdictParams:
+        """How the theory's rows become verdicts and figures."""
+        look = self.plots["theory"]
+        return VerdictParams(
+            confidence=self.report.confidence,
+            tolerance=theory_of(self).tolerance,
+            dpi=look.dpi,
+            palette=look.palette or "colorblind",
+        )
 
-PRESET_SCALARS = ("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "lr", "task")
+
+PRESET_SCALARS = ("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "lr", "task", "theory")
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape", "online")
 BASE_KEYS = [
     "preset",
@@ -110,6 +125,7 @@ BASE_KEYS = [
     "reward_model",
     "shape",
     "online",
+    "theory",
     "report",
     "plots",
     "presets",
@@ -169,6 +185,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
     _check_overlays(over["task"], f"presets.{name}.task", {*over["tasks"], *over["shape_tasks"]})
     try:
+        theory = merge_theory(raw["theory"], over["theory"])
         params = Params(
             preset=name,
             methods=over["methods"],
@@ -180,6 +197,8 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             nfe_methods=merged(raw, name, "evaluate").get("nfe_methods", []),
             report=ReportParams(**raw["report"]),
             plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
+            theory=theory,
+            theory_train=train_sections(raw, theory) if theory else {},
             overlaid={task: Sections(**sections(raw, name, task)) for task in over["task"]},
             **sections(raw, name),
         )

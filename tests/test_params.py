@@ -220,6 +220,20 @@ def test_an_online_method_gets_the_numbers_of_its_source_and_its_own_alone(raw: 
     assert (hammer.shape.horizon, hammer.clone_steps, hammer.demo_share) == (9, 5, 0.5)
 
 
+def test_one_preset_has_the_theory(raw: dict[str, Any]) -> None:
+    raw["method"]["energyflow"]["train"] = {"ema_decay": 0.5, "grad_clip": 2.0}
+    theory = resolve(raw, "laptop").theory_train["energyflow"]
+    assert (theory.grad_clip, theory.ema_decay) == (2.0, raw["theory"]["network"]["ema_decay"])
+    assert (theory.obs_horizon, theory.pred_horizon) == (1, 1)
+    other = resolve(raw, "robomimic")
+    assert (other.theory, other.theory_train) == (None, {})
+    with pytest.raises(ValueError, match=r"presets\.robomimic\.theory is null"):
+        other.verdict()
+    raw["presets"]["laptop"]["theory"] = {"recovery": {"experts": ["gausian2"]}}
+    with pytest.raises(ParamsError, match="did you mean 'gaussian2'"):
+        resolve(raw, "laptop")
+
+
 def test_a_reward_model_keeps_its_window(raw: dict[str, Any]) -> None:
     raw["method"]["energyflow"]["train"] = {"pred_horizon": 8, "ema_decay": 0.5}
     found = resolve(raw)

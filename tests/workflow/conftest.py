@@ -22,7 +22,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Tree:
         complete = shared / ".snakemake/complete"
         if not complete.exists():
             tree = Tree.fresh(shared)
-            tree.snakemake(PYTHONPROFILEIMPORTTIME="1")  # the logs then list what each job imported
+            tree.snakemake("all", "theory", PYTHONPROFILEIMPORTTIME="1")  # the logs then list what each job imported
             tree.engines("commit")
             tree.commit()
             complete.touch()

@@ -18,8 +18,10 @@ from energyflow import dependencies, engines, params, paths
 from energyflow.params import Params
 from energyflow.policies.registry import METHODS
 from energyflow.rewards.registry import ONLINE, SOURCES, check_source, models_of, sources_of
+from energyflow.theory import grid
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree
 
+THEORY = ("theory_model", "theory_check", "theory")
 PRESETS = ("smoke", "laptop", "robomimic", "paper")
 
 
@@ -46,6 +48,12 @@ def jobs(p: Params) -> dict[str, int]:
     return {rule: count for rule, count in found.items() if count}
 
 
+def theory_jobs(p: Params) -> dict[str, int]:
+    """The number of jobs of each rule of the theory."""
+    jobs_of = {"theory_model": grid.models(p), "theory_check": grid.checks(p), "theory_point": grid.POINTS}
+    return {rule: len(keys) for rule, keys in jobs_of.items()} | {"theory": 1}
+
+
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """The project without results."""
@@ -56,6 +64,23 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 def test_plan_is_the_grid(bare: Tree, preset: str) -> None:
     p = params.load(bare.path / "params.yaml", preset)
     assert bare.plan("--config", f"preset={preset}") == jobs(p)
+
+
+@pytest.mark.parametrize("preset", ["smoke", "laptop"])
+def test_plan_of_the_theory_is_its_grid_and_the_policies_that_it_looks_at(bare: Tree, preset: str) -> None:
+    p = params.load(bare.path / "params.yaml", preset)
+    train = len(p.tasks) * len(p.seeds) * len(grid.robot_methods(p))
+    policies = {"collect": len(p.tasks), "train": train}
+    assert bare.plan("theory", "--config", f"preset={preset}") == theory_jobs(p) | policies
+
+
+def test_one_preset_owns_the_theory() -> None:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    assert [name for name, preset in raw["presets"].items() if preset["theory"] is not None] == ["smoke", "laptop"]
+    smoke, laptop = (params.resolve(raw, preset) for preset in ("smoke", "laptop"))
+    files = [file for stage in grid.stages(smoke).values() for file in stage]
+    assert all(file.startswith("results/smoke/theory/") for file in files)
+    assert grid.page(laptop.preset) == "results/theory/README.md"
 
 
 @pytest.mark.parametrize("sources", [["sparse"], ["gail", "likelihood"], list(SOURCES)])
@@ -117,6 +142,11 @@ PLUMBING = {  # what a change of which cannot change the jobs: see energyflow/de
         "policies/registry",
         "rewards/registry",
         "rewards/settings",
+        "theory/experts/registry",
+        "theory/grid",
+        "theory/jobs",
+        "theory/resolve",
+        "theory/sections",
     )
 }
 
@@ -131,11 +161,13 @@ def in_preset(tree: Tree, preset: str) -> dict[str, Any]:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_dvc_covers_every_output(bare: Tree, preset: str) -> None:
     found, owned = in_preset(bare, preset), engines.stages(params.load(bare.path / "params.yaml", preset))
-    assert set(found) == {*owned, "provenance"}
+    assert set(found) == {*owned, *THEORY, "provenance"}
     for name, files in owned.items():
+        if preset == "smoke" and name in THEORY:
+            continue  # in a folder of its own, which DVC does not know
         outs = {out.def_path for out in found[name].outs}
         folders = set(engines.folders(name, preset))
-        assert outs - {paths.metrics_file(preset)} == folders, name
+        assert outs - {paths.metrics_file(preset), grid.page(preset)} == folders, name
         assert all(any(f == out or f.startswith(out + "/") for out in outs) for f in files), name
     assert all(out.persist for stage in found.values() for out in stage.outs)
     assert {out.def_path for out in found["provenance"].outs} == {str(engines.METADATA)}
@@ -152,7 +184,8 @@ def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
     built["reward_model"] = models_of(list(SOURCES))
     for name, stage in in_preset(bare, "laptop").items():
         deps = [Path(dep.def_path) for dep in stage.deps]
-        rules = reports if name == "report" else [name] if name in dependencies.CODE else []
+        own = name in dependencies.CODE and not name.startswith("theory")
+        rules = reports if name == "report" else [name] if own else []
         files = {
             file
             for rule in rules
@@ -160,8 +193,22 @@ def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
             for source in (SOURCES if name == "shape" else ["sparse"])
             for file in dependencies.code(made_by(rule, method), method, source=source)
         }
+        files |= theory_code(name)
         missing = [file for file in files if not any(Path(file).is_relative_to(dep) for dep in deps)]
         assert not missing, f"{name}: dvc.yaml lacks {missing}"
+
+
+def theory_code(stage: str) -> set[str]:
+    """Files that the theory's rules run, over all its models, checks and points."""
+    p = params.load(ROOT / "params.yaml", "laptop")
+    found = {file for key in grid.models(p) for file in dependencies.code("theory_model", subject=key.expert)}
+    if stage == "theory_model":
+        return found
+    if stage == "theory_check":
+        jobs_of = {(key.check, key.subject) for key in grid.checks(p)}
+        return {f for check, subject in jobs_of for f in dependencies.code(stage, check=check, subject=subject)}
+    rules = ("theory_point", "theory_page") if stage == "theory" else ()
+    return {file for rule in rules for file in dependencies.code(rule)}
 
 
 def sections(raw: dict[str, Any]) -> dict[str, str]:
@@ -183,6 +230,10 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
         ],
         "report": [p.report.canonical(), [plot.canonical() for plot in p.plots.values()]],
     }
+    if p.theory is not None:
+        passed["theory_model"] = [grid.train_section_of(p, net, p.theory.steps) for net in grid.KINDS]
+        passed["theory_check"] = [grid.section_of(p, check) for check in grid.CHECKS]
+        passed["theory"] = p.verdict().canonical()
     passed["report"] += [p.methods, p.sources, p.nfe_methods, p.tasks, p.seeds, p.shape_tasks]
     return {name: json.dumps([passed[name], files]) for name, files in engines.stages(p).items()}
 

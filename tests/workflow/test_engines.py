@@ -177,6 +177,8 @@ def test_dropping_a_method_runs_reports_alone(scratch: Tree) -> None:
     )
     scratch.dvc("repro")
     assert scratch.executed(since) == SUCCESS
+    scratch.dvc("repro", engines.STAGE_FILES["theory"])  # it looks at no policy of that method: DVC cannot know
+    assert scratch.executed(since) == SUCCESS
     assert scratch.engines("check").stdout == ""
 
 

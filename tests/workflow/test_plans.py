@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from energyflow import dependencies, params
-from tests.workflow.test_dag import PLUMBING, jobs, made_by
+from energyflow.theory import grid
+from tests.workflow.test_dag import PLUMBING, jobs, made_by, theory_jobs
 from tests.workflow.tree import ALL_REPORTS, METHODS, ROOT, Tree, reports
 
 LEARNING = reports(tables="learning", figures="learning")
@@ -17,6 +18,7 @@ LEARNING = reports(tables="learning", figures="learning")
 ONLINE = {"train_online": 1, "evaluate": 1, "latency": 1}
 ONLINE |= reports(tables="success ranking ood cost", figures="success ood loss")
 SUCCESS = reports(tables="success ranking ood nfe cost", figures="success ood nfe loss")
+ONE_CHECK = {"theory_check": 1, "theory_point": 1, "theory": 1}
 
 
 def tiny(raw: dict[str, Any]) -> dict[str, Any]:
@@ -25,33 +27,39 @@ def tiny(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_nothing_to_do_after_a_run(finished: Tree) -> None:
-    assert finished.plan() == {}
+    assert finished.plan("all", "theory") == {}
     assert finished.changed() == set()
     assert finished.engines("check").stdout == ""
-    assert finished.executed(0.0) == jobs(finished.params)
+    assert finished.executed(0.0) == jobs(finished.params) | theory_jobs(finished.params)
     assert finished.run("git", "status", "--porcelain").stdout == ""
 
 
 def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
     """The logs of the real run list every import; a rule's inputs are these files, no fewer and no more.
 
-    Not in the logs: the module of a method, a source or a suite, which a registry imports by its name (sources:
-    test_dag.py). Not minded: the seconds-long rules of the report share one folder.
+    Not in the logs: the module of a method, a source, a suite, a check or an expert, which is imported by its name
+    (sources: test_dag.py). Not minded: the seconds-long rules of the report share one folder.
     """
     declared: dict[str, set[str]] = {}
     imported: dict[str, set[str]] = {}
     for log in (finished.path / "logs").rglob("*.log"):
         parts = log.relative_to(finished.path / "logs").parts
         rule = "collect" if parts[0] == "data" else parts[2].removesuffix(".log")
+        rule = f"theory_{rule}" if parts[1] == "theory" else rule
         method = next((m for m in (*finished.params.methods, *finished.params.models) if m in parts), "energyflow")
         rule = made_by(rule, method)
         source = next((s for s in finished.params.sources if s in parts), "centered_energy")
+        check, subject = "recovery", "theory/"
+        if rule == "theory_model":
+            subject = parts[3]
+        elif rule == "theory_check":
+            check, subject = parts[3], "/".join(parts[4:-1])
         if rule.startswith(("table_", "figure_")):
             rule = "landscape" if rule == "figure_landscape" else rule.partition("_")[0]
         modules = re.findall(r"^import time:.*\| +(energyflow[\w.]*)$", log.read_text(), re.M)
         files = {m.replace(".", "/") + ".py" for m in modules if (ROOT / (m.replace(".", "/") + ".py")).is_file()}
         assert files, f"{log} lists no imports"
-        allowed = set(dependencies.code(rule, method, source=source))
+        allowed = set(dependencies.code(rule, method, source=source, check=check, subject=subject))
         assert files - PLUMBING <= allowed, f"{rule}: not declared {sorted(files - PLUMBING - allowed)}"
         declared.setdefault(rule, set()).update(f for f in allowed if f.endswith(".py"))
         imported.setdefault(rule, set()).update(files)
@@ -59,6 +67,9 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
     by_name = {f"energyflow/policies/{name}.py" for name in (*METHODS, *finished.params.models, "soft_actor")}
     by_name |= {f"energyflow/rewards/{name}.py" for name in ("task", "energy", "ebil")}
     by_name |= {"energyflow/envs/metaworld.py"}
+    by_name |= {f"energyflow/policies/{method}.py" for method, _ in grid.KINDS.values()}
+    by_name |= {f"energyflow/theory/checks/{check}.py" for check in grid.CHECKS}
+    by_name |= {f"energyflow/theory/experts/{module}.py" for module in ("bandits", "misfits")}
     for rule, files in declared.items():
         idle = {f for f in files - imported[rule] - by_name if not f.startswith("energyflow/report/")}
         assert not idle, f"{rule}: declared but never imported {sorted(idle)}"
@@ -159,6 +170,7 @@ def test_a_change_plans_what_depends_on_it(
         ("energyflow/rewards/iq_learn_online.py", {}),
         ("energyflow/rewards/gail.py", {}),
         ("energyflow/policies/flow_policy.py", {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS),
+        ("energyflow/theory/models.py", {}),
         ("energyflow/cli.py", {}),
     ],
 )
@@ -168,6 +180,59 @@ def test_a_change_of_code_plans_what_runs_it(finished: Tree, file: str, plan: di
         assert finished.plan() == plan
 
 
+@pytest.mark.parametrize(
+    ("edit", "plan", "stages"),
+    [
+        pytest.param(
+            lambda raw: raw["theory"]["baseline"].update(sigma=0.2),
+            ONE_CHECK,
+            {"theory_check", "theory_model", "theory"},  # DVC takes the section as one; Snakemake does not
+            id="number of one check",
+        ),
+        pytest.param(
+            lambda raw: tiny(raw)["theory"]["recovery"].update(experts=["mixture2", "gaussian1"]),
+            {"theory_model": 2} | ONE_CHECK,
+            {"theory_check", "theory_model", "theory"},
+            id="expert added to one check",
+        ),
+        pytest.param(
+            lambda raw: raw["plots"]["theory"].update(dpi=70),
+            {"theory_point": 8, "theory": 1},
+            {"theory"},
+            id="option of its figures",
+        ),
+        pytest.param(
+            lambda raw: tiny(raw).update(seeds=[7]), {"train": 1} | ONE_CHECK, None, id="policies of another seed"
+        ),
+        pytest.param(lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4), {}, None, id="policy that it ignores"),
+    ],
+)
+def test_a_change_plans_what_depends_on_it_in_the_theory(
+    finished: Tree, edit: Any, plan: dict[str, int], stages: set[str] | None
+) -> None:
+    with finished.edited():
+        finished.write_params(edit)
+        assert finished.plan("theory") == plan
+        if stages is not None:
+            assert finished.plan() == {}
+            assert finished.changed() == stages
+
+
+@pytest.mark.parametrize(
+    ("file", "plan"),
+    [
+        ("energyflow/theory/checks/baseline.py", ONE_CHECK),
+        ("energyflow/theory/experts/misfits.py", {"theory_model": 1} | ONE_CHECK),
+        ("energyflow/theory/page.py", {"theory": 1}),
+        ("energyflow/rewards/sac.py", {}),
+    ],
+)
+def test_a_change_of_code_plans_what_runs_it_in_the_theory(finished: Tree, file: str, plan: dict[str, int]) -> None:
+    with finished.edited(file) as path:
+        path.write_text(path.read_text() + "# a comment\n")
+        assert finished.plan("theory") == plan
+
+
 def test_a_clone_with_a_remote_has_nothing_to_do(scratch: Tree, tmp_path: Path) -> None:
     scratch.dvc("remote", "add", "--default", "store", str(tmp_path / "remote"))
     scratch.commit()
@@ -175,7 +240,7 @@ def test_a_clone_with_a_remote_has_nothing_to_do(scratch: Tree, tmp_path: Path) 
     scratch.run("git", "clone", "--quiet", str(scratch.path), str(tmp_path / "clone"))
     clone = Tree(tmp_path / "clone")
     clone.dvc("pull")
-    assert clone.plan() == {}
+    assert clone.plan("all", "theory") == {}
     assert clone.changed() == set()
     clone.write_params(lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4))  # and it sees what changes from here
     assert clone.plan() == {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS

@@ -171,7 +171,7 @@ class Tree:
 
     def changed(self) -> set[str]:
         """DVC stages that are not up to date."""
-        return set(json.loads(self.dvc("status", "--json").stdout or "{}"))
+        return {name.rpartition(":")[2] for name in json.loads(self.dvc("status", "--json").stdout or "{}")}
 
     def clock(self) -> float:
         """Time of the youngest record of a job."""

@@ -1,0 +1,55 @@
+"""Write one point: its table, its figure, and what was measured in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from energyflow.report import style
+from energyflow.report.rows import ReportError
+from energyflow.sections import nearest, parse_section
+from energyflow.storage import write_csv, write_json, write_text
+from energyflow.theory.report import baseline, bound, circulation, generalisation, lipschitz, misfit, modes, recovery
+from energyflow.theory.report.point import Point
+from energyflow.theory.sections import VerdictParams
+
+POINTS: dict[str, Callable[[Sequence[Path], VerdictParams], Point]] = {
+    "recovery": recovery.build,
+    "circulation": circulation.build,
+    "generalisation": generalisation.build,
+    "lipschitz": lipschitz.build,
+    "bound": bound.build,
+    "baseline": baseline.build,
+    "modes": modes.build,
+    "misfit": misfit.build,
+}
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def write_point(name: str, inputs: Sequence[Path], text: str, outputs: Sequence[Path]) -> None:
+    """Write one point in the format of each output's suffix; equal rows and section give equal bytes.
+
+    Args:
+        name: key of `POINTS`.
+        inputs: rows.csv files of its checks.
+        text: `VerdictParams` as JSON.
+        outputs: .csv (all numbers), .md and .tex (the table), .json (the words), .png, .svg and .pdf (the figure).
+
+    Raises:
+        ReportError: unknown point, or an input is missing or contradictory.
+        ParamsError: the section does not fit.
+    """
+    if name not in POINTS:
+        raise ReportError(f"unknown point '{name}'; {nearest(name, list(POINTS))}")
+    params = parse_section(VerdictParams, text)
+    with style.look():
+        point = POINTS[name](inputs, params)
+        style.save(point.figure, params.dpi, [path for path in outputs if path.suffix in PICTURES])
+    words = {"title": point.title, "claim": point.claim, "sentences": list(point.sentences)}
+    for path in outputs:
+        if path.suffix == ".csv":
+            write_csv(path, point.rows.round(6))
+        elif path.suffix == ".json":
+            write_json(path, words)
+        elif path.suffix in (".md", ".tex"):
+            write_text(path, point.table.markdown() if path.suffix == ".md" else point.table.latex())
