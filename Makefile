@@ -13,7 +13,7 @@ export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help setup results smoke test test-long lint format clean
+.PHONY: help setup results full smoke test test-long lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ results: $(STAMP)  ## demonstrations to tables and figures: the preset of params
 	snakemake --cores all --quiet reason
 	snakemake --report results/report.html
 	python -m energyflow.engines commit
+
+full: $(STAMP)  ## every method and every source of reward of the preset: hours (results/README.md)
+	snakemake --cores all --quiet reason --config grid=full
 
 smoke: $(STAMP)  ## every rule on the real simulator, in minutes; the numbers mean nothing
 	$(SMOKE) --quiet reason -- all theory

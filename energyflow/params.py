@@ -80,6 +80,7 @@ class Params(Sections):
     """The resolved file: one preset merged over the base sections, and what some tasks need otherwise."""
 
     preset: str
+    grid: Literal["core", "full"]
     methods: list[str] = Field(min_length=1)
     sources: list[str]
     tasks: list[str] = Field(min_length=1)
@@ -113,10 +114,12 @@ class Params(Sections):
         )
 
 
-PRESET_SCALARS = ("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "lr", "task", "theory")
+PRESET_SCALARS = ("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "full", "lr", "task", "theory")
+FULL = ("methods", "sources", "shape_tasks")  # what `presets.<preset>.full` may overlay
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape", "online")
 BASE_KEYS = [
     "preset",
+    "grid",
     "collect",
     "train",
     "network",
@@ -162,6 +165,21 @@ def _check_overlays(overlays: Any, where: str, tasks: set[str]) -> None:
         closed(overlay, f"{where}.{task}", PRESET_SECTIONS, complete=False)
 
 
+def _on_grid(raw: dict[str, Any], preset: str) -> dict[str, Any]:
+    """The content with the preset as it is on the grid in use: `full` overlays what the preset runs.
+
+    Raises:
+        ParamsError: the grid is unknown, or `full` overlays something else.
+    """
+    over, where = raw["presets"][preset], f"presets.{preset}"
+    closed(over, where, (*PRESET_SCALARS, *PRESET_SECTIONS))
+    closed(over["full"], f"{where}.full", FULL, complete=False)
+    if raw["grid"] not in ("core", "full"):
+        raise ParamsError(f"params.yaml: grid: unknown '{raw['grid']}'; allowed: core, full")
+    chosen = over | (over["full"] if raw["grid"] == "full" else {})
+    return raw | {"presets": raw["presets"] | {preset: chosen}}
+
+
 def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     """Merge one preset over the base sections and validate the result.
 
@@ -179,8 +197,8 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     presets, name = raw["presets"], preset or raw["preset"]
     if not isinstance(presets, dict) or name not in presets:
         raise ParamsError(f"params.yaml: preset: unknown preset '{name}'; {nearest(str(name), list(presets))}")
-    over = presets[name]
-    closed(over, f"presets.{name}", (*PRESET_SCALARS, *PRESET_SECTIONS))
+    raw = _on_grid(raw, name)
+    over = raw["presets"][name]
     _check_names(name, over)
     closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
     _check_overlays(over["task"], f"presets.{name}.task", {*over["tasks"], *over["shape_tasks"]})
@@ -188,6 +206,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
         theory = merge_theory(raw["theory"], over["theory"])
         params = Params(
             preset=name,
+            grid=raw["grid"],
             methods=over["methods"],
             sources=over["sources"],
             tasks=over["tasks"],

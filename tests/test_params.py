@@ -63,6 +63,8 @@ def value(raw: dict[str, Any], dotted: str) -> Any:
         ("presets.laptop.methods", ["flow_policy"], "nfe_methods"),
         ("presets.laptop.sources", [], "sources and shape_tasks need each other"),
         ("presets.laptop.methods", [], "presets.laptop.methods: expected a non-empty list"),
+        ("grid", "ful", "grid: unknown 'ful'; allowed: core, full"),
+        ("presets.laptop.full", {"tasks": []}, "presets.laptop.full: unknown key 'tasks'"),
         ("preset", "lapotp", "did you mean 'laptop'?"),
         ("reward_model.window", "two_steps", "window"),
         (
@@ -121,6 +123,18 @@ def test_seed_ranges_may_not_overlap(raw: dict[str, Any]) -> None:
 @pytest.mark.parametrize("preset", ["smoke", "laptop", "robomimic", "paper"])
 def test_every_preset_resolves(preset: str) -> None:
     assert params_module.load(ROOT / "params.yaml", preset).preset == preset
+
+
+def test_the_full_grid_adds_methods_and_sources_and_changes_no_job(raw: dict[str, Any]) -> None:
+    core, full = resolve(raw), resolve(raw | {"grid": "full"})
+    assert set(core.methods) < set(full.methods)
+    assert set(core.sources) < set(full.sources) == set(SOURCES)
+    assert set(core.shape_tasks) < set(full.shape_tasks)
+    assert (core.train, core.online, core.shape, core.evaluate) == (full.train, full.online, full.shape, full.evaluate)
+    assert core.reward_model.items() <= full.reward_model.items()
+    overlaid = raw["presets"]["laptop"]["full"]["methods"] = ["flow_policy", "energyflow", "energyflow_paper"]
+    assert resolve(raw | {"grid": "full"}).methods == overlaid
+    assert resolve(raw).methods == core.methods
 
 
 def test_a_learning_rate_enters_its_own_section_only(raw: dict[str, Any]) -> None:

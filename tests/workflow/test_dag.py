@@ -62,8 +62,10 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_plan_is_the_grid(bare: Tree, preset: str) -> None:
-    p = params.load(bare.path / "params.yaml", preset)
-    assert bare.plan("--config", f"preset={preset}") == jobs(p)
+    raw = yaml.safe_load((bare.path / "params.yaml").read_text())
+    for grid_name in ("core", "full"):
+        p = params.resolve(raw | {"grid": grid_name}, preset)
+        assert bare.plan("--config", f"preset={preset}", f"grid={grid_name}") == jobs(p)
 
 
 @pytest.mark.parametrize("preset", ["smoke", "laptop"])
@@ -263,16 +265,19 @@ def alternative(value: Any) -> Any:
             return "chunk"
         case "scripted":
             return "human"
+        case "full":
+            return "core"
     return None
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_dvc_tracks_the_parameters_of_the_jobs(bare: Tree, preset: str) -> None:
     """Change each number of params.yaml in turn: a stage whose jobs see the change must list the key."""
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"preset": preset}
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"preset": preset, "grid": "full"}
+    full = raw["presets"][preset]["full"]
     if raw["presets"][preset]["shape_tasks"]:
-        raw["presets"][preset]["sources"] = list(SOURCES)
-    raw["presets"][preset]["methods"] = ["energyflow", "energyflow_paper", *ONLINE]
+        full["sources"] = list(SOURCES)
+    full["methods"] = ["energyflow", "energyflow_paper", *ONLINE]
     before, tried = sections(raw), 0
     listed = {
         name: {key for dep in stage.deps if hasattr(dep, "params") for key in dep.params}
