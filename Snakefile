@@ -1,6 +1,5 @@
-# Contents page: parameters in, rules included, targets named. `snakemake --cores all` makes all of the preset in
-# params.yaml but the `theory`, a target of its own; `--config preset=smoke` takes another preset,
-# `--config grid=full` every method and source of it, `-n` says what would run.
+# Contents page: parameters in, rules included, targets named. `snakemake --cores all` makes all of the preset and grid in
+# params.yaml but `theory`, a target of its own; `--config preset=smoke grid=full` takes others, `-n` says what would run.
 from snakemake.utils import min_version
 
 min_version("9.27")

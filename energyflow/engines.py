@@ -78,7 +78,7 @@ def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in paths.stages(p).values())
     times = {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "three hours"}
-    needed = "days without a GPU" if p.preset == "paper" else times[p.preset] if p.grid == "core" else "a day"
+    needed = times.get(p.preset, "days") if p.grid == "core" else "days"
     return (
         f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"
         f" a complete run takes about {needed} on two cores, an incomplete one continues"

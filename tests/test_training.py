@@ -54,7 +54,18 @@ def test_another_seed_is_another_policy(short: TrainParams, demos_path: Path, tm
     assert not torch.equal(first[weight], second[weight])
 
 
-@pytest.mark.parametrize("method", ["energyflow", "energyflow_paper", *BASELINES])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "energyflow",
+        "lstm_gmm",  # the only one that sees sequences
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("energyflow_paper", *BASELINES)
+            if name != "lstm_gmm"
+        ),
+    ],
+)
 def test_a_killed_run_resumes_to_the_same_bits(smoke: Params, demos_path: Path, tmp_path: Path, method: str) -> None:
     section = smoke.train[method].model_copy(update={"steps": 240, "log_every": 20, "resume_every": 20})
     train(TASK, 0, section, demos_path, tmp_path / "whole", CPU)

@@ -230,7 +230,7 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
             [each.shape[source].canonical() for each in shaped for source in p.sources],
             [[check_source(source).model, check_source(source).needs_demos] for source in p.sources],
         ],
-        "report": [p.report.canonical(), [plot.canonical() for plot in p.plots.values()]],
+        "report": [p.report.canonical(), [plot.canonical() for name, plot in p.plots.items() if name != "theory"]],
     }
     if p.theory is not None:
         passed["theory_model"] = [grid.train_section_of(p, net, p.theory.steps) for net in grid.KINDS]

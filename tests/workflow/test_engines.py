@@ -77,7 +77,7 @@ def test_orphans_move_away_and_resume_points_stay(scratch: Tree) -> None:
             tiny(raw)["evaluate"].update(nfe_methods=["energyflow"]),
         )
     )
-    assert "flow_policy" in scratch.engines("check", ok=False).stdout
+    assert "engines prune" in scratch.engines("check", ok=False).stdout
     scratch.engines("prune")
     assert not list(scratch.path.glob("results/tiny/*/**/flow_policy"))
     assert list(scratch.path.glob(".snakemake/orphans/*/results/tiny/train/**/flow_policy/**/model.safetensors"))

@@ -43,8 +43,8 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
     declared: dict[str, set[str]] = {}
     imported: dict[str, set[str]] = {}
     for log in (finished.path / "logs").rglob("*.log"):
-        parts = log.relative_to(finished.path / "logs").parts
-        rule = "collect" if parts[0] == "data" else parts[2].removesuffix(".log")
+        parts = log.relative_to(finished.path / "logs").with_suffix("").parts
+        rule = "collect" if parts[0] == "data" else parts[2]
         rule = f"theory_{rule}" if parts[1] == "theory" else rule
         method = next((m for m in (*finished.params.methods, *finished.params.models) if m in parts), "energyflow")
         rule = made_by(rule, method)
@@ -194,6 +194,7 @@ def test_a_change_of_code_plans_what_runs_it(finished: Tree, file: str, plan: di
             {"theory_model": 2} | ONE_CHECK,
             {"theory_check", "theory_model", "theory"},
             id="expert added to one check",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             lambda raw: raw["plots"]["theory"].update(dpi=70),
@@ -202,7 +203,11 @@ def test_a_change_of_code_plans_what_runs_it(finished: Tree, file: str, plan: di
             id="option of its figures",
         ),
         pytest.param(
-            lambda raw: tiny(raw).update(seeds=[7]), {"train": 1} | ONE_CHECK, None, id="policies of another seed"
+            lambda raw: tiny(raw).update(seeds=[7]),
+            {"train": 1} | ONE_CHECK,
+            None,
+            id="policies of another seed",
+            marks=pytest.mark.slow,
         ),
         pytest.param(lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4), {}, None, id="policy that it ignores"),
     ],
@@ -223,8 +228,8 @@ def test_a_change_plans_what_depends_on_it_in_the_theory(
     [
         ("energyflow/theory/checks/baseline.py", ONE_CHECK),
         ("energyflow/theory/experts/misfits.py", {"theory_model": 1} | ONE_CHECK),
-        ("energyflow/theory/page.py", {"theory": 1}),
-        ("energyflow/rewards/sac.py", {}),
+        pytest.param("energyflow/theory/page.py", {"theory": 1}, marks=pytest.mark.slow),
+        pytest.param("energyflow/rewards/sac.py", {}, marks=pytest.mark.slow),
     ],
 )
 def test_a_change_of_code_plans_what_runs_it_in_the_theory(finished: Tree, file: str, plan: dict[str, int]) -> None:
