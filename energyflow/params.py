@@ -12,6 +12,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from energyflow.ablations import resolve as ablations
+from energyflow.ablations.sections import AblationsParams
 from energyflow.jobs import merged, sections
 from energyflow.sections import (
     CollectParams,
@@ -92,6 +94,7 @@ class Params(Sections):
     plots: dict[str, PlotParams]
     theory: TheoryParams | None  # of the preset that it belongs to, and of smoke
     theory_train: dict[str, TrainParams]
+    ablations: AblationsParams | None  # likewise
     overlaid: dict[str, Sections]
 
     @property
@@ -114,7 +117,10 @@ class Params(Sections):
         )
 
 
-PRESET_SCALARS = ("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "full", "lr", "task", "theory")
+PRESET_SCALARS = (
+    *("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "full", "lr", "task"),
+    *("theory", "ablations"),
+)
 FULL = ("methods", "sources", "shape_tasks")  # what `presets.<preset>.full` may overlay
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape", "online")
 BASE_KEYS = [
@@ -129,6 +135,7 @@ BASE_KEYS = [
     "shape",
     "online",
     "theory",
+    "ablations",
     "report",
     "plots",
     "presets",
@@ -218,6 +225,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
             theory=theory,
             theory_train=train_sections(raw, theory) if theory else {},
+            ablations=ablations.merge_ablations(raw["ablations"], over["ablations"]),
             overlaid={task: Sections(**sections(raw, name, task)) for task in over["task"]},
             **sections(raw, name),
         )
@@ -228,6 +236,8 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             raise ParamsError(
                 f"params.yaml: evaluate.nfe_methods: '{method}' is not in presets.{name}.methods; add or drop it"
             )
+    if params.ablations is not None:
+        ablations.check(params)
     return params
 
 

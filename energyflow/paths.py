@@ -9,7 +9,7 @@ from itertools import product
 
 from energyflow.params import Params
 from energyflow.rewards.registry import models_of, sources_of
-from energyflow.theory import grid
+from energyflow.targets import TARGETS
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
 TABLE_FORMATS = ("csv", "md", "tex")
@@ -44,7 +44,8 @@ def patterns(preset: str) -> dict[str, list[str]]:
         "shape": [SHAPE + f for f in ("curve.csv", "episodes.csv", "run.json")],
         "latency": [LATENCY + f for f in ("latency.csv", "run.json")],
     }
-    table |= grid.patterns(preset)
+    for target in TARGETS:
+        table |= target.outputs(preset)
     return {rule: [p.replace("{preset}", preset) for p in ps] for rule, ps in table.items()}
 
 
