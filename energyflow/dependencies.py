@@ -10,7 +10,7 @@ from energyflow.theory.experts.registry import sources
 
 # Folders and modules; those in braces are the job's. They are inputs of the rule and within the deps of its DVC stage,
 # and a test compares them with the real imports. No job depends on cli.py, params.py, jobs.py, sections.py,
-# rewards/settings.py and paths.py, nor on the grid, resolve and sections of theory and ablations: what they do for it is
+# rewards/settings.py and paths.py, nor on grid, resolve and sections of theory and ablations: what they do for it is
 # its command line, which both engines track. Nor on the registries (envs/tasks.py, and registry.py of experts, policies
 # and rewards): a new line cannot change another's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")

@@ -1,8 +1,9 @@
 """How much of a network the loss can train at all: the share of its parameters whose gradient is exactly zero.
 
 The loss differentiates the energy twice. With ReLU the energy is piecewise linear in the chunk, so its slope depends on
-the parameters only through the pieces' own slopes, and on which piece it is on: whatever merely moves the borders between
-pieces, such as biases, observations and noise levels at the first layer, has a gradient of zero almost everywhere.
+the parameters only through the slopes of the pieces, and on which piece the chunk lies on: whatever merely moves the
+borders between pieces, such as biases, has a gradient of zero almost everywhere, and so has what the first layer reads
+of observations and noise levels.
 """
 
 from __future__ import annotations

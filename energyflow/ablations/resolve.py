@@ -1,4 +1,4 @@
-"""From params.yaml to the sections of the ablations: the values of an axis, the preset's own, and what each run uses."""
+"""From params.yaml to the sections of the ablations: values of an axis, the preset's own, and what each run uses."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def numbers(p: Params, axis: Axis, item: str) -> dict[str, Any]:
         return p.shape[item].source_params
     if axis.kind == "data":
         return {DEMOS: p.collect.demos}
-    return _validated(p, item, {})["method_params"]
+    own: dict[str, Any] = _validated(p, item, {})["method_params"]
+    return own
 
 
 def _validated(p: Params, method: str, changes: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ class Axis(Section):
     """One choice and what is tried for it, everything else as in the preset.
 
     Attributes:
-        kind: what a value costs. `train`: a model of its own; `data`: one, on as many demonstrations; `sample`: rollouts of
-            the preset's checkpoint with another sampler; `shape`: SAC with another read-out of the preset's reward model.
+        kind: what a value costs. `train`: a model of its own; `data`: one, on as many demonstrations; `sample`:
+            rollouts of the preset's checkpoint with another sampler; `shape`: SAC with another read-out of the preset's
+            reward model.
         of: methods, or for `shape` sources of reward; those that the preset does not run are left out.
         key: what is varied: a number of the method or of the source, for `data` `demos`.
         values: what is tried; the preset's own value belongs to every axis, listed or not.

@@ -31,7 +31,7 @@ class VariantParams(karras.KarrasParams):
         activation: one of the smooth ones, or `relu`.
         head: `pooled`: features to one number; `inner_product`: <a, g(a, s)> of a vector network g.
         spectral_norm: on the linear layers of the pooled head, as in the paper's form.
-        sampler: `karras`: Karras schedule, Euler steps; `euler`: steps of equal size in log sigma, Euler; `heun`: Karras
+        sampler: `karras`: Karras schedule, Euler steps; `euler`: equal steps in log sigma, Euler; `heun`: Karras
             schedule, Heun's second-order steps.
         gamma: time of the last positive noise level, sigma = sigma_min^(1 - gamma) sigma_max^gamma; 0 is sigma_min.
     """
@@ -85,7 +85,7 @@ def roughen(module: nn.Module) -> None:
 
 
 def heun_steps(nfe: int) -> int:
-    """Most steps of Heun's method within `nfe` evaluations: two a step, one for the last, which lands on the denoiser."""
+    """Most steps of Heun's method within `nfe` evaluations: two a step, one for the last, which lands on D."""
     return (nfe + 1) // 2
 
 
@@ -134,7 +134,7 @@ class EnergyFlowVariant(EnergyFlow):
         super().__init__(spec, params.model_copy(update={"method_params": plain}))
         self.params, self.switches = params, own
         if own.head == "inner_product":
-            self.potential = InnerProduct(spec, params.network, plain["activation"])
+            self.potential = InnerProduct(spec, params.network, plain["activation"])  # type: ignore[assignment]
         elif own.spectral_norm:
             self.potential = ScalarPotential(spec, params.network, plain["activation"], spectral=True)
         if own.activation == ROUGH:

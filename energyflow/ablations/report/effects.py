@@ -11,6 +11,7 @@ from energyflow.ablations.report.runs import item_name, value_name
 from energyflow.ablations.sections import ComparedAxis, PointParams
 from energyflow.pages.point import listed
 from energyflow.report import names
+from energyflow.report.render import records
 from energyflow.report.rows import ReportError
 from energyflow.report.statistics import Cell, estimate, paired
 from energyflow.report.summaries import numbers
@@ -69,7 +70,7 @@ def is_clear(row: dict[str, Any], value: str = "difference") -> bool:
 
 def setting(row: dict[str, Any], *, named: bool) -> str:
     """`relu`, or `relu (EnergyFlow)`; with the number of evaluations where it was swept."""
-    where = [f"NFE {int(row['nfe'])}"] if row.get("nfe") is not None and not pd.isna(row["nfe"]) else []
+    where = [f"NFE {int(row['nfe'])}"] if row["nfe"] is not None else []
     where += [item_name(row["item"])] if named else []
     return value_name(row["value"]) + (f" ({', '.join(where)})" if where else "")
 
@@ -80,7 +81,7 @@ def in_words(frame: pd.DataFrame, measure: str = "success") -> str:
     Raises:
         ReportError: there is nothing to compare.
     """
-    changed = [row for row in overall(frame).to_dict("records") if not row["reference"]]
+    changed = [row for row in records(overall(frame)) if not row["reference"]]
     if not changed:
         raise ReportError("no value but the preset's own: add another one to the axis in params.yaml")
     named = frame["item"].nunique() > 1

@@ -16,15 +16,15 @@ from energyflow.ablations.sections import PointParams
 from energyflow.pages import point
 from energyflow.pages.point import Point, listed
 from energyflow.report import names, style, summaries
-from energyflow.report.render import Column, Table, plain, whole, with_interval
+from energyflow.report.render import Column, Table, plain, records, whole, with_interval
 from energyflow.report.statistics import Cell, estimate, paired
 
 TITLE = "Does the conservative constraint help out of distribution?"
 CLAIM = (
-    "The paper claims that a conservative field generalises better (Theorem 3.6, Lemma 3.8) and degrades more slowly as the"
-    " initial state leaves the training range. Here the same network and preconditioning with and without the constraint"
-    " (`energyflow` and `unconstrained`) meet the same perturbed initial states on every task of the preset. Nothing is run for"
-    " this: the rows are those of the main results."
+    "The paper claims that a conservative field generalises better (Theorem 3.6, Lemma 3.8) and degrades more slowly"
+    " as the initial state leaves the training range. Here the same network and preconditioning with and without the"
+    " constraint (`energyflow` and `unconstrained`) meet the same perturbed initial states on every task of the"
+    " preset. Nothing is run for this: the rows are those of the main results."
 )
 
 
@@ -57,11 +57,11 @@ def _difference(pairs: list[tuple[Cell, Cell]], params: PointParams, about: str)
 
 def sentences(frame: pd.DataFrame) -> list[str]:
     """Whether the constraint makes a clear difference at any level."""
-    last = frame[frame["task"] == frame["task"].iloc[-1]].to_dict("records")  # the average, or the only task
+    last = records(frame[frame["task"] == frame["task"].iloc[-1]])  # the average, or the only task
     gains = listed(f"{signed(row)} at level {row['level']}" for row in last)
     clear = [row for row in last if is_clear(row)]
     word = "no level shows a clear one" if not clear else f"clear at level {listed(str(row['level']) for row in clear)}"
-    tasks = [row for row in frame.to_dict("records") if not row["task"].endswith(f"/{names.AVERAGE}") and is_clear(row)]
+    tasks = [row for row in records(frame) if not row["task"].endswith(f"/{names.AVERAGE}") and is_clear(row)]
     each = [f"{names.task_name(row['task'])} at {row['level']} {signed(row)}" for row in tasks]
     return [
         f"Success of the conservative field minus the unconstrained one, in percentage points: {gains}; {word}.",

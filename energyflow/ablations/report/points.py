@@ -26,17 +26,19 @@ class Question:
 QUESTIONS = {
     "gamma": Question(
         "At which noise level should sampling stop?",
-        "The paper's table 3: gamma from 1e-4 to 1e-2 is stable (Square: 95.3 at 1e-3), 0.1 or more is worse. gamma is the last"
-        " time of the probability flow, sigma = sigma_min^(1 - gamma) sigma_max^gamma. The paper's form stops there;"
-        " `energyflow` takes its last step from there to the denoised action, so gamma 0, its own value, is sigma_min.",
+        "The paper's table 3: gamma from 1e-4 to 1e-2 is stable (Square: 95.3 at 1e-3), 0.1 or more is worse. gamma"
+        " is the last time of the probability flow, sigma = sigma_min^(1 - gamma) sigma_max^gamma. The paper's form"
+        " stops there; `energyflow` takes its last step from there to the denoised action, so gamma 0, its own"
+        " value, is sigma_min.",
         (remarks.table_three,),
     ),
     "sampler": Question(
         "Which sampler, and how many evaluations (K)?",
-        "The paper takes K = 20 Euler steps. Here the same weights under three samplers: `karras`, Euler steps on the Karras"
-        " schedule, is the preset's; `euler` takes steps of equal size in log sigma, as the paper's schedule does; `heun` is of"
-        " second order on the Karras schedule and takes two evaluations a step but the last: as many steps as fit, that is 1,"
-        " 2, 3, 5 and 10 for 2, 3, 5, 10 and 20 evaluations. All end on the denoised action.",
+        "The paper takes K = 20 Euler steps. Here the same weights under three samplers: `karras`, Euler steps on"
+        " the Karras schedule, is the preset's; `euler` takes steps of equal size in log sigma, as the paper's"
+        " schedule does; `heun` is of second order on the Karras schedule and takes two evaluations a step but the"
+        " last: as many steps as fit, that is 1, 2, 3, 5 and 10 for 2, 3, 5, 10 and 20 evaluations. All end on the"
+        " denoised action.",
     ),
     "parameterisation": Question(
         "Raw or preconditioned energy, spectral norm on or off?",
@@ -46,13 +48,13 @@ QUESTIONS = {
     ),
     "head": Question(
         "Pooled scalar or inner product?",
-        "The paper maps pooled features to one number. The alternative <a, g(a, s)>, with a vector network g, is a scalar as well, so"
-        " its gradient is conservative too, and as large as the unconstrained network.",
+        "The paper maps pooled features to one number. The alternative <a, g(a, s)>, with a vector network g, is a"
+        " scalar as well, so its gradient is conservative too, and as large as the unconstrained network.",
     ),
     "activation": Question(
         "Which activation?",
-        "The loss differentiates the energy twice, so activations must have two derivatives: the paper's code takes Softplus, its"
-        " text Mish, `energyflow` SiLU. ReLU, which has one, must fail.",
+        "The loss differentiates the energy twice, so activations must have two derivatives: the paper's code takes"
+        " Softplus, its text Mish, `energyflow` SiLU. ReLU, which has one, must fail.",
         (remarks.gradients,),
     ),
     "noise": Question(
@@ -61,8 +63,8 @@ QUESTIONS = {
     ),
     "demonstrations": Question(
         "How many demonstrations?",
-        "Theorem 3.6 promises the conservative field an advantage with few demonstrations. Both fields learn from the first n"
-        " of the same file, with the same number of training steps.",
+        "Theorem 3.6 promises the conservative field an advantage with few demonstrations. Both fields learn from"
+        " the first n of the same file, with the same number of training steps.",
         (remarks.fewer,),
     ),
 }

@@ -1,4 +1,4 @@
-"""Sentences of single points beside "clear or not": gradients that are zero, forms against forms, fewer demonstrations."""
+"""What single points say beside "clear or not": zero gradients, one form against another, fewer demonstrations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from energyflow.ablations.grid import FIELDS
 from energyflow.ablations.report import runs
-from energyflow.ablations.report.effects import overall, scopes
+from energyflow.ablations.report.effects import overall, scopes, signed
 from energyflow.ablations.report.runs import item_name, published, value_name
 from energyflow.ablations.sections import PointParams
 from energyflow.pages.point import listed
@@ -31,10 +31,10 @@ def gradients(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) 
         for value, row in mean.iterrows()
     ]
     return [
-        f"Share of the trained parameters on which the gradient of the loss is exactly zero: {listed(said)}. With ReLU the"
-        " energy is piecewise linear in the action, its second derivative zero almost everywhere: parameters that only move"
-        " the borders between the pieces, such as biases and what the first layer reads of observation and noise level, are"
-        " never trained."
+        f"Share of the trained parameters on which the gradient of the loss is exactly zero: {listed(said)}. With"
+        " ReLU the energy is piecewise linear in the action, its second derivative zero almost everywhere:"
+        " parameters that only move the borders between the pieces, such as biases and what the first layer reads of"
+        " observation and noise level, are never trained."
     ]
 
 
@@ -77,19 +77,15 @@ def _between(
     return found
 
 
-def _points(change: dict[str, float | None]) -> str:
-    return "{difference:+.1f} [{difference_low:+.1f}, {difference_high:+.1f}]".format(**change)
-
-
 def forms(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) -> list[str]:
     """The preconditioned form against the raw one, with and without spectral norm."""
     pairs = [(("energyflow", norm), ("energyflow_paper", norm)) for norm in ("off", "on")]
-    said = [f"{_points(change)} with it {norm}" for (_, norm), _, change in _between(paths, params, pairs)]
+    said = [f"{signed(change)} with it {norm}" for (_, norm), _, change in _between(paths, params, pairs)]
     if not said:
         return []
     return [
-        f"Preconditioned minus raw form, in percentage points, spectral norm alike: {listed(said)}. The two differ in their"
-        " activation, sampler, number of evaluations and learning rate too, each as in the preset."
+        f"Preconditioned minus raw form, in percentage points, spectral norm alike: {listed(said)}. The two differ in"
+        " their activation, sampler, number of evaluations and learning rate too, each as in the preset."
     ]
 
 
@@ -100,5 +96,5 @@ def fewer(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) -> l
     compared = _between(paths, params, [((FIELDS[0], count), (FIELDS[1], count)) for count in counts])
     if not compared:
         return []
-    said = [f"{_points(change)} with {count}" for (_, count), _, change in compared]
+    said = [f"{signed(change)} with {count}" for (_, count), _, change in compared]
     return [f"Conservative minus unconstrained field, in percentage points: {listed(said)} demonstrations."]

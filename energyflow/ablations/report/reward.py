@@ -13,18 +13,18 @@ from energyflow.ablations.sections import PointParams
 from energyflow.pages.point import Point
 from energyflow.report import names
 from energyflow.report.learning import Curve, curves
-from energyflow.report.render import Column, Table, with_interval, whole
+from energyflow.report.render import Column, Table, whole, with_interval
 from energyflow.report.rows import CURVE_COLUMNS
 from energyflow.report.statistics import Cell
 
 COLUMNS = [column for column in CURVE_COLUMNS if column not in ("task", "source", "seed")]
 TITLE = "At which noise level, and against how many references, should the reward be read?"
 CLAIM = (
-    "The paper reads the reward at gamma = 1e-3 (sigma 0.0101) with M = 16 references, reports that gamma from 1e-4 to 1e-2 is"
-    " stable and 0.1 or more is not, and leaves the variance of the baseline open. Varied here: `sigma`, of which 0.01001,"
-    " 0.01007, 0.01072 and 0.01995 are gamma = 1e-4 to 1e-1 of its noise schedule, and `references`, M. Judged by SAC on the"
-    " centred energy: the area under its success curve. A read-out rescales itself by the demonstrations, so sigma changes the"
-    " shape of the reward, not its size."
+    "The paper reads the reward at gamma = 1e-3 (sigma 0.0101) with M = 16 references, reports that gamma from 1e-4"
+    " to 1e-2 is stable and 0.1 or more is not, and leaves the variance of the baseline open. Varied here: `sigma`,"
+    " of which 0.01001, 0.01007, 0.01072 and 0.01995 are gamma = 1e-4 to 1e-1 of its noise schedule, and"
+    " `references`, M. Judged by SAC on the centred energy: the area under its success curve. A read-out rescales"
+    " itself by the demonstrations, so sigma changes the shape of the reward, not its size."
 )
 
 
@@ -71,8 +71,8 @@ def table(frame: pd.DataFrame, params: PointParams) -> Table:
     return Table(
         title=TITLE,
         caption=(
-            "SAC on each read-out. Area: success averaged over the steps covered, in percent. Difference: area minus that of the"
-            f" preset's value. Intervals: {100 * params.report.confidence:g} %."
+            "SAC on each read-out. Area: success averaged over the steps covered, in percent. Difference: area minus"
+            f" that of the preset's value. Intervals: {100 * params.report.confidence:g} %."
         ),
         frame=frame.assign(key=[params.axes[axis].key for axis in frame["axis"]]),
         columns=(

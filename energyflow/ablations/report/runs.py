@@ -1,4 +1,4 @@
-"""Which setting of which axis each input belongs to: a run of the ablations by its path, one of the preset by its value."""
+"""Which setting of which axis an input belongs to: of the ablations by its path, of the preset by its value."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,7 +27,7 @@ def published() -> pd.DataFrame:
         return pd.read_csv(file, dtype={"value": str})
 
 
-def places(path: Path, params: PointParams) -> list[dict[str, object]]:
+def places(path: Path, params: PointParams) -> list[dict[str, Any]]:
     """The settings that a file holds rows of: `axis`, `item`, `value`, `task`, `seed`.
 
     A run of the ablations belongs to one axis. A run of the preset belongs to every axis of its method or source, with
@@ -53,7 +54,8 @@ def read(paths: Sequence[Path], columns: Sequence[str], params: PointParams) -> 
     found = []
     for path in paths:
         for place in places(path, params):
-            found.append(read_rows([path], columns).assign(**place))
+            rows: pd.DataFrame = read_rows([path], columns).assign(**place)
+            found.append(rows)
     if not found:
         raise ReportError(f"no rows of the axes {', '.join(params.axes)} among {len(paths)} inputs")
     return pd.concat(found, ignore_index=True)

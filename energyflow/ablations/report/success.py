@@ -82,8 +82,8 @@ def table(title: str, frame: pd.DataFrame, params: PointParams) -> Table:
     return Table(
         title=title,
         caption=(
-            f"Success at level {names.BASE_LEVEL} in percent; n: episodes. Difference: minus the preset's value (its row has"
-            f" none), paired on initial states. Intervals: {100 * params.report.confidence:g} %."
+            f"Success at level {names.BASE_LEVEL} in percent; n: episodes. Difference: minus the preset's value (its"
+            f" row has none), paired on initial states. Intervals: {100 * params.report.confidence:g} %."
         ),
         frame=frame,
         columns=(

@@ -1,4 +1,4 @@
-"""What the points of the theory share, beside energyflow/pages/point.py: axes, predictions, sentences about verdicts."""
+"""What the points of the theory share beside energyflow/pages/point.py: axes, predictions, words for verdicts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from energyflow.pages import point
-from energyflow.pages.point import Point, legend, line, panels
+from energyflow.pages.point import PANEL, Point, legend, line, panels
 from energyflow.theory.report import subjects
 from energyflow.theory.report.estimates import FAILS, HOLDS, OPEN
 from energyflow.theory.sections import VerdictParams
 
-__all__ = ["Point", "legend", "line", "panels"]  # those of every page, for the points of this one
+__all__ = ["PANEL", "Point", "legend", "line", "panels"]  # those of every page, for the points of this one
 
 PREDICTED = "0.15"  # grey level of every prediction
 
