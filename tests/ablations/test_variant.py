@@ -139,7 +139,8 @@ def test_relu_has_no_second_derivative_and_silu_has(laptop: Params) -> None:
 
 
 def flow_error(nfe: int, sampler: str) -> float:
-    """Distance from the exact end of the flow of N(0, s^2) data, whose denoiser is linear: D = a s^2 / (s^2 + sigma^2)."""
+    """Distance from the exact end of the flow of N(0, s^2) data, whose denoiser is a s^2 / (s^2 +"
+    " sigma^2)."""
     s, high, low = 0.5, 10.0, 0.1
     start = torch.full((1, 1, 1), 3.0, dtype=torch.float64)
 

@@ -13,7 +13,7 @@ from energyflow.ablations.sections import PointParams
 from energyflow.pages.point import Point
 from energyflow.report import names
 from energyflow.report.render import Column, Table, fixed, interval, whole, with_interval
-from energyflow.report.rows import EPISODE_COLUMNS
+from energyflow.report.rows import EPISODE_COLUMNS, ReportError
 from energyflow.report.statistics import Cell, cell
 
 COLUMNS = [column for column in EPISODE_COLUMNS if column not in ("task", "method", "seed")]
@@ -68,8 +68,12 @@ def table_rows(rows: pd.DataFrame, params: PointParams) -> pd.DataFrame:
 
 
 def _picker(rows: pd.DataFrame) -> effects.Pick:
+    cells = {(str(task), str(value)): cell(part) for (task, value), part in rows.groupby(["task", "value"])}
+
     def pick(task: str, value: str) -> Cell:
-        return cell(rows[(rows["task"] == task) & (rows["value"] == value)])
+        if (task, value) not in cells:
+            raise ReportError(f"no rows of {value} on {task} among the inputs")
+        return cells[task, value]
 
     return pick
 
