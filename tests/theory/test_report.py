@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from energyflow.pages.files import folder
 from energyflow.pages.point import listed
 from energyflow.params import Params
 from energyflow.report.rows import ReportError
@@ -135,7 +134,7 @@ def test_every_point_writes_its_files_and_the_same_bytes(
 ) -> None:
     inputs = [path for check in grid.POINTS[name] for path in rows.get(check, [])]
     for run in ("first", "second"):
-        files = [Path(file).relative_to(folder(grid.NAME, "smoke")) for file in grid.point_files(smoke, name)]
+        files = [Path(file).relative_to(grid.TARGET.folder("smoke")) for file in XX]
         outputs = [tmp_path / run / file for file in files]
         write_point(name, inputs, PARAMS.canonical(), outputs)
     for path in outputs:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from energyflow import dependencies, params
+from energyflow.ablations import grid as ablations
 from energyflow.theory import grid
-from tests.workflow.test_dag import PLUMBING, jobs, made_by, theory_jobs
+from tests.workflow.test_dag import PLUMBING, ablations_jobs, jobs, made_by, theory_jobs
 from tests.workflow.tree import ALL_REPORTS, METHODS, ROOT, Tree, reports
 
 LEARNING = reports(tables="learning", figures="learning")
@@ -63,7 +64,8 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
         assert files - PLUMBING <= allowed, f"{rule}: not declared {sorted(files - PLUMBING - allowed)}"
         declared.setdefault(rule, set()).update(f for f in allowed if f.endswith(".py"))
         imported.setdefault(rule, set()).update(files)
-    assert set(declared) == set(dependencies.CODE) - {"video"}  # of RoboMimic: tests/report/test_video.py
+    here = {rule for rule in dependencies.CODE if not rule.startswith("ablations")}  # theirs: test_dag.py
+    assert set(declared) == here - {"video"}  # of RoboMimic: tests/report/test_video.py
     by_name = {f"energyflow/policies/{name}.py" for name in (*METHODS, *finished.params.models, "soft_actor")}
     by_name |= {f"energyflow/rewards/{name}.py" for name in ("task", "energy", "ebil")}
     by_name |= {"energyflow/envs/metaworld.py"}
@@ -236,6 +238,36 @@ def test_a_change_of_code_plans_what_runs_it_in_the_theory(finished: Tree, file:
     with finished.edited(file) as path:
         path.write_text(path.read_text() + "# a comment\n")
         assert finished.plan("theory") == plan
+
+
+@pytest.mark.slow
+def test_ablations_run_and_follow_a_change(scratch: Tree) -> None:
+    """From the tiny preset's results to their page, in both engines; then one axis alone is made again."""
+    scratch.snakemake("ablations")
+    assert scratch.executed(0.0).items() >= ablations_jobs(scratch.params).items()
+    assert scratch.plan("all", "ablations") == {}
+    page = (scratch.path / ablations.TARGET.page("tiny")).read_text()
+    assert all(f'<a id="{point}"></a>' in page for point in ablations.points(scratch.params))
+    scratch.engines("commit")
+    assert scratch.engines("check").stdout == ""
+    changes = {
+        lambda raw: tiny(raw)["ablations"]["axes"]["gamma"].update(values=[0.2]): ("sample", "evaluate"),
+        lambda raw: tiny(raw)["ablations"]["axes"]["references"].update(values=[8]): ("shape",),
+        lambda raw: tiny(raw)["ablations"]["axes"]["activation"].update(values=["mish"]): (
+            "train",
+            "evaluate",
+            "gradients",
+        ),
+    }
+    for edit, rules in changes.items():
+        with scratch.edited():
+            scratch.write_params(edit)
+            planned = {f"ablations_{rule}": 1 for rule in (*rules, "point")} | {"ablations": 1}
+            assert scratch.plan("ablations") == planned
+    with scratch.edited():
+        scratch.write_params(lambda raw: raw["plots"]["ablations"].update(dpi=70))
+        assert scratch.plan("ablations") == {"ablations_point": len(ablations.points(scratch.params)), "ablations": 1}
+        assert scratch.plan() == {}
 
 
 def test_a_clone_with_a_remote_has_nothing_to_do(scratch: Tree, tmp_path: Path) -> None:

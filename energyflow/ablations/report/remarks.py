@@ -34,8 +34,8 @@ def gradients(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) 
         f"Share of the trained parameters on which the gradient of the loss is exactly zero: {listed(said)}. With"
         " ReLU the energy is piecewise linear in the action, its second derivative zero almost everywhere:"
         " parameters that only move the borders between the pieces, such as biases and what the first layer reads of"
-        " observation and noise level, are never trained. (Weights of observation coordinates that never change are trained with no"
-        " activation.)"
+        " observation and noise level, are never trained. (Weights of coordinates of the observation that never"
+        " change are trained with no activation.)"
     ]
 
 
