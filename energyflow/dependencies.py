@@ -44,7 +44,7 @@ _THEORY = (
 _THEORY_REPORT = tuple(f"energyflow/report/{name}.py" for name in ("names", "render", "rows", "style"))
 _ABLATIONS_REPORT = tuple(
     f"energyflow/report/{name}.py"
-    for name in ("captions", "learning", "names", "published", "render", "rows", "statistics", "style", "summaries")
+    for name in ("learning", "names", "published", "render", "rows", "statistics", "style", "summaries")
 )
 CODE: dict[str, tuple[str, ...]] = {
     "collect": (*_EXPERT, *_COLLECT, *_FILES),

@@ -134,7 +134,8 @@ def test_every_point_writes_its_files_and_the_same_bytes(
 ) -> None:
     inputs = [path for check in grid.POINTS[name] for path in rows.get(check, [])]
     for run in ("first", "second"):
-        files = [Path(file).relative_to(grid.TARGET.folder("smoke")) for file in XX]
+        patterns = grid.TARGET.outputs(smoke.preset)["theory_point"]
+        files = [Path(file.format(point=name)).relative_to(grid.TARGET.folder(smoke.preset)) for file in patterns]
         outputs = [tmp_path / run / file for file in files]
         write_point(name, inputs, PARAMS.canonical(), outputs)
     for path in outputs:

@@ -251,17 +251,13 @@ def test_ablations_run_and_follow_a_change(scratch: Tree) -> None:
     scratch.engines("commit")
     assert scratch.engines("check").stdout == ""
     changes = {
-        lambda raw: tiny(raw)["ablations"]["axes"]["gamma"].update(values=[0.2]): ("sample", "evaluate"),
-        lambda raw: tiny(raw)["ablations"]["axes"]["references"].update(values=[8]): ("shape",),
-        lambda raw: tiny(raw)["ablations"]["axes"]["activation"].update(values=["mish"]): (
-            "train",
-            "evaluate",
-            "gradients",
-        ),
+        ("gamma", 0.2): ("sample", "evaluate"),
+        ("references", 8): ("shape",),
+        ("activation", "mish"): ("train", "evaluate", "gradients"),
     }
-    for edit, rules in changes.items():
+    for (axis, value), rules in changes.items():
         with scratch.edited():
-            scratch.write_params(edit)
+            scratch.write_params(lambda raw, a=axis, v=value: tiny(raw)["ablations"]["axes"][a].update(values=[v]))
             planned = {f"ablations_{rule}": 1 for rule in (*rules, "point")} | {"ablations": 1}
             assert scratch.plan("ablations") == planned
     with scratch.edited():
