@@ -100,20 +100,21 @@ def table(frame: pd.DataFrame, records: Sequence[dict[str, Any]], params: PointP
 
 
 def figure(frame: pd.DataFrame, params: PointParams) -> Figure:
-    """Milliseconds per action, a bar a method and batch size."""
+    """Milliseconds per action, a line a method, a marker a batch size."""
     drawn, (axes,) = point.panels(1, 1)
-    drawn.set_size_inches(6.4, 3.0)
     methods, colours = list(dict.fromkeys(frame["method"])), point.palette(params.palette)
+    drawn.set_size_inches(6.4, 1.2 + 0.28 * len(methods))
     for index, (batch, part) in enumerate(frame.groupby("batch")):
-        placed = part.assign(place=[methods.index(method) + 0.1 * index for method in part["method"]])
-        bars = [placed["per_action"] - placed["per_action_low"], placed["per_action_high"] - placed["per_action"]]
+        bars = [part["per_action"] - part["per_action_low"], part["per_action_high"] - part["per_action"]]
         axes.errorbar(
-            placed["place"], placed["per_action"], yerr=[bar.to_numpy() for bar in bars], fmt="os^D"[index % 4],
-            color=colours[index], ms=4.5, label=f"batch {batch}",
+            part["per_action"], [methods.index(method) + 0.15 * index for method in part["method"]],
+            xerr=[bar.to_numpy() for bar in bars], fmt="os^D"[index % 4], color=colours[index % 10], ms=4.5,
+            label=f"batch {batch}",
         )  # fmt: skip
-    axes.set_yscale("log")
-    axes.set_xticks(range(len(methods)), [names.method_name(method) for method in methods], rotation=15)
-    axes.set_ylabel("ms per executed action")
-    axes.grid(axis="x", visible=False)
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(methods)), [names.method_name(method) for method in methods])
+    axes.set_ylim(len(methods) - 0.5, -0.5)
+    axes.set_xlabel("ms per executed action")
+    axes.grid(axis="y", visible=False)
     point.legend(drawn, axes)
     return drawn
