@@ -32,6 +32,9 @@ rule ablations_demos:
         log_of("ablations_demos"),
     localrule: True
     threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         out=subpath(output[0], parent=True),
     message:

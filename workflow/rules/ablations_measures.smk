@@ -9,8 +9,13 @@ rule ablations_sample:
         log_of("ablations_sample"),
     localrule: True
     threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
-        section=lambda wildcards: settings.sampling_section(P, wildcards.axis, wildcards.value, wildcards.item).canonical(),
+        section=lambda wildcards: settings.sampling_section(
+            P, wildcards.axis, wildcards.value, wildcards.item
+        ).canonical(),
         out=subpath(output[0], parent=True),
     message:
         "put {wildcards.item} under {wildcards.axis} {wildcards.value}: {wildcards.task}, seed {wildcards.seed}"

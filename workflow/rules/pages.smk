@@ -33,6 +33,9 @@ for target in WANTED:
             f"logs/{target.folder(P.preset)}/point/{{point}}.log",
         localrule: True
         threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
         params:
             target=target.name,
             section=lambda wildcards, section=section_of_point: section(wildcards.point),
@@ -41,7 +44,6 @@ for target in WANTED:
         shell:
             "python -m energyflow.cli {params.target}_point {wildcards.point} --params {params.section:q}"
             " --inputs {input.rows} --outputs {output} > {log} 2>&1"
-
 
     rule:
         name:
@@ -55,6 +57,9 @@ for target in WANTED:
             f"logs/{target.folder(P.preset)}/page.log",
         localrule: True
         threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
         params:
             target=target.name,
         message:
