@@ -252,6 +252,22 @@ def test_costs_follow_from_the_records(results: list[Path], report: ReportParams
     assert ours["ms_per_action"] == pytest.approx(ours["ms_per_plan"] / 8)
 
 
+def test_a_task_may_execute_fewer_steps_than_the_first_but_not_a_seed(
+    tmp_path: Path, results: list[Path], report: ReportParams
+) -> None:
+    def changed(task: str) -> list[Path]:
+        run = synthetic.at(paths.TRAIN, Path(), task=task, method="energyflow", seed=0) / "model.json"
+        (old,) = (path for path in results if path.match(str(run)))
+        new = tmp_path / run
+        new.parent.mkdir(parents=True)
+        new.write_text(json.dumps(json.loads(old.read_text()) | {"spec": {"exec_horizon": 1}}))
+        return [new if path == old else path for path in results]
+
+    assert row(costs.cost(changed(DRAWER), report), method="energyflow")["exec_horizon"] == 8
+    with pytest.raises(ReportError, match="differ in exec_horizon"):
+        costs.cost(changed(BUTTON), report)
+
+
 def test_a_record_without_a_number_is_an_error(tmp_path: Path, results: list[Path], report: ReportParams) -> None:
     broken = synthetic.at(paths.TRAIN, tmp_path, task=BUTTON, method="energyflow", seed=9) / "run.json"
     broken.parent.mkdir(parents=True)
