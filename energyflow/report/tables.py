@@ -104,7 +104,8 @@ def ranking(paths: Sequence[Path], params: ReportParams) -> Table:
     return Table(
         title="Ranking of the methods",
         caption=captions.joined(
-            f"Interquartile mean (IQM) of success at level {names.BASE_LEVEL}, in percent, over seeds and tasks.",
+            f"Interquartile mean (IQM) of success at level {names.BASE_LEVEL}, in percent, over seeds and the tasks of"
+            " the suite that every method was run on.",
             "Run here:",
             captions.budget(base),
             captions.training(paths),
