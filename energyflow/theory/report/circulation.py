@@ -76,7 +76,8 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
 
 def table(frame: pd.DataFrame) -> Table:
     """One row a subject, model and noise level, loops on the support."""
-    shown = frame[frame["triangles"] == "support"].sort_values(["kind", "subject", "sigma", "model"], kind="stable")
+    shown = frame[frame["triangles"] == "support"]
+    shown = shown.sort_values(["kind", "subject", "sigma", "model"], key=_order, kind="stable")
     shown = shown.assign(**{f"share{end}": 100 * shown[f"circulation{end}"] for end in ("", "_low", "_high")})
     shown = shown.assign(**{f"skew{end}": 100 * shown[f"rotational{end}"] for end in ("", "_low", "_high")})
     return Table(
@@ -99,6 +100,11 @@ def table(frame: pd.DataFrame) -> Table:
             "A cyclic preference counts if its weakest edge is above a thousandth of its strongest.",
         ),
     )
+
+
+def _order(column: pd.Series) -> pd.Series:
+    """Subjects as params.yaml lists them, by family and dimension: not gaussian16 before gaussian2."""
+    return column.map(list(dict.fromkeys(column)).index) if column.name == "subject" else column
 
 
 def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
