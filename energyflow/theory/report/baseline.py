@@ -22,8 +22,8 @@ CLAIM = (
     "The raw energy ranks actions within a state and not across states; subtracting the mean energy of M reference"
     " actions removes c(s) (Proposition 3.9). Predicted: pairs of one state in the right order for both; pairs of two"
     " states near chance (50 %) for the raw energy and right for the centred one. Truth: the soft advantage Q* - V*."
-    " The variance of the baseline is that of one reference over M, as of any mean of independent draws; how large it is"
-    " beside the spread of the energy within a state is the measurement."
+    " The variance of the baseline is that of one reference over M, as of any mean of independent draws; how large it"
+    " is beside the spread of the energy within a state is the measurement."
     " What centring puts in the place of c(s), the mean advantage of the references, is a function of the state as"
     " well: the exact energy, centred alike, shows how far any centred energy can come."
 )
@@ -149,9 +149,8 @@ def figure(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) -> Fi
         across.axhline(ceiling, color=colours[i], ls="--", lw=1, label=f"exact energy, {name}")
     across.axhline(pick(frame, "raw")["across"].mean(), color="0.5", ls="-.", lw=1, label="raw energy")
     across.axhline(50.0, color="0.5", ls=":", lw=1, label="chance")
-    across.plot(
-        [], [], "--", lw=0.7, color=point.PREDICTED, label="predicted: 1 / sqrt(M)"
-    )  # the legend is of this panel
+    # the legend is of this panel
+    across.plot([], [], "--", lw=0.7, color=point.PREDICTED, label="predicted: 1 / sqrt(M)")
     point.log(noise, "y")
     titles = ("noise of the baseline (spreads of E)", "in order within a state (%)", "in order across states (%)")
     for axes, text in zip((noise, inside, across), titles, strict=True):

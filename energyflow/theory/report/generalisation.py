@@ -149,9 +149,10 @@ def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
                 label = f"{name}, n = {subjects.grouped(n)}"
                 point.line(over_d, at[at["gap"] > 0], "dim", "gap", colour=colour, marker=mark, label=label)
                 point.line(shifted, at[at["gap_shifted"] > 0], "dim", "gap_shifted", colour=colour, marker=mark)
-            for i, d in enumerate(dims):
-                at = part[(part["dim"] == d) & (part["gap"] > 0)]
-                point.line(over_n, at, "demos", "gap", colour=colour, marker=("o", "s", "^", "D")[i % 4])
+            for d in dims:  # the markers of the legend say n
+                point.line(
+                    over_n, part[(part["dim"] == d) & (part["gap"] > 0)], "demos", "gap", colour=colour, marker="."
+                )
         fewest = own[own["demos"] == sizes[0]]
         for axes, value in ((over_d, "gap"), (shifted, "gap_shifted")):
             ahead = predicted(fewest, value)
