@@ -128,7 +128,9 @@ def predicted(frame: pd.DataFrame, value: str) -> pd.Series:
     energy, vector = (frame[frame["model"] == model].set_index("dim")[value].sort_index() for model in (ENERGY, VECTOR))
     if min(energy.min(), vector.min()) <= 0:
         return pd.Series(dtype=np.float64)
-    return energy * (vector / energy).iloc[0] * np.sqrt(energy.index / energy.index[0])
+    growth = np.sqrt(energy.index.to_numpy() / energy.index[0])
+    found: pd.Series = energy * (vector / energy).iloc[0] * growth
+    return found
 
 
 def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:

@@ -109,8 +109,8 @@ def table(base: pd.DataFrame, sigma: float) -> Table:
         ),
         notes=(
             "In order: share of pairs of actions of one state that E orders as the exact energy does; chance is 0.5.",
-            "Advantage error: in standard deviations of log pi. Spread over states of the c(s) in E = -A*/alpha + c(s): in"
-            " standard deviations of A*/alpha within states.",
+            "Advantage error: in standard deviations of log pi. Spread over states of the c(s) in E = -A*/alpha + c(s):"
+            " in standard deviations of A*/alpha within states.",
         ),
     )
 
