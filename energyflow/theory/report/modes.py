@@ -22,7 +22,7 @@ CLAIM = (
     " modes, so it fixes the energy around each mode and not their difference. Predicted by Theorem 3.3: the energy gap"
     " between the modes follows the true log ratio of their densities over states with slope 1 (smoothing lowers it at"
     " large sigma by a known amount). Two remedies: the mean energy over all noise levels from sigma up, and the log"
-    " likelihood along the probability flow, which reads the score at every level."
+    " likelihood along the probability flow, which reads the score at every level and the energy at the highest."
 )
 
 

@@ -73,8 +73,9 @@ def sentences(frame: pd.DataFrame, base: pd.DataFrame, sigma: float, params: Ver
         f" predicts {point.extent(at['slope_sharp_exact'])}; over all noise levels the two differ by at most"
         f" {bias.max():.2f}.",
         f"The soft advantage, E plus its own log partition function, is off by"
-        f" {point.extent(at['advantage_error'])} standard deviations of log pi. The raw energy is not: its c(s) varies"
-        f" between states by {point.extent(at['offset'])} times the spread of Q*/alpha within a state.",
+        f" {point.extent(at['advantage_error'])} standard deviations of log pi. The raw energy is not the advantage:"
+        f" the c(s) in E = -A*/alpha + c(s) varies between states by {point.extent(at['offset'])} times the spread of"
+        " A*/alpha within a state.",
         "Mean distance of the slope from 1 over experts: "
         + "; ".join(f"{value:.2f} at n = {subjects.grouped(float(n))}" for n, value in over_n.items())
         + ". By training steps: "
@@ -108,7 +109,8 @@ def table(base: pd.DataFrame, sigma: float) -> Table:
         ),
         notes=(
             "In order: share of pairs of actions of one state that E orders as the exact energy does; chance is 0.5.",
-            "Advantage error and spread of c(s): in standard deviations of log pi, and of Q*/alpha within states.",
+            "Advantage error: in standard deviations of log pi. Spread over states of the c(s) in E = -A*/alpha + c(s):"
+            " in standard deviations of A*/alpha within states.",
         ),
     )
 
