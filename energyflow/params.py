@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,6 +30,17 @@ from energyflow.theory.grid import theory_of
 from energyflow.theory.resolve import merge_theory, train_sections
 from energyflow.theory.sections import TheoryParams, VerdictParams
 
+Kind = TypeVar("Kind", TrainParams, OnlineParams)
+
+
+def _section(method: str, own: dict[str, Kind], others: dict[str, Any], hint: str) -> Kind:
+    """Section of a method of one kind; of another kind, the hint says what to do instead."""
+    if method in others:
+        raise ParamsError(f"method '{method}' {hint}")
+    if method not in own:
+        raise ParamsError(f"unknown method '{method}'; {nearest(method, list(own))}")
+    return own[method]
+
 
 class Sections(BaseModel):
     """What the jobs on one task use."""
@@ -49,11 +60,7 @@ class Sections(BaseModel):
         Raises:
             ParamsError: the method has no section, or is trained in the simulator.
         """
-        if method in self.online:
-            raise ParamsError(f"method '{method}' is trained in the simulator: energyflow train_online")
-        if method not in self.train:
-            raise ParamsError(f"unknown method '{method}'; {nearest(method, list(self.train))}")
-        return self.train[method]
+        return _section(method, self.train, self.online, "is trained in the simulator: energyflow train_online")
 
     def training_online(self, method: str) -> OnlineParams:
         """Section of the training runs of a method that is trained in the simulator.
@@ -61,11 +68,7 @@ class Sections(BaseModel):
         Raises:
             ParamsError: there is no such method, or it learns from demonstrations alone.
         """
-        if method in self.train:
-            raise ParamsError(f"method '{method}' learns from demonstrations alone: energyflow train")
-        if method not in self.online:
-            raise ParamsError(f"unknown method '{method}'; {nearest(method, list(self.online))}")
-        return self.online[method]
+        return _section(method, self.online, self.train, "learns from demonstrations alone: energyflow train")
 
     def evaluate_levels(self) -> EvaluateParams:
         """Section of the success and OOD evaluation."""

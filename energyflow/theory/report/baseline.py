@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from energyflow.report.render import Column, Table, with_interval
-from energyflow.theory.report import point, subjects
+from energyflow.theory.report import point
 from energyflow.theory.report.estimates import over_seeds, paired, read_rows
 from energyflow.theory.report.point import Point
 from energyflow.theory.sections import VerdictParams
@@ -97,11 +97,10 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) ->
 def table(frame: pd.DataFrame) -> Table:
     """One row an expert: agreement across states by reward, and within states where it differs from the raw one's."""
     wide = pick(frame, "raw")[["dim"]].reset_index()
-    shown: list[Column] = [Column("Expert", lambda row: subjects.label(row["subject"]), numeric=False)]
+    shown: list[Column] = [point.subject("Expert")]
 
     def add(header: str, value: str, part: pd.DataFrame) -> None:
-        for end in ("", "_low", "_high"):
-            wide[f"{header}{end}"] = wide["subject"].map(part[f"{value}{end}"])
+        point.beside(wide, header, part, value)
         shown.append(Column(header, with_interval(header, 1)))
 
     add("Raw, within", "within", pick(frame, "raw"))

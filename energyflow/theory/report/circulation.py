@@ -79,7 +79,7 @@ def table(frame: pd.DataFrame) -> Table:
     """One row a subject, model and noise level, loops on the support."""
     shown = frame[frame["triangles"] == "support"]
     shown = shown.sort_values(["kind", "subject", "sigma", "model"], key=_order, kind="stable")
-    for end in ("", "_low", "_high"):  # + 0.0: no -0.00 of an energy
+    for end in point.ENDS:  # + 0.0: no -0.00 of an energy
         percent = {name: (100 * shown[f"{value}{end}"]).round(2) + 0.0 for name, value in SHARES.items()}
         shown = shown.assign(**{f"{name}{end}": values for name, values in percent.items()})
     return Table(
@@ -87,10 +87,10 @@ def table(frame: pd.DataFrame) -> Table:
         caption="Corners: demonstrated actions (of robots: chunks) plus sigma times standard normal noise.",
         frame=shown,
         columns=(
-            Column("Subject", lambda row: subjects.label(row["subject"]), numeric=False),
+            point.subject("Subject"),
             Column("Dim.", lambda row: str(row["dim"])),
-            Column("sigma", lambda row: f"{row['sigma']:g}"),
-            Column("Model", lambda row: subjects.MODELS[row["model"]], numeric=False),
+            point.SIGMA,
+            point.MODEL,
             Column("Circulation (%)", with_interval("share", 2)),
             Column("Rotational share (%)", with_interval("skew", 2)),
             Column("Cyclic preferences (%)", with_interval("cyclic", 2)),

@@ -114,7 +114,7 @@ def table(powers: pd.DataFrame) -> Table:
             Column("Vector", with_interval("vector", 2)),
             Column("Difference", with_interval("difference", 2, "+")),
             Column("predicted", lambda _row: f"+{ADVANTAGE:g}"),
-            Column("Verdict", lambda row: str(row["verdict"]), numeric=False),
+            point.VERDICT,
         ),
         notes=("The losses and gaps themselves, in and beyond the training range, are in the CSV file.",),
     )

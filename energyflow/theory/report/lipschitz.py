@@ -83,8 +83,8 @@ def table(frame: pd.DataFrame) -> Table:
         caption="Largest values over noised demonstrations and N(0, I) actions, times sigma (the field's: sigma^2).",
         frame=frame,
         columns=(
-            Column("Expert", lambda row: subjects.label(row["subject"]), numeric=False),
-            Column("Model", lambda row: subjects.MODELS[row["model"]], numeric=False),
+            point.subject("Expert"),
+            point.MODEL,
             Column("L", with_interval("energy", 2)),
             Column("B", with_interval("component", 2)),
             Column("L / (B sqrt(d))", with_interval("ratio", 2)),

@@ -88,12 +88,12 @@ def table(frame: pd.DataFrame) -> Table:
         columns=(
             Column("Separation", lambda row: f"{row['separation']:g}"),
             Column("Reader", lambda row: READERS[row["reader"]], numeric=False),
-            Column("sigma", lambda row: f"{row['sigma']:g}"),
+            point.SIGMA,
             Column("Slope", with_interval("slope", 2)),
             Column("exact energy", fixed("slope_exact", 2)),
             Column("Heavier preferred (%)", with_interval("order", 0)),
             Column("RMS error (nats)", with_interval("rms", 2)),
-            Column("Verdict", lambda row: str(row["verdict"]), numeric=False),
+            point.VERDICT,
         ),
         groups="separation",
         notes=(

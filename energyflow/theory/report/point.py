@@ -12,13 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from energyflow.report import style
-from energyflow.report.render import Table
+from energyflow.report.render import Column, Table
 from energyflow.theory.report import subjects
 from energyflow.theory.report.estimates import FAILS, HOLDS, OPEN
 from energyflow.theory.sections import VerdictParams
 
 PREDICTED = "0.15"  # grey level of every prediction
 PANEL = (3.2, 2.5)  # inches
+ENDS = ("", "_low", "_high")  # what an estimate's columns end in: mean and interval
+SIGMA = Column("sigma", lambda row: f"{row['sigma']:g}")
+MODEL = Column("Model", lambda row: subjects.MODELS[row["model"]], numeric=False)
+VERDICT = Column("Verdict", lambda row: str(row["verdict"]), numeric=False)
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,17 @@ def experts(frame: pd.DataFrame, axes: Axes, x: str, y: str, params: VerdictPara
 def legend(figure: Figure, axes: Axes, columns: int = 4) -> None:
     """One legend below all panels."""
     style.legend_below(figure, axes, columns)
+
+
+def subject(header: str) -> Column:
+    """The column that says which expert, demonstrator or task a row is about."""
+    return Column(header, lambda row: subjects.label(row["subject"]), numeric=False)
+
+
+def beside(wide: pd.DataFrame, name: str, estimates: pd.DataFrame, value: str) -> None:
+    """Add a value's estimates, a frame by subject, to a table of one row a subject, under a name of their own."""
+    for end in ENDS:
+        wide[f"{name}{end}"] = wide["subject"].map(estimates[f"{value}{end}"])
 
 
 def count(frame: pd.DataFrame, what: str = "expert") -> str:

@@ -89,15 +89,13 @@ def table(base: pd.DataFrame, sigma: float) -> Table:
     levels = sorted(base["sigma"].unique())
     wide = base[base["sigma"] == sigma].copy()
     for level in levels:
-        at = base[base["sigma"] == level].set_index("subject")
-        for end in ("", "_low", "_high"):
-            wide[f"slope at {level:g}{end}"] = wide["subject"].map(at[f"slope{end}"])
+        point.beside(wide, f"slope at {level:g}", base[base["sigma"] == level].set_index("subject"), "slope")
     return Table(
         title="Energy against soft Q",
         caption=f"Slope of E on the exact energy within states, predicted 1, by read-out sigma; the rest at {sigma:g}.",
         frame=wide,
         columns=(
-            Column("Expert", lambda row: subjects.label(row["subject"]), numeric=False),
+            point.subject("Expert"),
             *(Column(f"Slope, sigma {level:g}", with_interval(f"slope at {level:g}", 2)) for level in levels),
             Column("Correlation", with_interval("correlation", 3)),
             Column("In order", with_interval("agreement", 3)),
@@ -105,7 +103,7 @@ def table(base: pd.DataFrame, sigma: float) -> Table:
             Column("predicted", fixed("slope_sharp_exact", 2)),
             Column("Advantage error", fixed("advantage_error", 2)),
             Column("Spread of c(s)", fixed("offset", 1)),
-            Column("Verdict", lambda row: str(row["verdict"]), numeric=False),
+            point.VERDICT,
         ),
         notes=(
             "In order: share of pairs of actions of one state that E orders as the exact energy does; chance is 0.5.",
