@@ -83,7 +83,7 @@ def folders(stage: str, preset: str) -> list[str]:
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in paths.stages(p).values())
-    times = {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "three hours"}
+    times = {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"}
     needed = times.get(p.preset, "days") if p.grid == "core" else "days"
     return (
         f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,6 +32,17 @@ from energyflow.theory.grid import theory_of
 from energyflow.theory.resolve import merge_theory, train_sections
 from energyflow.theory.sections import TheoryParams, VerdictParams
 
+Kind = TypeVar("Kind", TrainParams, OnlineParams)
+
+
+def _section(method: str, own: dict[str, Kind], others: dict[str, Any], hint: str) -> Kind:
+    """Section of a method of one kind; of another kind, the hint says what to do instead."""
+    if method in others:
+        raise ParamsError(f"method '{method}' {hint}")
+    if method not in own:
+        raise ParamsError(f"unknown method '{method}'; {nearest(method, list(own))}")
+    return own[method]
+
 
 class Sections(BaseModel):
     """What the jobs on one task use."""
@@ -51,11 +62,7 @@ class Sections(BaseModel):
         Raises:
             ParamsError: the method has no section, or is trained in the simulator.
         """
-        if method in self.online:
-            raise ParamsError(f"method '{method}' is trained in the simulator: energyflow train_online")
-        if method not in self.train:
-            raise ParamsError(f"unknown method '{method}'; {nearest(method, list(self.train))}")
-        return self.train[method]
+        return _section(method, self.train, self.online, "is trained in the simulator: energyflow train_online")
 
     def training_online(self, method: str) -> OnlineParams:
         """Section of the training runs of a method that is trained in the simulator.
@@ -63,11 +70,7 @@ class Sections(BaseModel):
         Raises:
             ParamsError: there is no such method, or it learns from demonstrations alone.
         """
-        if method in self.train:
-            raise ParamsError(f"method '{method}' learns from demonstrations alone: energyflow train")
-        if method not in self.online:
-            raise ParamsError(f"unknown method '{method}'; {nearest(method, list(self.online))}")
-        return self.online[method]
+        return _section(method, self.online, self.train, "learns from demonstrations alone: energyflow train")
 
     def evaluate_levels(self) -> EvaluateParams:
         """Section of the success and OOD evaluation."""
@@ -96,6 +99,7 @@ class Params(Sections):
     theory_train: dict[str, TrainParams]
     ablations: AblationsParams | None  # likewise
     overlaid: dict[str, Sections]
+    chosen: dict[str, list[str]]  # methods of the tasks that not all are run on
 
     @property
     def models(self) -> list[str]:
@@ -105,6 +109,10 @@ class Params(Sections):
     def of(self, task: str) -> Sections:
         """The sections of a task: those of the preset, under its entry in `presets.<preset>.task` if it has one."""
         return self.overlaid.get(task, self)
+
+    def runs(self, method: str, task: str) -> bool:
+        """Whether a method of the preset is run on a task."""
+        return method in self.chosen.get(task, [method])
 
     def verdict(self) -> VerdictParams:
         """How the theory's rows become verdicts and figures."""
@@ -142,6 +150,14 @@ BASE_KEYS = [
 ]
 
 
+def _check_list(names: Any, where: str, check: Callable[[str], object], *, empty: bool = False) -> None:
+    """Raise ParamsError unless it is a list, perhaps an empty one, of names that pass the check."""
+    if not isinstance(names, list) or not (names or empty):
+        raise ParamsError(f"params.yaml: {where}: expected a non-empty list of names")
+    for name in names:
+        check(name)
+
+
 def _check_names(preset: str, over: dict[str, Any]) -> None:
     """Raise ParamsError if a method, source or task is unknown, or if a list of them is not a list."""
     # Imported here: the registries import the method classes, which import the sections above.
@@ -156,20 +172,25 @@ def _check_names(preset: str, over: dict[str, Any]) -> None:
         ("shape_tasks", check_simulated),
     )
     for key, check in checks:
-        names = over[key]
-        if not isinstance(names, list) or not (names or key in ("sources", "shape_tasks")):
-            raise ParamsError(f"params.yaml: presets.{preset}.{key}: expected a non-empty list of names")
-        for name in names:
-            check(name)
+        _check_list(over[key], f"presets.{preset}.{key}", check, empty=key in ("sources", "shape_tasks"))
     if bool(over["sources"]) != bool(over["shape_tasks"]):
         raise ParamsError(f"params.yaml: presets.{preset}: sources and shape_tasks need each other, or are both []")
 
 
-def _check_overlays(overlays: Any, where: str, tasks: set[str]) -> None:
-    """Raise ParamsError unless every entry of `presets.<preset>.task` overlays sections of a task that is run."""
-    closed(overlays, where, sorted(tasks), complete=False)
-    for task, overlay in overlays.items():
-        closed(overlay, f"{where}.{task}", PRESET_SECTIONS, complete=False)
+def _check_overlays(over: dict[str, Any], where: str) -> None:
+    """Raise ParamsError unless every entry of `presets.<preset>.task` is about a task that is run.
+
+    It may overlay sections, and list the `methods` that are run on it, where the preset's others would take too long.
+    """
+    from energyflow.policies.registry import check_policy  # here: see _check_names
+
+    closed(over["task"], where, sorted({*over["tasks"], *over["shape_tasks"]}), complete=False)
+    for task, overlay in over["task"].items():
+        closed(overlay, f"{where}.{task}", (*PRESET_SECTIONS, "methods"), complete=False)
+        if "methods" in overlay:
+            if task == over["tasks"][0]:
+                raise ParamsError(f"{where}.{task}: 'methods' is not for the first task: every method is timed on it")
+            _check_list(overlay["methods"], f"{where}.{task}.methods", check_policy)
 
 
 def _on_grid(raw: dict[str, Any], preset: str) -> dict[str, Any]:
@@ -208,7 +229,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     over = raw["presets"][name]
     _check_names(name, over)
     closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
-    _check_overlays(over["task"], f"presets.{name}.task", {*over["tasks"], *over["shape_tasks"]})
+    _check_overlays(over, f"presets.{name}.task")
     try:
         theory = merge_theory(raw["theory"], over["theory"])
         params = Params(
@@ -227,6 +248,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             theory_train=train_sections(raw, theory) if theory else {},
             ablations=ablations.merge_ablations(raw["ablations"], over["ablations"]),
             overlaid={task: Sections(**sections(raw, name, task)) for task in over["task"]},
+            chosen={task: overlay["methods"] for task, overlay in over["task"].items() if "methods" in overlay},
             **sections(raw, name),
         )
     except ValidationError as error:

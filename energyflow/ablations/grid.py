@@ -91,6 +91,7 @@ def compared(p: Params, axis: str) -> list[Run]:
         Run(axis, value, task, item, seed)
         for item in resolve.present(p, section)
         for task, value, seed in product(tasks, resolve.settings(p, axis, item), seeds)
+        if shaped or p.runs(item, task)
     ]
 
 

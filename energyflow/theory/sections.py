@@ -44,11 +44,23 @@ class Grid(Section):
         return json.dumps(self.model_dump(mode="json", exclude=GRID), sort_keys=True, separators=(",", ":"))
 
 
-class Recovery(Section):
-    """Theorem 3.3 and Corollary 3.4: the energy against the soft Q."""
+class Levels(Section):
+    """Where a check reads a model: at these noise levels, in so many states."""
 
     sigmas: list[float] = Field(min_length=1)
     states: int = Field(ge=2)
+
+
+class Level(Section):
+    """The same at one noise level."""
+
+    sigma: float = Field(gt=0)
+    states: int = Field(ge=2)
+
+
+class Recovery(Levels):
+    """Theorem 3.3 and Corollary 3.4: the energy against the soft Q."""
+
     actions: int = Field(ge=2)
 
 
@@ -59,11 +71,9 @@ class RecoveryGrid(Recovery, Grid):
     steps: list[int]
 
 
-class Baseline(Section):
+class Baseline(Level):
     """Proposition 3.9: raw and centred energies, and the variance of the baseline."""
 
-    sigma: float = Field(gt=0)
-    states: int = Field(ge=2)
     actions: int = Field(ge=2)
     references: list[int] = Field(min_length=1)
     pool: int = Field(ge=2)
@@ -73,11 +83,9 @@ class BaselineGrid(Baseline, Grid):
     """... on each expert."""
 
 
-class Bound(Section):
+class Bound(Levels):
     """Theorem 3.11: errors of energy differences against the score error."""
 
-    sigmas: list[float] = Field(min_length=1)
-    states: int = Field(ge=2)
     pairs: int = Field(ge=2)
 
 
@@ -85,11 +93,9 @@ class BoundGrid(Bound, Grid):
     """... on each expert."""
 
 
-class Circulation(Section):
+class Circulation(Levels):
     """Closed loops in the fields of experts and of trained robot policies."""
 
-    sigmas: list[float] = Field(min_length=1)
-    states: int = Field(ge=2)
     triangles: int = Field(ge=1)
 
 
@@ -109,11 +115,9 @@ class GeneralisationGrid(Generalisation, Grid):
     demos: list[int]
 
 
-class Lipschitz(Section):
+class Lipschitz(Level):
     """The constants of Theorem 3.6, with and without spectral norm."""
 
-    sigma: float = Field(gt=0)
-    states: int = Field(ge=2)
     actions: int = Field(ge=2)
 
 
@@ -121,11 +125,9 @@ class LipschitzGrid(Lipschitz, Grid):
     """... on each expert."""
 
 
-class Modes(Section):
+class Modes(Levels):
     """Relative energies of separated modes."""
 
-    sigmas: list[float] = Field(min_length=1)
-    states: int = Field(ge=2)
     flow_steps: int = Field(ge=1)
 
 
@@ -133,11 +135,9 @@ class ModesGrid(Modes, Grid):
     """... at each separation."""
 
 
-class Misfit(Section):
+class Misfit(Levels):
     """Demonstrators outside the assumption of a max-ent expert."""
 
-    sigmas: list[float] = Field(min_length=1)
-    states: int = Field(ge=2)
     actions: int = Field(ge=2)
 
 

@@ -128,6 +128,14 @@ def test_exponents_of_the_gap_are_compared_per_seed() -> None:
     assert found["difference"].to_numpy() == pytest.approx(0.4)
 
 
+def test_the_predicted_gap_is_relative_to_the_energys() -> None:
+    """At d = 4 the energy's gap has grown by 3, so the field's is predicted to have grown by 3 sqrt(4)."""
+    made = [("energyflow", 1, 0.1), ("energyflow", 4, 0.3), ("unconstrained", 1, 0.2), ("unconstrained", 4, 9.0)]
+    frame = pd.DataFrame(made, columns=["model", "dim", "gap"])
+    assert generalisation.predicted(frame, "gap").to_dict() == {1: pytest.approx(0.2), 4: pytest.approx(1.2)}
+    assert generalisation.predicted(frame.assign(gap=-0.1), "gap").empty
+
+
 @pytest.mark.parametrize("name", list(POINTS))
 def test_every_point_writes_its_files_and_the_same_bytes(
     name: str, rows: dict[str, list[Path]], smoke: Params, tmp_path: Path

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from energyflow.policies import karras
 from energyflow.policies.energyflow import EnergyFlow
+from energyflow.seeding import generator as numpy_generator
 from energyflow.seeding import torch_generator
 from energyflow.theory import measures
 from energyflow.theory.checks.subject import described, reading_of
@@ -99,17 +100,17 @@ def centred(energy: Array, truth: Array, pool: Pool, m: int, drawn: str, seed: i
     """Centre by m references of the pool: agreement (mean over draws), variance of the baseline."""
     states, actions = energy.shape
     size = pool.energies.shape[1]
-    generator = np.random.default_rng([seed, m, len(pool.name), len(drawn)])
+    rng = numpy_generator(seed, f"theory baseline {pool.name} {drawn} {m}")
     found = []
     for _ in range(REPEATS):
         if drawn == "fixed":
-            baseline = pool.energies[:, generator.choice(size, m, replace=False)].mean(axis=1, keepdims=True)
+            baseline = pool.energies[:, rng.choice(size, m, replace=False)].mean(axis=1, keepdims=True)
         else:
-            chosen = generator.integers(size, size=(states, actions, m))
+            chosen = rng.integers(size, size=(states, actions, m))
             baseline = pool.energies[np.arange(states)[:, None, None], chosen].mean(axis=2)
         found.append(agreements(baseline - energy, truth))
     # shuffled in each state by itself: otherwise all states share the luck of a few groups
-    shuffled = generator.permuted(pool.energies, axis=1)[:, : size // m * m]
+    shuffled = rng.permuted(pool.energies, axis=1)[:, : size // m * m]
     groups = shuffled.reshape(states, -1, m).mean(axis=2)
     variance = float(groups.var(axis=1, ddof=1).mean())
     return {

@@ -22,7 +22,8 @@ WIDER = 1.5  # than the sound policy: the actions that are compared, the same fo
 def rows(subject: str, seed: int, params: Misfit, models: Sequence[Path]) -> list[dict[str, Any]]:
     """One row a noise level, and one read as `average`: the mean over levels of the energies, each over its spread.
 
-    slope        of E on -Q* / alpha within states; 1 for a max-ent expert and no smoothing
+    slope        of E on -Q* / alpha within states; 1 for a max-ent expert and no smoothing (of `average`, whose
+                 energies are in units of their spread, it says nothing)
     agreement    share of pairs of actions of one state ordered as by Q*; 1 for a max-ent expert
     *_exact      the same of the exact density of what was demonstrated: what the theory leaves to be recovered
     follows      agreement of E with that exact density

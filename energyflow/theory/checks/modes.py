@@ -26,7 +26,8 @@ def rows(subject: str, seed: int, params: Modes, models: Sequence[Path]) -> list
     """One row a reader and noise level: the gap log p(second mode) - log p(first mode), measured against the truth.
 
     reader       `single`: the energy at sigma; `average`: mean of the energies at all levels from sigma up, a remedy;
-                 `flow`: the log likelihood along the probability flow from sigma up, a remedy
+                 `flow`: the log likelihood along the probability flow from sigma up, a remedy; it reads the score at
+                 every level and the energy at the highest
     separation   distance of the modes in widths of one mode
     slope        of the measured gap on the true one over states; predicted: 1; slope_exact: of the exact energy
                  read alike
@@ -70,7 +71,12 @@ def _flow_gap(reading: Reading, ends: list[Tensor], states: Tensor, steps: int) 
     def score(actions: Tensor, sigma: float) -> Tensor:
         return Reading(model, reading.expert, sigma).differentiable_score(actions, states)
 
-    first, second = (flow_log_prob(score, end, reading.sigma, model.own.sigma_max, steps) for end in ends)
+    highest = model.own.sigma_max
+
+    def last(actions: Tensor) -> Tensor:
+        return -Reading(model, reading.expert, highest).energy(actions, states)
+
+    first, second = (flow_log_prob(score, last, end, reading.sigma, highest, steps) for end in ends)
     return (second - first).numpy()
 
 

@@ -25,7 +25,8 @@ def rows(subject: str, seed: int, params: Recovery, models: Sequence[Path]) -> l
     agreement           share of pairs of actions of one state that E orders as the exact energy does
     agreement_sharp     ... as Q* does; the best that smoothing allows is agreement_sharp_exact
     advantage_error     RMS error of -E - log Z_E(s) against A* / alpha (both smoothed), over its standard deviation
-    offset              standard deviation of c(s) over states, over the standard deviation of Q* / alpha within states
+    offset              standard deviation over states of c(s) in E = -A* / alpha + c(s), over that of A* / alpha within
+                        states (both smoothed); 0 if the raw energy were the advantage
     score_error         RMS error of the score over the RMS score
     """
     found = []
@@ -44,7 +45,8 @@ def _row(reading: Reading, seed: int, params: Recovery) -> dict[str, float]:
     exact = probe.table(reading.exact_energy(probe.actions, probe.states))
     places = reading.expert.clip(reading.environment(probe.actions))
     sharp = probe.table(-reading.expert.soft_q(places, probe.states) / reading.expert.alpha)
-    error = reading.score(probe.actions, probe.states) - reading.exact_score(probe.actions, probe.states)
+    score = reading.exact_score(probe.actions, probe.states)
+    error = reading.score(probe.actions, probe.states) - score
     return {
         "slope": measures.slope(energy, exact),
         "slope_sharp": measures.slope(energy, sharp),
@@ -55,9 +57,7 @@ def _row(reading: Reading, seed: int, params: Recovery) -> dict[str, float]:
         "agreement_sharp_exact": measures.agreement_within(exact, sharp),
         "advantage_error": advantage_error(energy, exact),
         "offset": measures.relative_spread((energy - exact).mean(axis=1), exact),
-        "score_error": float(
-            error.square().mean().sqrt() / reading.exact_score(probe.actions, probe.states).square().mean().sqrt()
-        ),
+        "score_error": float(error.square().mean().sqrt() / score.square().mean().sqrt()),
     }
 
 

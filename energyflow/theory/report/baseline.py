@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from energyflow.report.render import Column, Table, with_interval
-from energyflow.theory.report import point, subjects
+from energyflow.theory.report import point
 from energyflow.theory.report.estimates import over_seeds, paired, read_rows
 from energyflow.theory.report.point import Point
 from energyflow.theory.sections import VerdictParams
@@ -21,8 +21,9 @@ REFERENCES = {"normal": "N(0, I)", "proposals": "proposals"}
 CLAIM = (
     "The raw energy ranks actions within a state and not across states; subtracting the mean energy of M reference"
     " actions removes c(s) (Proposition 3.9). Predicted: pairs of one state in the right order for both; pairs of two"
-    " states near chance (50 %) for the raw energy and right for the centred one; a baseline whose variance is that of"
-    " one reference over M, as of any mean of independent draws. Truth: the soft advantage Q* - V*."
+    " states near chance (50 %) for the raw energy and right for the centred one. Truth: the soft advantage Q* - V*."
+    " The variance of the baseline is that of one reference over M, as of any mean of independent draws; how large it"
+    " is beside the spread of the energy within a state is the measurement."
     " What centring puts in the place of c(s), the mean advantage of the references, is a function of the state as"
     " well: the exact energy, centred alike, shows how far any centred energy can come."
 )
@@ -96,11 +97,10 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) ->
 def table(frame: pd.DataFrame) -> Table:
     """One row an expert: agreement across states by reward, and within states where it differs from the raw one's."""
     wide = pick(frame, "raw")[["dim"]].reset_index()
-    shown: list[Column] = [Column("Expert", lambda row: subjects.label(row["subject"]), numeric=False)]
+    shown: list[Column] = [point.subject("Expert")]
 
     def add(header: str, value: str, part: pd.DataFrame) -> None:
-        for end in ("", "_low", "_high"):
-            wide[f"{header}{end}"] = wide["subject"].map(part[f"{value}{end}"])
+        point.beside(wide, header, part, value)
         shown.append(Column(header, with_interval(header, 1)))
 
     add("Raw, within", "within", pick(frame, "raw"))
@@ -134,12 +134,11 @@ def figure(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) -> Fi
     mean = over_seeds(mean, ("reference", "draw", "m"), ("within", "across"), params.confidence)
     for i, (reference, name) in enumerate(REFERENCES.items()):
         fresh = frame[(frame["reference"] == reference) & (frame["draw"] == "fresh")]
-        for j, (_, part) in enumerate(fresh.groupby("subject", sort=False)):
+        for _, part in fresh.groupby("subject", sort=False):
             ordered = part.sort_values("m")
             noise.plot(ordered["m"], ordered["noise"], "o-", ms=2.5, lw=0.7, color=colours[i])
             line = ordered["noise"].iloc[0] * (ordered["m"] / ordered["m"].iloc[0]) ** -0.5
-            text = "predicted: 1 / sqrt(M)" if i == j == 0 else None
-            noise.plot(ordered["m"], line, "--", lw=0.7, color=point.PREDICTED, label=text)
+            noise.plot(ordered["m"], line, "--", lw=0.7, color=point.PREDICTED)
         for draw, mark in (("fixed", "s"), ("fresh", "o")):
             part = mean[(mean["reference"] == reference) & (mean["draw"] == draw)]
             colour = colours[i] if draw == "fresh" else colours[i + 2]
@@ -149,6 +148,8 @@ def figure(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) -> Fi
         across.axhline(ceiling, color=colours[i], ls="--", lw=1, label=f"exact energy, {name}")
     across.axhline(pick(frame, "raw")["across"].mean(), color="0.5", ls="-.", lw=1, label="raw energy")
     across.axhline(50.0, color="0.5", ls=":", lw=1, label="chance")
+    # the legend is of this panel
+    across.plot([], [], "--", lw=0.7, color=point.PREDICTED, label="predicted: 1 / sqrt(M)")
     point.log(noise, "y")
     titles = ("noise of the baseline (spreads of E)", "in order within a state (%)", "in order across states (%)")
     for axes, text in zip((noise, inside, across), titles, strict=True):

@@ -63,8 +63,8 @@ def table(frame: pd.DataFrame) -> Table:
         caption="eta: largest score error on segments between pairs of noised demonstrations of one state.",
         frame=frame,
         columns=(
-            Column("Expert", lambda row: subjects.label(row["subject"]), numeric=False),
-            Column("sigma", lambda row: f"{row['sigma']:g}"),
+            point.subject("Expert"),
+            point.SIGMA,
             Column("eta", with_interval("eta", 2)),
             Column("RMS error", with_interval("eta_rms", 2)),
             Column("Beyond eta (%)", fixed("violated", 2)),

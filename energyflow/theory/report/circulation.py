@@ -15,6 +15,7 @@ from energyflow.theory.report.point import Point
 from energyflow.theory.sections import VerdictParams
 
 VALUES = ("circulation", "circulation_max", "cyclic", "rotational")
+SHARES = {"share": "circulation", "skew": "rotational"}  # columns of the table, in percent
 ZERO = 1e-9  # a rotational share below it is the rounding of double precision
 ENERGY, VECTOR = "energyflow", "unconstrained"
 CLAIM = (
@@ -76,18 +77,20 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
 
 def table(frame: pd.DataFrame) -> Table:
     """One row a subject, model and noise level, loops on the support."""
-    shown = frame[frame["triangles"] == "support"].sort_values(["kind", "subject", "sigma", "model"], kind="stable")
-    shown = shown.assign(**{f"share{end}": 100 * shown[f"circulation{end}"] for end in ("", "_low", "_high")})
-    shown = shown.assign(**{f"skew{end}": 100 * shown[f"rotational{end}"] for end in ("", "_low", "_high")})
+    shown = frame[frame["triangles"] == "support"]
+    shown = shown.sort_values(["kind", "subject", "sigma", "model"], key=_order, kind="stable")
+    for end in point.ENDS:  # + 0.0: no -0.00 of an energy
+        percent = {name: (100 * shown[f"{value}{end}"]).round(2) + 0.0 for name, value in SHARES.items()}
+        shown = shown.assign(**{f"{name}{end}": values for name, values in percent.items()})
     return Table(
         title="Circulation around triangles",
         caption="Corners: demonstrated actions (of robots: chunks) plus sigma times standard normal noise.",
         frame=shown,
         columns=(
-            Column("Subject", lambda row: subjects.label(row["subject"]), numeric=False),
+            point.subject("Subject"),
             Column("Dim.", lambda row: str(row["dim"])),
-            Column("sigma", lambda row: f"{row['sigma']:g}"),
-            Column("Model", lambda row: subjects.MODELS[row["model"]], numeric=False),
+            point.SIGMA,
+            point.MODEL,
             Column("Circulation (%)", with_interval("share", 2)),
             Column("Rotational share (%)", with_interval("skew", 2)),
             Column("Cyclic preferences (%)", with_interval("cyclic", 2)),
@@ -99,6 +102,11 @@ def table(frame: pd.DataFrame) -> Table:
             "A cyclic preference counts if its weakest edge is above a thousandth of its strongest.",
         ),
     )
+
+
+def _order(column: pd.Series) -> pd.Series:
+    """Subjects as params.yaml lists them, by family and dimension: not gaussian16 before gaussian2."""
+    return column.map(list(dict.fromkeys(column)).index) if column.name == "subject" else column
 
 
 def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:

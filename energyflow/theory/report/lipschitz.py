@@ -20,9 +20,10 @@ VALUES = ("energy", "component", "field", "ratio")
 CLAIM = (
     "The advantage of Theorem 3.6 is L / (B sqrt(d)): L, the Lipschitz constant of the energy, is the largest norm of"
     " its field, B the largest component of a field. It is an advantage that grows with d only if L does not grow like"
-    " sqrt(d) itself (predicted exponent 0). The paper limits L by spectral norm on the scalar head, and does not"
-    " measure it; here L and B are largest values over thousands of actions (from below, hence), times sigma, as in the"
-    " loss."
+    " sqrt(d) itself (predicted exponent 0). At noised actions the exact field times sigma is minus the noise plus what"
+    " the density adds, and the norm of the noise grows like sqrt(d): the exact density is drawn beside the models. The"
+    " paper limits L by spectral norm on the scalar head, and does not measure it; here L and B are largest values over"
+    " thousands of actions (from below, hence), times sigma, as in the loss."
 )
 
 
@@ -82,8 +83,8 @@ def table(frame: pd.DataFrame) -> Table:
         caption="Largest values over noised demonstrations and N(0, I) actions, times sigma (the field's: sigma^2).",
         frame=frame,
         columns=(
-            Column("Expert", lambda row: subjects.label(row["subject"]), numeric=False),
-            Column("Model", lambda row: subjects.MODELS[row["model"]], numeric=False),
+            point.subject("Expert"),
+            point.MODEL,
             Column("L", with_interval("energy", 2)),
             Column("B", with_interval("component", 2)),
             Column("L / (B sqrt(d))", with_interval("ratio", 2)),

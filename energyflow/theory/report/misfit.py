@@ -87,22 +87,21 @@ def _verdict(row: pd.Series) -> str:
 def table(at: pd.DataFrame, average: pd.DataFrame) -> Table:
     """One row a demonstrator."""
     wide = at.reset_index()
-    for end in ("", "_low", "_high"):
-        wide[f"several{end}"] = wide["subject"].map(average[f"agreement{end}"])
+    point.beside(wide, "several", average, "agreement")
     wide["verdict"] = [_verdict(row) for _, row in wide.iterrows()]
     return Table(
         title="Demonstrators and remedies, judged by the Q* of the sound expert",
         caption="In order: pairs of actions of one state that E orders as Q* does, in percent; chance is 50.",
         frame=wide,
         columns=(
-            Column("Demonstrator", lambda row: subjects.label(row["subject"]), numeric=False),
+            point.subject("Demonstrator"),
             Column("In order (%)", with_interval("agreement", 1)),
             Column("theory leaves", fixed("agreement_exact", 1)),
             Column("Mean of the levels (%)", with_interval("several", 1)),
             Column("Slope on -Q*/alpha", with_interval("slope", 2)),
             Column("theory leaves", fixed("slope_exact", 2)),
             Column("Follows its data (%)", with_interval("follows", 1)),
-            Column("Verdict", lambda row: str(row["verdict"]), numeric=False),
+            point.VERDICT,
         ),
         notes=(
             "Follows its data: pairs ordered as by the exact density of what was demonstrated.",

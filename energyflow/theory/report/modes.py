@@ -22,7 +22,7 @@ CLAIM = (
     " modes, so it fixes the energy around each mode and not their difference. Predicted by Theorem 3.3: the energy gap"
     " between the modes follows the true log ratio of their densities over states with slope 1 (smoothing lowers it at"
     " large sigma by a known amount). Two remedies: the mean energy over all noise levels from sigma up, and the log"
-    " likelihood along the probability flow, which reads the score at every level."
+    " likelihood along the probability flow, which reads the score at every level and the energy at the highest."
 )
 
 
@@ -88,12 +88,12 @@ def table(frame: pd.DataFrame) -> Table:
         columns=(
             Column("Separation", lambda row: f"{row['separation']:g}"),
             Column("Reader", lambda row: READERS[row["reader"]], numeric=False),
-            Column("sigma", lambda row: f"{row['sigma']:g}"),
+            point.SIGMA,
             Column("Slope", with_interval("slope", 2)),
             Column("exact energy", fixed("slope_exact", 2)),
             Column("Heavier preferred (%)", with_interval("order", 0)),
             Column("RMS error (nats)", with_interval("rms", 2)),
-            Column("Verdict", lambda row: str(row["verdict"]), numeric=False),
+            point.VERDICT,
         ),
         groups="separation",
         notes=(

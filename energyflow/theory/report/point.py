@@ -8,6 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from energyflow.pages import point
 from energyflow.pages.point import PANEL, Point, legend, line, panels
+from energyflow.report.render import Column
 from energyflow.theory.report import subjects
 from energyflow.theory.report.estimates import FAILS, HOLDS, OPEN
 from energyflow.theory.sections import VerdictParams
@@ -15,6 +16,10 @@ from energyflow.theory.sections import VerdictParams
 __all__ = ["PANEL", "Point", "legend", "line", "panels"]  # those of every page, for the points of this one
 
 PREDICTED = "0.15"  # grey level of every prediction
+ENDS = ("", "_low", "_high")  # what an estimate's columns end in: mean and interval
+SIGMA = Column("sigma", lambda row: f"{row['sigma']:g}")
+MODEL = Column("Model", lambda row: subjects.MODELS[row["model"]], numeric=False)
+VERDICT = Column("Verdict", lambda row: str(row["verdict"]), numeric=False)
 
 
 def limits(axes: Axes, values: pd.Series, low: float, high: float) -> None:
@@ -61,6 +66,17 @@ def experts(frame: pd.DataFrame, axes: Axes, x: str, y: str, params: VerdictPara
         line(
             axes, part, x, y, colour=colours[index], marker=subjects.marker(str(name)), label=subjects.label(str(name))
         )
+
+
+def subject(header: str) -> Column:
+    """The column that says which expert, demonstrator or task a row is about."""
+    return Column(header, lambda row: subjects.label(row["subject"]), numeric=False)
+
+
+def beside(wide: pd.DataFrame, name: str, estimates: pd.DataFrame, value: str) -> None:
+    """Add a value's estimates, a frame by subject, to a table of one row a subject, under a name of their own."""
+    for end in ENDS:
+        wide[f"{name}{end}"] = wide["subject"].map(estimates[f"{value}{end}"])
 
 
 def count(frame: pd.DataFrame, what: str = "expert") -> str:

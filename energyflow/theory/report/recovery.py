@@ -73,8 +73,9 @@ def sentences(frame: pd.DataFrame, base: pd.DataFrame, sigma: float, params: Ver
         f" predicts {point.extent(at['slope_sharp_exact'])}; over all noise levels the two differ by at most"
         f" {bias.max():.2f}.",
         f"The soft advantage, E plus its own log partition function, is off by"
-        f" {point.extent(at['advantage_error'])} standard deviations of log pi. The raw energy is not: its c(s) varies"
-        f" between states by {point.extent(at['offset'])} times the spread of Q*/alpha within a state.",
+        f" {point.extent(at['advantage_error'])} standard deviations of log pi. The raw energy is not the advantage:"
+        f" the c(s) in E = -A*/alpha + c(s) varies between states by {point.extent(at['offset'])} times the spread of"
+        " A*/alpha within a state.",
         "Mean distance of the slope from 1 over experts: "
         + "; ".join(f"{value:.2f} at n = {subjects.grouped(float(n))}" for n, value in over_n.items())
         + ". By training steps: "
@@ -88,15 +89,13 @@ def table(base: pd.DataFrame, sigma: float) -> Table:
     levels = sorted(base["sigma"].unique())
     wide = base[base["sigma"] == sigma].copy()
     for level in levels:
-        at = base[base["sigma"] == level].set_index("subject")
-        for end in ("", "_low", "_high"):
-            wide[f"slope at {level:g}{end}"] = wide["subject"].map(at[f"slope{end}"])
+        point.beside(wide, f"slope at {level:g}", base[base["sigma"] == level].set_index("subject"), "slope")
     return Table(
         title="Energy against soft Q",
         caption=f"Slope of E on the exact energy within states, predicted 1, by read-out sigma; the rest at {sigma:g}.",
         frame=wide,
         columns=(
-            Column("Expert", lambda row: subjects.label(row["subject"]), numeric=False),
+            point.subject("Expert"),
             *(Column(f"Slope, sigma {level:g}", with_interval(f"slope at {level:g}", 2)) for level in levels),
             Column("Correlation", with_interval("correlation", 3)),
             Column("In order", with_interval("agreement", 3)),
@@ -104,11 +103,12 @@ def table(base: pd.DataFrame, sigma: float) -> Table:
             Column("predicted", fixed("slope_sharp_exact", 2)),
             Column("Advantage error", fixed("advantage_error", 2)),
             Column("Spread of c(s)", fixed("offset", 1)),
-            Column("Verdict", lambda row: str(row["verdict"]), numeric=False),
+            point.VERDICT,
         ),
         notes=(
             "In order: share of pairs of actions of one state that E orders as the exact energy does; chance is 0.5.",
-            "Advantage error and spread of c(s): in standard deviations of log pi, and of Q*/alpha within states.",
+            "Advantage error: in standard deviations of log pi. Spread over states of the c(s) in E = -A*/alpha + c(s):"
+            " in standard deviations of A*/alpha within states.",
         ),
     )
 
