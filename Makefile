@@ -39,7 +39,7 @@ full: $(STAMP)  ## every method and every source of reward of the preset: hours 
 	snakemake --cores all --quiet reason --config grid=full
 
 smoke: $(STAMP)  ## every rule on the real simulator, in minutes; the numbers mean nothing
-	$(SMOKE) --quiet reason -- all theory
+	$(SMOKE) --quiet reason -- all theory ablations
 	$(SMOKE) --report results/report-smoke.html
 
 test: $(STAMP)  ## fast tests

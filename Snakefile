@@ -1,5 +1,6 @@
 # Contents page: parameters in, rules included, targets named. `snakemake --cores all` makes all of the preset and grid in
-# params.yaml but `theory`, a target of its own; `--config preset=smoke grid=full` takes others, `-n` says what would run.
+# params.yaml but `theory` and `ablations`, targets of their own; `--config preset=smoke grid=full` takes others, `-n` says
+# what would run.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -17,11 +18,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/shape.smk"
 include: "workflow/rules/report.smk"
-
-
-if P.theory is not None:
-
-    include: "workflow/rules/theory.smk"
+include: "workflow/rules/pages.smk"
 
 
 # The default target stands in this file: Snakemake ignores a default target that comes from an included one.

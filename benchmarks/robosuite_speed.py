@@ -24,12 +24,13 @@ from scipy import stats
 
 from energyflow.envs.robomimic.control import Controllers
 from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
+from energyflow.envs.simulator import Array
 from energyflow.storage import write_csv
 
 Step = Callable[[Any], object]
 
 
-def seconds(step: Step, actions: np.ndarray) -> float:
+def seconds(step: Step, actions: Array) -> float:
     """Wall seconds of a run of actions."""
     started = time.perf_counter()
     for action in actions:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,16 +147,42 @@ def _theory_check(a: Arguments) -> None:
     run_check(a.name, a.subject, a.seed, a.params, a.inputs, a.out)
 
 
-def _theory_point(a: Arguments) -> None:
-    from energyflow.theory.report.points import write_point
+def _point(target: str) -> Callable[[Arguments], None]:
+    """Write a point of a target's page."""
+    return lambda a: import_module(f"energyflow.{target}.report.points").write_point(
+        a.name, a.inputs, a.params, a.outputs
+    )
 
-    write_point(a.name, a.inputs, a.params, a.outputs)
+
+def _page(target: str) -> Callable[[Arguments], None]:
+    """Write a target's page."""
+    return lambda a: import_module(f"energyflow.{target}.page").write_page(a.inputs, *a.outputs)
 
 
-def _theory_page(a: Arguments) -> None:
-    from energyflow.theory.page import write_page
+def _ablations_demos(a: Arguments) -> None:
+    from energyflow.ablations.demos import write_subset
 
-    write_page(a.inputs, *a.outputs)
+    write_subset(a.demos, a.count, a.out)
+
+
+def _ablations_sample(a: Arguments) -> None:
+    from energyflow.ablations.sampling import resample
+    from energyflow.ablations.sections import SamplingParams
+
+    resample(a.model, parse_section(SamplingParams, a.params), a.out)
+
+
+def _ablations_gradients(a: Arguments) -> None:
+    from energyflow.ablations.gradients import measure
+
+    measure(a.model, a.demos, a.out)
+
+
+def _ablations_latency(a: Arguments) -> None:
+    from energyflow.ablations.latency import measure
+    from energyflow.ablations.sections import LatencyParams
+
+    measure(a.model, parse_section(LatencyParams, a.params), a.out)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -172,11 +199,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--model": {"type": Path, "help": "checkpoint: model.safetensors with model.json beside it"},
     "--out": {"type": Path, "help": "folder of the outputs"},
     "--subject": {"help": "what a check is done on: an expert of the theory, or a task"},
-    "--count": {"type": int, "help": "demonstrations to train on"},
+    "--count": {"type": int, "help": "how many demonstrations"},
     "--inputs": {"type": Path, "nargs": "+", "help": "files of rows"},
     "--outputs": {"type": Path, "nargs": "+", "help": "files to write"},
 }
 REPORT_IO = ("--inputs", "--outputs")
+COMPUTING = (  # stages that compute with torch, on as many threads as the environment says
+    *("train", "train_online", "evaluate", "shape", "latency", "theory_model", "theory_check"),
+    *("ablations_gradients", "ablations_latency"),
+)
 OWN = ("--params", "--preset", "--out")  # what a user may leave to params.yaml; the workflow gives all of it
 
 
@@ -217,11 +248,18 @@ STAGES = {
     "theory_check": Stage(
         _theory_check, "check a theorem", ("name", "--subject", "--seed", "--params", "--inputs", "--out")
     ),
-    "theory_point": Stage(_theory_point, "table, figure and verdict of a check", ("name", "--params", *REPORT_IO)),
-    "theory_page": Stage(_theory_page, "the page of all checks", REPORT_IO),
+    "ablations_demos": Stage(_ablations_demos, "the first demonstrations of a file", ("--demos", "--count", "--out")),
+    "ablations_sample": Stage(
+        _ablations_sample, "a checkpoint under another sampler", ("--model", "--params", "--out")
+    ),
+    "ablations_gradients": Stage(_ablations_gradients, "gradients that are zero", ("--model", "--demos", "--out")),
+    "ablations_latency": Stage(_ablations_latency, "time planning calls", ("--model", "--params", "--out")),
     "plots": Stage(_plots, "data of `dvc plots`", ("--params", *REPORT_IO)),
     "metrics": Stage(_metrics, "data of `dvc metrics`", ("--params", *REPORT_IO)),
 }
+for _target in ("theory", "ablations"):
+    STAGES[f"{_target}_point"] = Stage(_point(_target), "a point of a page", ("name", "--params", *REPORT_IO))
+    STAGES[f"{_target}_page"] = Stage(_page(_target), "a page of points", REPORT_IO)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -244,8 +282,7 @@ def main(argv: list[str] | None = None) -> int:
 
     arguments = parser().parse_args(argv)
     threads = os.environ.get("OMP_NUM_THREADS")
-    limited = ("train", "train_online", "evaluate", "shape", "latency", "theory_model", "theory_check")
-    if threads and arguments.stage in limited:
+    if threads and arguments.stage in COMPUTING:
         import torch
 
         torch.set_num_threads(int(threads))

@@ -10,8 +10,9 @@ from energyflow.theory.experts.registry import sources
 
 # Folders and modules; those in braces are the job's. They are inputs of the rule and within the deps of its DVC stage,
 # and a test compares them with the real imports. No job depends on cli.py, params.py, jobs.py, sections.py,
-# rewards/settings.py and paths.py: what they do for it is its command line, which both engines track. Nor on the
-# registries (envs/tasks.py, and registry.py of experts, policies and rewards): a new line cannot change another's jobs.
+# rewards/settings.py and paths.py, nor on grid, resolve and sections of theory and ablations: what they do for it is
+# its command line, which both engines track. Nor on the registries (envs/tasks.py, and registry.py of experts, policies
+# and rewards): a new line cannot change another's jobs.
 _FILES = ("energyflow/seeding.py", "energyflow/storage.py")
 _INTERFACE = "energyflow/envs/simulator.py"
 _SIMULATOR = (_INTERFACE, "energyflow/envs/perturb.py", "{simulator}")
@@ -41,6 +42,10 @@ _THEORY = (
     *("energyflow/training.py", "{subject}", "energyflow/theory/models.py"),
 )
 _THEORY_REPORT = tuple(f"energyflow/report/{name}.py" for name in ("names", "render", "rows", "style"))
+_ABLATIONS_REPORT = tuple(
+    f"energyflow/report/{name}.py"
+    for name in ("learning", "names", "published", "render", "rows", "statistics", "style", "summaries")
+)
 CODE: dict[str, tuple[str, ...]] = {
     "collect": (*_EXPERT, *_COLLECT, *_FILES),
     "train": _TRAIN,
@@ -60,8 +65,17 @@ CODE: dict[str, tuple[str, ...]] = {
         *(f"energyflow/theory/{name}.py" for name in ("flow", "lines", "measures", "readings")),
         *("energyflow/theory/checks/subject.py", "{check}"),
     ),
-    "theory_point": ("energyflow/theory/report", *_THEORY_REPORT, "energyflow/storage.py"),
-    "theory_page": ("energyflow/theory/page.py", "energyflow/storage.py"),
+    "theory_point": ("energyflow/theory/report", "energyflow/pages/point.py", *_THEORY_REPORT, "energyflow/storage.py"),
+    "theory_page": ("energyflow/theory/page.py", "energyflow/pages/page.py", "energyflow/storage.py"),
+    "ablations_demos": ("energyflow/ablations/demos.py", "energyflow/demos/format.py", "energyflow/storage.py"),
+    "ablations_train": _TRAIN,
+    "ablations_sample": ("energyflow/ablations/sampling.py", "energyflow/storage.py"),
+    "ablations_evaluate": (*_POLICY, *_SIMULATOR, *_ROLLOUT),
+    "ablations_shape": (*_CHECKPOINT, *_SIMULATOR, *_SHAPE),
+    "ablations_gradients": (*_POLICY, "energyflow/ablations/gradients.py"),
+    "ablations_latency": (*_POLICY, *_ROLLOUT, "energyflow/ablations/latency.py"),
+    "ablations_point": ("energyflow/ablations/report", "energyflow/pages/point.py", *_ABLATIONS_REPORT, *_FILES),
+    "ablations_page": ("energyflow/ablations/page.py", "energyflow/pages/page.py", "energyflow/storage.py"),
     "video": (*_SIMULATOR, "energyflow/demos/format.py", "energyflow/report/video.py", *_FILES),
     "plots": _REPORT,
     "metrics": _REPORT,
@@ -82,6 +96,7 @@ HELPERS = {
     "near_energy": ("layers",),
     "iq_learn_offline": ("layers", "squashed"),
     "soft_actor": ("layers", "squashed"),
+    "energyflow_variant": ("karras", "energyflow"),
 }
 
 

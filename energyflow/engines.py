@@ -20,15 +20,14 @@ from pathlib import Path
 from energyflow import params, paths
 from energyflow.params import Params
 from energyflow.sections import ParamsError, nearest
-from energyflow.theory import grid
+from energyflow.targets import TARGETS
 
 METADATA = Path(".snakemake/metadata")  # one record an output, written when its job ends
 INCOMPLETE = Path(".snakemake/incomplete")  # one marker an output, while its job runs
 REPORT = "report"
-THEORY = "theory"
-IN_GIT = (REPORT, THEORY)  # stages whose outputs are in git, hence present in a clone before any record is
+IN_GIT = (REPORT, *(target.name for target in TARGETS))  # stages whose outputs are in git: in a clone before any record
 # Targets of Snakemake, and the files of the DVC stages that make the same.
-STAGE_FILES = {"all": "dvc.yaml", THEORY: "workflow/theory/dvc.yaml"}
+STAGE_FILES = {"all": "dvc.yaml", **{target.name: f"workflow/{target.name}/dvc.yaml" for target in TARGETS}}
 # Presets whose records live in a database of their own (profiles/smoke), out of DVC's sight.
 UNRECORDED = ("smoke",)
 # A linked file shares its bytes with DVC's cache, and Snakemake rewrites its records in place.
@@ -55,21 +54,28 @@ def stages(p: Params) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"shape": []}  # dvc.yaml has it, whether or not the preset has sources
     for name, files in paths.stages(p).items():
         found.setdefault(name.partition("@")[0], []).extend(files)
-    return found | grid.stages(p)
+    for target in TARGETS:
+        found |= target.stages(p)
+    return found
 
 
 def targets(p: Params) -> list[str]:
-    """What is to be kept up to date: `all`, and the theory once some of it has been computed."""
-    computed = (file for name, files in grid.stages(p).items() if name != THEORY for file in files)
-    return ["all", *([THEORY] if any(Path(file).exists() for file in computed) else [])]
+    """What is to be kept up to date: `all`, and each other target once some of it has been computed."""
+    return ["all", *(target.name for target in TARGETS if _begun(target.name, target.stages(p)))]
+
+
+def _begun(target: str, owned: dict[str, list[str]]) -> bool:
+    """Whether a target has results beside the page, which comes with the clone."""
+    return any(Path(file).exists() for stage, files in owned.items() if stage != target for file in files)
 
 
 def folders(stage: str, preset: str) -> list[str]:
     """Folders that a DVC stage owns, which are its outs."""
     if stage == "collect":
         return [f"data/{preset}"]
-    if stage.startswith(THEORY):
-        return grid.folders(stage, preset)
+    for target in TARGETS:
+        if stage in target.folders:
+            return [f"{target.folder(preset)}/{name}" for name in target.folders[stage]]
     top = paths.report_dir(preset)
     return [f"{top}/{kind}" for kind in (("tables", "figures", "plots") if stage == REPORT else (stage,))]
 
@@ -77,7 +83,7 @@ def folders(stage: str, preset: str) -> list[str]:
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in paths.stages(p).values())
-    times = {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "three hours"}
+    times = {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"}
     needed = times.get(p.preset, "days") if p.grid == "core" else "days"
     return (
         f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"
@@ -130,7 +136,7 @@ def orphans(p: Params, stage: str | None = None) -> list[str]:
     wanted = {file for files in owned.values() for file in files}
     homes = {str(Path(file).parent) for file in wanted}
     found = []
-    for root in (folder for name in ([stage] if stage else owned) for folder in folders(name, p.preset)):
+    for root in (top for name in ([stage] if stage else owned) for top in folders(name, p.preset)):
         for file in (f for f in Path(root).rglob("*") if f.is_file()):
             # a resume point, or the half-written file of a running job, lives beside the outputs
             pending = file.name.startswith(("resume.", ".")) and str(file.parent) in homes
@@ -147,10 +153,10 @@ def prune(p: Params, stage: str | None = None) -> list[str]:
         (trash / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(file, trash / file)
         _record(file).unlink(missing_ok=True)
-        folder = Path(file).parent
-        while folder.name != p.preset and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
+        home = Path(file).parent
+        while home.name != p.preset and not any(home.iterdir()):
+            home.rmdir()
+            home = home.parent
     return bad
 
 
@@ -201,7 +207,7 @@ def commit(p: Params) -> list[str]:
     """
     require_safe_cache()
     moved = prune(p)
-    done = [target for target in targets(p) if up_to_date(target)]  # a theory under way waits for the next commit
+    done = [target for target in targets(p) if up_to_date(target)]  # a target under way waits for the next commit
     if "all" not in done:
         raise EngineError("snakemake still has work to do: run `snakemake --cores all` first")
     for target in done:
@@ -269,8 +275,8 @@ def stage(p: Params, name: str) -> int:
     known = [*stages(p), "provenance"]
     if name not in known:
         raise EngineError(f"no stage '{name}'; {nearest(name, known)}")
-    for folder in folders(name, p.preset) if name != "provenance" else ():  # DVC wants its outs, be they empty
-        Path(folder).mkdir(parents=True, exist_ok=True)
+    for out in folders(name, p.preset) if name != "provenance" else ():  # DVC wants its outs, be they empty
+        Path(out).mkdir(parents=True, exist_ok=True)
     status = _snakemake(*QUIET, "--", "all" if name == "provenance" else f"stage_{name}").returncode
     if status:
         print("if no other snakemake runs in this folder: snakemake --unlock, then again", file=sys.stderr)

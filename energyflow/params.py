@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from energyflow.ablations import resolve as ablations
+from energyflow.ablations.sections import AblationsParams
 from energyflow.jobs import merged, sections
 from energyflow.sections import (
     CollectParams,
@@ -95,7 +97,9 @@ class Params(Sections):
     plots: dict[str, PlotParams]
     theory: TheoryParams | None  # of the preset that it belongs to, and of smoke
     theory_train: dict[str, TrainParams]
+    ablations: AblationsParams | None  # likewise
     overlaid: dict[str, Sections]
+    chosen: dict[str, list[str]]  # methods of the tasks that not all are run on
 
     @property
     def models(self) -> list[str]:
@@ -105,6 +109,10 @@ class Params(Sections):
     def of(self, task: str) -> Sections:
         """The sections of a task: those of the preset, under its entry in `presets.<preset>.task` if it has one."""
         return self.overlaid.get(task, self)
+
+    def runs(self, method: str, task: str) -> bool:
+        """Whether a method of the preset is run on a task."""
+        return method in self.chosen.get(task, [method])
 
     def verdict(self) -> VerdictParams:
         """How the theory's rows become verdicts and figures."""
@@ -117,7 +125,10 @@ class Params(Sections):
         )
 
 
-PRESET_SCALARS = ("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "full", "lr", "task", "theory")
+PRESET_SCALARS = (
+    *("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "full", "lr", "task"),
+    *("theory", "ablations"),
+)
 FULL = ("methods", "sources", "shape_tasks")  # what `presets.<preset>.full` may overlay
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape", "online")
 BASE_KEYS = [
@@ -132,10 +143,19 @@ BASE_KEYS = [
     "shape",
     "online",
     "theory",
+    "ablations",
     "report",
     "plots",
     "presets",
 ]
+
+
+def _check_list(names: Any, where: str, check: Callable[[str], object], *, empty: bool = False) -> None:
+    """Raise ParamsError unless it is a list, perhaps an empty one, of names that pass the check."""
+    if not isinstance(names, list) or not (names or empty):
+        raise ParamsError(f"params.yaml: {where}: expected a non-empty list of names")
+    for name in names:
+        check(name)
 
 
 def _check_names(preset: str, over: dict[str, Any]) -> None:
@@ -152,20 +172,25 @@ def _check_names(preset: str, over: dict[str, Any]) -> None:
         ("shape_tasks", check_simulated),
     )
     for key, check in checks:
-        names = over[key]
-        if not isinstance(names, list) or not (names or key in ("sources", "shape_tasks")):
-            raise ParamsError(f"params.yaml: presets.{preset}.{key}: expected a non-empty list of names")
-        for name in names:
-            check(name)
+        _check_list(over[key], f"presets.{preset}.{key}", check, empty=key in ("sources", "shape_tasks"))
     if bool(over["sources"]) != bool(over["shape_tasks"]):
         raise ParamsError(f"params.yaml: presets.{preset}: sources and shape_tasks need each other, or are both []")
 
 
-def _check_overlays(overlays: Any, where: str, tasks: set[str]) -> None:
-    """Raise ParamsError unless every entry of `presets.<preset>.task` overlays sections of a task that is run."""
-    closed(overlays, where, sorted(tasks), complete=False)
-    for task, overlay in overlays.items():
-        closed(overlay, f"{where}.{task}", PRESET_SECTIONS, complete=False)
+def _check_overlays(over: dict[str, Any], where: str) -> None:
+    """Raise ParamsError unless every entry of `presets.<preset>.task` is about a task that is run.
+
+    It may overlay sections, and list the `methods` that are run on it, where the preset's others would take too long.
+    """
+    from energyflow.policies.registry import check_policy  # here: see _check_names
+
+    closed(over["task"], where, sorted({*over["tasks"], *over["shape_tasks"]}), complete=False)
+    for task, overlay in over["task"].items():
+        closed(overlay, f"{where}.{task}", (*PRESET_SECTIONS, "methods"), complete=False)
+        if "methods" in overlay:
+            if task == over["tasks"][0]:
+                raise ParamsError(f"{where}.{task}: 'methods' is not for the first task: every method is timed on it")
+            _check_list(overlay["methods"], f"{where}.{task}.methods", check_policy)
 
 
 def _on_grid(raw: dict[str, Any], preset: str) -> dict[str, Any]:
@@ -204,7 +229,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     over = raw["presets"][name]
     _check_names(name, over)
     closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
-    _check_overlays(over["task"], f"presets.{name}.task", {*over["tasks"], *over["shape_tasks"]})
+    _check_overlays(over, f"presets.{name}.task")
     try:
         theory = merge_theory(raw["theory"], over["theory"])
         params = Params(
@@ -221,7 +246,9 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
             theory=theory,
             theory_train=train_sections(raw, theory) if theory else {},
+            ablations=ablations.merge_ablations(raw["ablations"], over["ablations"]),
             overlaid={task: Sections(**sections(raw, name, task)) for task in over["task"]},
+            chosen={task: overlay["methods"] for task, overlay in over["task"].items() if "methods" in overlay},
             **sections(raw, name),
         )
     except ValidationError as error:
@@ -231,6 +258,8 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             raise ParamsError(
                 f"params.yaml: evaluate.nfe_methods: '{method}' is not in presets.{name}.methods; add or drop it"
             )
+    if params.ablations is not None:
+        ablations.check(params)
     return params
 
 

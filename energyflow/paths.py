@@ -9,7 +9,7 @@ from itertools import product
 
 from energyflow.params import Params
 from energyflow.rewards.registry import models_of, sources_of
-from energyflow.theory import grid
+from energyflow.targets import TARGETS
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
 TABLE_FORMATS = ("csv", "md", "tex")
@@ -44,7 +44,8 @@ def patterns(preset: str) -> dict[str, list[str]]:
         "shape": [SHAPE + f for f in ("curve.csv", "episodes.csv", "run.json")],
         "latency": [LATENCY + f for f in ("latency.csv", "run.json")],
     }
-    table |= grid.patterns(preset)
+    for target in TARGETS:
+        table |= target.outputs(preset)
     return {rule: [p.replace("{preset}", preset) for p in ps] for rule, ps in table.items()}
 
 
@@ -85,7 +86,10 @@ def metrics_file(preset: str) -> str:
 
 
 def expand(pattern_list: list[str], params: Params, **fixed: list[str] | list[int]) -> list[str]:
-    """Fill the wildcards of the patterns with the grid of the preset; `fixed` narrows a wildcard."""
+    """Fill the wildcards of the patterns with the grid of the preset; `fixed` narrows a wildcard.
+
+    A method is left out on tasks that it is not run on.
+    """
     grid: dict[str, list[str] | list[int]] = {
         "task": params.tasks,
         "method": params.methods,
@@ -97,15 +101,19 @@ def expand(pattern_list: list[str], params: Params, **fixed: list[str] | list[in
     files = []
     for pattern in pattern_list:
         used = [k for k in grid if "{" + k + "}" in pattern]
-        files += [pattern.format(**dict(zip(used, v, strict=True))) for v in product(*(grid[k] for k in used))]
+        for values in product(*(grid[k] for k in used)):
+            named = dict(zip(used, values, strict=True))
+            if not {"task", "method"} <= named.keys() or params.runs(str(named["method"]), str(named["task"])):
+                files.append(pattern.format(**named))
     return files
 
 
 def reward_model_files(params: Params) -> list[str]:
     """What the sources read where rewards are tried, and the methods' own sources wherever these are trained."""
-    wanted = ((params.shape_tasks, params.sources), (params.tasks, sources_of(params.methods)))
+    wanted = [(task, params.sources) for task in params.shape_tasks]
+    wanted += [(task, sources_of([m for m in params.methods if params.runs(m, task)])) for task in params.tasks]
     pattern = patterns(params.preset)["reward_model"]
-    files = [expand(pattern, params, task=tasks, model=models_of(sources)) for tasks, sources in wanted]
+    files = [expand(pattern, params, task=[task], model=models_of(sources)) for task, sources in wanted]
     return list(dict.fromkeys(file for part in files for file in part))
 
 

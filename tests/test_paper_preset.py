@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import energyflow
+from energyflow.ablations.resolve import VARIANTS
 from energyflow.evaluation import evaluate, evaluate_expert, measure_latency
 from energyflow.params import Params
 from energyflow.policies.registry import METHODS, STEPWISE
@@ -20,7 +21,7 @@ from tests.conftest import TASK
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("method", sorted(set(METHODS) - set(STEPWISE) - set(ONLINE)))
+@pytest.mark.parametrize("method", sorted({*METHODS} - {*STEPWISE} - {*ONLINE} - {*VARIANTS.values()}))
 def test_train_evaluate_and_time_a_unet(paper: Params, demos_path: Path, tmp_path: Path, method: str) -> None:
     section = paper.train[method].model_copy(update={"steps": 2, "log_every": 1, "batch_size": 16})
     assert section.network.kind == ("recurrent" if method == "lstm_gmm" else "unet")

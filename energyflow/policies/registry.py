@@ -30,6 +30,7 @@ METHODS = {
     "near_bc": "energyflow.policies.soft_actor:SoftActor",
     "ebil_energy": "energyflow.policies.ebil_energy:EBILEnergy",
     "near_energy": "energyflow.policies.near_energy:NEAREnergy",
+    "energyflow_variant": "energyflow.policies.energyflow_variant:EnergyFlowVariant",
 }
 # Models of single transitions: their To and Tp, on the MLP, whatever the horizons and the network of the others.
 STEPWISE = {"iq_learn_offline": (2, 2), "ebil_energy": (1, 1), "near_energy": (2, 1)}

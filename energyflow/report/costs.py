@@ -73,7 +73,8 @@ def cost(paths: Sequence[Path], params: ReportParams) -> pd.DataFrame:
     """Cost of each method.
 
     Latency is that of one plan at batch size 1; an executed action costs that divided by `exec_horizon`,
-    because one plan serves so many control steps.
+    because one plan serves so many control steps. Both are of the first task, whose model is timed: others may execute
+    fewer steps of a chunk.
 
     Returns:
         One row per method; columns in results/README.md.
@@ -90,10 +91,11 @@ def cost(paths: Sequence[Path], params: ReportParams) -> pd.DataFrame:
         timed = latency[(latency["method"] == method) & (latency["batch"] == 1)]
         if made.empty or timed.empty:
             raise ReportError(f"table cost: method '{method}' has no {'model.json' if made.empty else 'latency.csv'}")
-        if made["exec_horizon"].nunique() > 1 or timed["nfe"].nunique() > 1:
+        horizons = made.loc[made["task"] == made["task"].iloc[0], "exec_horizon"]
+        if horizons.nunique() > 1 or timed["nfe"].nunique() > 1:
             raise ReportError(f"table cost: the runs of method '{method}' differ in exec_horizon or NFE")
         trained = train[train["method"] == method]
-        horizon = int(made["exec_horizon"].iloc[0])
+        horizon = int(horizons.iloc[0])
         row: dict[str, Any] = {"method": method, "network": timed["network"].iloc[0]}
         row |= {"parameters": int(made["parameters"].max()), "steps": int(made["steps"].max())}
         row |= {"runs": len(trained)} | _mean("train_seconds", trained["wall_seconds"], params, method)

@@ -104,7 +104,8 @@ def ranking(paths: Sequence[Path], params: ReportParams) -> Table:
     return Table(
         title="Ranking of the methods",
         caption=captions.joined(
-            f"Interquartile mean (IQM) of success at level {names.BASE_LEVEL}, in percent, over seeds and tasks.",
+            f"Interquartile mean (IQM) of success at level {names.BASE_LEVEL}, in percent, over seeds and the tasks of"
+            " the suite that every method was run on.",
             "Run here:",
             captions.budget(base),
             captions.training(paths),
@@ -268,11 +269,10 @@ def cost(paths: Sequence[Path], params: ReportParams) -> Table:
         title="Cost of each method",
         caption=(
             "Wall-clock seconds and latency on the machine that made these results"
-            f" (device: {devices}; threads per job: {threads}), other jobs running beside them. Latency: one"
-            " plan at"
-            " batch size 1, median over repeats; an executed action costs one plan divided by the executed"
-            " steps"
-            f" of its chunk. Intervals: {100 * params.confidence:g} % bootstrap over runs, or over repeats."
+            f" (device: {devices}; threads per job: {threads}), other jobs running beside them. Latency: one plan at"
+            " batch size 1, median over repeats; an executed action costs one plan divided by the executed steps of"
+            " its chunk, both of the first task."
+            f" Intervals: {100 * params.confidence:g} % bootstrap over runs, or over repeats."
         ),
         frame=frame,
         columns=(

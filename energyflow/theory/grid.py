@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from energyflow.pages.files import Target
+
 if TYPE_CHECKING:
     from energyflow.params import Params
     from energyflow.theory.sections import TheoryParams
 
 MODEL = "model/{expert}/{net}/n{demos}/steps{steps}/seed{seed}/"
 CHECK = "check/{check}/{subject}/seed{seed}/"
-SMOKE = "smoke"  # the preset whose numbers mean nothing: its theory is not the one that readers find
+NAME = "theory"
+PATTERNS = {
+    "theory_model": tuple(MODEL + file for file in ("model.safetensors", "model.json", "run.json")),
+    "theory_check": tuple(CHECK + file for file in ("rows.csv", "run.json")),
+}
+FOLDERS = {"theory_model": ("model",), "theory_check": ("check",), NAME: ("tables", "figures")}
 
 # model of the theory -> method of params.yaml, and what differs from its section
 KINDS: dict[str, tuple[str, dict[str, bool]]] = {
@@ -38,10 +45,6 @@ POINTS: dict[str, tuple[str, ...]] = {
     "modes": ("modes",),
     "misfit": ("misfit",),
 }
-POINT_FILES = (
-    *(f"tables/{{point}}.{suffix}" for suffix in ("csv", "md", "tex", "json")),
-    *(f"figures/{{point}}.{suffix}" for suffix in ("png", "svg", "pdf")),
-)
 
 
 class ModelKey(NamedTuple):
@@ -60,33 +63,6 @@ class CheckKey(NamedTuple):
     check: str
     subject: str
     seed: int
-
-
-def folder(preset: str) -> str:
-    """Where the theory lies. There is one: of the presets in params.yaml, one alone has it, besides `smoke`."""
-    return f"results/{preset}/theory" if preset == SMOKE else "results/theory"
-
-
-def patterns(preset: str) -> dict[str, list[str]]:
-    """As `paths.patterns`: rules that make results, and the patterns of their outputs."""
-    files = {
-        "theory_model": [MODEL + file for file in ("model.safetensors", "model.json", "run.json")],
-        "theory_check": [CHECK + file for file in ("rows.csv", "run.json")],
-        "theory_point": list(POINT_FILES),
-        "theory_page": ["README.md"],
-    }
-    return {rule: [f"{folder(preset)}/{name}" for name in names] for rule, names in files.items()}
-
-
-def folders(stage: str, preset: str) -> list[str]:
-    """Folders that a DVC stage of the theory owns, beside the page."""
-    names = ("tables", "figures") if stage == "theory" else (stage.removeprefix("theory_"),)
-    return [f"{folder(preset)}/{name}" for name in names]
-
-
-def page(preset: str) -> str:
-    """The page."""
-    return patterns(preset)["theory_page"][0]
 
 
 def theory_of(p: Params) -> TheoryParams:
@@ -144,22 +120,17 @@ def models(p: Params) -> list[ModelKey]:
 
 def model_files(p: Params, key: ModelKey) -> list[str]:
     """Outputs of one training job."""
-    return [pattern.format(**key._asdict()) for pattern in patterns(p.preset)["theory_model"]]
+    return [pattern.format(**key._asdict()) for pattern in TARGET.outputs(p.preset)["theory_model"]]
 
 
 def check_files(p: Params, key: CheckKey) -> list[str]:
     """Outputs of one job of a check."""
-    return [pattern.format(**key._asdict()) for pattern in patterns(p.preset)["theory_check"]]
+    return [pattern.format(**key._asdict()) for pattern in TARGET.outputs(p.preset)["theory_check"]]
 
 
 def inputs_of(p: Params, check: str, subject: str, seed: int) -> list[str]:
     """The checkpoints that one job of a check reads."""
     return [model_files(p, key)[0] for key in models_of(p, CheckKey(check, subject, seed))]
-
-
-def point_files(p: Params, point: str) -> list[str]:
-    """Outputs of one point."""
-    return [pattern.format(point=point) for pattern in patterns(p.preset)["theory_point"]]
 
 
 def rows_of(p: Params, point: str) -> list[str]:
@@ -179,11 +150,11 @@ def train_section_of(p: Params, model: str, steps: int) -> str:
 
 
 def stages(p: Params) -> dict[str, list[str]]:
-    """As `paths.stages`: what each DVC stage of the theory owns; nothing where the preset has no theory."""
-    if p.theory is None:
-        return {}
+    """What each DVC stage owns, points and page apart."""
     return {
         "theory_model": [file for key in models(p) for file in model_files(p, key)],
         "theory_check": [file for key in checks(p) for file in check_files(p, key)],
-        "theory": [*(file for point in POINTS for file in point_files(p, point)), page(p.preset)],
     }
+
+
+TARGET = Target(NAME, FOLDERS, PATTERNS, lambda _: list(POINTS), stages)

@@ -115,6 +115,15 @@ def test_the_ranking_orders_by_iqm_and_judges_the_papers_order(report: ReportPar
     assert list(summaries.ranking(many, report)["verdict"].dropna()) == ["contradicted", "holds"]
 
 
+def test_the_ranking_is_over_the_tasks_that_every_method_was_run_on(report: ReportParams) -> None:
+    hard = rows({"energyflow": [0, 0], "unconstrained": [1, 1]}, DRAWER)  # without flow_policy
+    both = pd.concat([rows({"energyflow": [1, 1], "unconstrained": [0, 0], "flow_policy": [1, 0]}), hard])
+    frame = summaries.ranking(both, report)
+    assert list(frame["method"]) == ["energyflow", "flow_policy", "unconstrained"]
+    assert list(frame["iqm"]) == [100.0, 50.0, 0.0]
+    assert set(frame["tasks"]) == {1}
+
+
 def test_published_numbers_carry_their_grade_and_apply_to_both_forms_of_the_method() -> None:
     ours = published.find("metaworld/assembly", "energyflow", [])
     assert ours is not None
@@ -250,6 +259,22 @@ def test_costs_follow_from_the_records(results: list[Path], report: ReportParams
     assert (ours["parameters"], ours["runs"], ours["repeats"]) == (180_000, 6, 50)
     assert 90 < ours["train_seconds_low"] <= ours["train_seconds"] <= ours["train_seconds_high"] < 91
     assert ours["ms_per_action"] == pytest.approx(ours["ms_per_plan"] / 8)
+
+
+def test_a_task_may_execute_fewer_steps_than_the_first_but_not_a_seed(
+    tmp_path: Path, results: list[Path], report: ReportParams
+) -> None:
+    def changed(task: str) -> list[Path]:
+        run = synthetic.at(paths.TRAIN, Path(), task=task, method="energyflow", seed=0) / "model.json"
+        (old,) = (path for path in results if path.match(str(run)))
+        new = tmp_path / run
+        new.parent.mkdir(parents=True)
+        new.write_text(json.dumps(json.loads(old.read_text()) | {"spec": {"exec_horizon": 1}}))
+        return [new if path == old else path for path in results]
+
+    assert row(costs.cost(changed(DRAWER), report), method="energyflow")["exec_horizon"] == 8
+    with pytest.raises(ReportError, match="differ in exec_horizon"):
+        costs.cost(changed(BUTTON), report)
 
 
 def test_a_record_without_a_number_is_an_error(tmp_path: Path, results: list[Path], report: ReportParams) -> None:

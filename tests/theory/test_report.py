@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from energyflow.pages.point import listed
 from energyflow.params import Params
 from energyflow.report.rows import ReportError
 from energyflow.theory import grid
@@ -61,7 +62,7 @@ def test_names() -> None:
     assert subjects.label("gaussian8") == "Gaussian (d = 8)"
     assert subjects.label("modes12") == "Modes (separation 12)"
     assert subjects.label("metaworld/hammer") == "Hammer"
-    assert subjects.listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a", "b", "c"]) == "a, b and c"
 
 
 def edited(path: Path, tmp_path: Path, **values: float) -> Path:
@@ -141,7 +142,8 @@ def test_every_point_writes_its_files_and_the_same_bytes(
 ) -> None:
     inputs = [path for check in grid.POINTS[name] for path in rows.get(check, [])]
     for run in ("first", "second"):
-        files = [Path(file).relative_to(grid.folder("smoke")) for file in grid.point_files(smoke, name)]
+        patterns = grid.TARGET.outputs(smoke.preset)["theory_point"]
+        files = [Path(file.format(point=name)).relative_to(grid.TARGET.folder(smoke.preset)) for file in patterns]
         outputs = [tmp_path / run / file for file in files]
         write_point(name, inputs, PARAMS.canonical(), outputs)
     for path in outputs:

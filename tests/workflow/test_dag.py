@@ -15,30 +15,35 @@ import yaml
 from dvc.repo import Repo
 
 from energyflow import dependencies, engines, params, paths
+from energyflow.ablations import grid as ablations
+from energyflow.ablations import resolve as settings
+from energyflow.pages.files import Target
 from energyflow.params import Params
 from energyflow.policies.registry import METHODS
 from energyflow.rewards.registry import ONLINE, SOURCES, check_source, models_of, sources_of
+from energyflow.targets import TARGETS
 from energyflow.theory import grid
 from energyflow.theory.experts.registry import check_expert
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree
 
-THEORY = ("theory_model", "theory_check", "theory")
+BESIDE = [stage for target in TARGETS for stage in target.folders]  # DVC stages of the targets beside `all`
 PRESETS = ("smoke", "laptop", "robomimic", "paper")
 
 
 def jobs(p: Params) -> dict[str, int]:
     """The number of jobs of each rule in a complete run, from the grid alone."""
     tasks, seeds, shape_tasks = len(p.tasks), len(p.seeds), len(p.shape_tasks)
-    online = [method for method in p.methods if method in ONLINE]
+    runs = [(task, method) for task in p.tasks for method in p.methods if p.runs(method, task)]
+    online = [(task, method) for task, method in runs if method in ONLINE]
     models = {(task, model) for task in p.shape_tasks for model in models_of(p.sources)}
-    models |= {(task, model) for task in p.tasks for model in models_of(sources_of(online))}
+    models |= {(task, model) for task, method in online for model in models_of(sources_of([method]))}
     found = ALL_REPORTS | {
         "collect": tasks,
         "video": sum(task.startswith("robomimic/") for task in p.tasks),
         "expert": tasks,
-        "train": tasks * seeds * (len(p.methods) - len(online)),
-        "train_online": tasks * seeds * len(online),
-        "evaluate": tasks * seeds * len(p.methods),
+        "train": seeds * (len(runs) - len(online)),
+        "train_online": seeds * len(online),
+        "evaluate": seeds * len(runs),
         "nfe": tasks * seeds * len(p.nfe_methods),
         "latency": len(p.methods),
         "reward_model": len(models) * seeds,
@@ -55,6 +60,16 @@ def theory_jobs(p: Params) -> dict[str, int]:
     return {rule: len(keys) for rule, keys in jobs_of.items()} | {"theory": 1}
 
 
+def ablations_jobs(p: Params) -> dict[str, int]:
+    """The number of jobs of each rule of the ablations."""
+    stages = ablations.TARGET.made(p)
+    found = {rule: len(files) // len(ablations.PATTERNS[rule]) for rule, files in stages.items()}
+    return {rule: count for rule, count in found.items() if count} | {
+        "ablations_point": len(ablations.points(p)),
+        "ablations": 1,
+    }
+
+
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """The project without results."""
@@ -69,6 +84,15 @@ def test_plan_is_the_grid(bare: Tree, preset: str) -> None:
         assert bare.plan("--config", f"preset={preset}", f"grid={grid_name}") == jobs(p)
 
 
+def test_methods_are_left_out_on_tasks_that_they_are_not_run_on() -> None:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    p = params.resolve(raw | {"grid": "full"}, "robomimic")
+    files = [file for stage in paths.stages(p).values() for file in stage]
+    assert any("/square/near_bc/" in file for file in files)
+    assert not any("/transport/near" in file or "/transport/ebil" in file for file in files)
+    assert sum("/transport/energyflow/" in file for file in files) == 3 * (4 + 2 + 2)  # train, evaluate, nfe
+
+
 @pytest.mark.parametrize("preset", ["smoke", "laptop"])
 def test_plan_of_the_theory_is_its_grid_and_the_policies_that_it_looks_at(bare: Tree, preset: str) -> None:
     p = params.load(bare.path / "params.yaml", preset)
@@ -77,13 +101,24 @@ def test_plan_of_the_theory_is_its_grid_and_the_policies_that_it_looks_at(bare: 
     assert bare.plan("theory", "--config", f"preset={preset}") == theory_jobs(p) | policies
 
 
-def test_one_preset_owns_the_theory() -> None:
+@pytest.mark.parametrize("preset", ["smoke", "laptop"])
+def test_plan_of_the_ablations_is_its_grid_and_what_the_preset_has_of_it(bare: Tree, preset: str) -> None:
+    p = params.load(bare.path / "params.yaml", preset)
+    plan = bare.plan("ablations", "--config", f"preset={preset}")
+    assert {rule: count for rule, count in plan.items() if rule.startswith("ablations")} == ablations_jobs(p)
+    rest = {rule for rule in plan if not rule.startswith("ablations")}
+    assert rest <= {"collect", "train", "train_online", "evaluate", "nfe", "reward_model", "shape"}
+    assert plan["evaluate"] == len([f for f in ablations.rows_of(p, "levels")])  # which hold the references too
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_one_preset_owns_each_target(target: Target) -> None:
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    assert [name for name, preset in raw["presets"].items() if preset["theory"] is not None] == ["smoke", "laptop"]
-    smoke, laptop = (params.resolve(raw, preset) for preset in ("smoke", "laptop"))
-    files = [file for stage in grid.stages(smoke).values() for file in stage]
-    assert all(file.startswith("results/smoke/theory/") for file in files)
-    assert grid.page(laptop.preset) == "results/theory/README.md"
+    assert [name for name, preset in raw["presets"].items() if preset[target.name] is not None] == ["smoke", "laptop"]
+    smoke = params.resolve(raw, "smoke")
+    files = [file for stage in target.stages(smoke).values() for file in stage]
+    assert all(file.startswith(f"results/smoke/{target.name}/") for file in files)
+    assert target.page("laptop") == f"results/{target.name}/README.md"
 
 
 @pytest.mark.parametrize("sources", [["sparse"], ["gail", "likelihood"], list(SOURCES)])
@@ -148,6 +183,11 @@ PLUMBING = {  # what a change of which cannot change the jobs: see energyflow/de
         "theory/jobs",
         "theory/resolve",
         "theory/sections",
+        "ablations/grid",
+        "ablations/resolve",
+        "ablations/sections",
+        "pages/files",
+        "targets",
     )
 }
 
@@ -162,13 +202,14 @@ def in_preset(tree: Tree, preset: str) -> dict[str, Any]:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_dvc_covers_every_output(bare: Tree, preset: str) -> None:
     found, owned = in_preset(bare, preset), engines.stages(params.load(bare.path / "params.yaml", preset))
-    assert set(found) == {*owned, *THEORY, "provenance"}
+    pages = {target.page(preset) for target in TARGETS}
+    assert set(found) == {*owned, *BESIDE, "provenance"}
     for name, files in owned.items():
-        if preset == "smoke" and name in THEORY:
+        if preset == "smoke" and name in BESIDE:
             continue  # in a folder of its own, which DVC does not know
         outs = {out.def_path for out in found[name].outs}
         folders = set(engines.folders(name, preset))
-        assert outs - {paths.metrics_file(preset), grid.page(preset)} == folders, name
+        assert outs - {paths.metrics_file(preset), *pages} == folders, name
         assert all(any(f == out or f.startswith(out + "/") for out in outs) for f in files), name
     assert all(out.persist for stage in found.values() for out in stage.outs)
     assert {out.def_path for out in found["provenance"].outs} == {str(engines.METADATA)}
@@ -185,7 +226,7 @@ def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
     built["reward_model"] = models_of(list(SOURCES))
     for name, stage in in_preset(bare, "laptop").items():
         deps = [Path(dep.def_path) for dep in stage.deps]
-        own = name in dependencies.CODE and not name.startswith("theory")
+        own = name in dependencies.CODE and name not in BESIDE
         rules = reports if name == "report" else [name] if own else []
         files = {
             file
@@ -194,7 +235,7 @@ def test_dvc_tracks_the_code_of_the_rules(bare: Tree) -> None:
             for source in (SOURCES if name == "shape" else ["sparse"])
             for file in dependencies.code(made_by(rule, method), method, source=source)
         }
-        files |= theory_code(name)
+        files |= theory_code(name) | ablations_code(name)
         missing = [file for file in files if not any(Path(file).is_relative_to(dep) for dep in deps)]
         assert not missing, f"{name}: dvc.yaml lacks {missing}"
 
@@ -210,6 +251,38 @@ def theory_code(stage: str) -> set[str]:
         return {f for check, subject in jobs_of for f in dependencies.code(stage, check=check, subject=subject)}
     rules = ("theory_point", "theory_page") if stage == "theory" else ()
     return {file for rule in rules for file in dependencies.code(rule)}
+
+
+def ablations_code(stage: str) -> set[str]:
+    """Files that the rules of the ablations run, over all their runs."""
+    p = params.load(ROOT / "params.yaml", "laptop")
+    rules = ["ablations_point", "ablations_page"] if stage == "ablations" else [stage]
+    if not set(rules) <= {rule for rule in dependencies.CODE if rule.startswith("ablations")}:
+        return set()
+    methods = {settings.method_of(p, run.axis, run.item) for run in ablations.runs(p, "train", "data", "sample")}
+    return {file for rule in rules for method in (*methods, *p.methods) for file in dependencies.code(rule, method)}
+
+
+def ablations_sections(p: Params) -> dict[str, Any]:
+    """What each DVC stage of the ablations passes to its jobs."""
+    trained, sampled = ablations.runs(p, "train", "data"), ablations.runs(p, "sample")
+    shaped, points = ablations.runs(p, "shape"), ablations.points(p)
+    axes = [ablations.axes_of(p, point) for point in points]
+    return {
+        "ablations_demos": [],
+        "ablations_train": [settings.train_section(p, *run[:4]).canonical() for run in trained],
+        "ablations_sample": [settings.sampling_section(p, r.axis, r.value, r.item).canonical() for r in sampled],
+        "ablations_evaluate": [
+            settings.evaluate_section(p, run.axis, run.task).canonical() for run in (*trained, *sampled)
+        ],
+        "ablations_shape": [settings.shape_section(p, *run[:4]).canonical() for run in shaped],
+        "ablations_gradients": [ablations.checkpoint(p, run) for run in ablations.differentiated(p)],
+        "ablations_latency": [settings.latency_section(p).canonical(), p.tasks[0], p.seeds[0]],
+        "ablations": [
+            [ablations.rows_of(p, point) for point in points],
+            [settings.point_section(p, each).canonical() for each in axes],
+        ],
+    }
 
 
 def sections(raw: dict[str, Any]) -> dict[str, str]:
@@ -229,12 +302,17 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
             [each.shape[source].canonical() for each in shaped for source in p.sources],
             [[check_source(source).model, check_source(source).needs_demos] for source in p.sources],
         ],
-        "report": [p.report.canonical(), [plot.canonical() for name, plot in p.plots.items() if name != "theory"]],
+        "report": [
+            p.report.canonical(),
+            [plot.canonical() for name, plot in p.plots.items() if name not in ("theory", "ablations")],
+        ],
     }
     if p.theory is not None:
         passed["theory_model"] = [grid.train_section_of(p, net, p.theory.steps) for net in grid.KINDS]
         passed["theory_check"] = [grid.section_of(p, check) for check in grid.CHECKS]
         passed["theory"] = p.verdict().canonical()
+    if p.ablations is not None:
+        passed |= ablations_sections(p)
     passed["report"] += [p.methods, p.sources, p.nfe_methods, p.tasks, p.seeds, p.shape_tasks]
     return {name: json.dumps([passed[name], files]) for name, files in engines.stages(p).items()}
 
@@ -353,7 +431,7 @@ def test_the_code_of_each_check_of_the_theory_is_what_it_imports() -> None:
     assert not {file for file in idle if not file.startswith("energyflow/networks/")}
 
 
-def test_the_code_of_each_source_model_and_online_method_is_what_they_import() -> None:
+def test_the_code_of_each_source_model_online_method_and_ablation_is_what_they_import() -> None:
     """As the real runs of test_plans.py do, for every one: no file of another one, and none left out."""
     wanted: dict[str, list[str]] = {}
     for name, spec in SOURCES.items():
@@ -364,6 +442,12 @@ def test_the_code_of_each_source_model_and_online_method_is_what_they_import() -
     for name, online in ONLINE.items():
         wanted[f"online {name}"] = [*wanted[online.source], "energyflow.rewards.online"]
         wanted[f"online {name}"] += [f"energyflow.rewards.{module}" for module in online.modules]
+    variant = METHODS["energyflow_variant"].split(":")[0]
+    wanted["ablations_train"] = ["energyflow.training", variant]
+    for part in ("gradients", "latency"):
+        wanted[f"ablations_{part}"] = [f"energyflow.ablations.{part}", variant]
+    for part, module in (("demos", "demos"), ("sample", "sampling"), ("point", "report.points"), ("page", "page")):
+        wanted[f"ablations_{part}"] = [f"energyflow.ablations.{module}"]
     for name, files in imported(wanted).items():
         kind, _, method = name.rpartition(" ")
         match kind:
@@ -371,9 +455,11 @@ def test_the_code_of_each_source_model_and_online_method_is_what_they_import() -
                 declared = dependencies.code("reward_model", method)
             case "online":
                 declared = dependencies.code("train_online", method)
+            case "" if name.startswith("ablations"):
+                declared = dependencies.code(name, "energyflow_variant")
             case _:
                 declared = dependencies.code("shape", source=name)
         assert files <= set(declared), f"{name}: not declared {sorted(files - set(declared))}"
-        idle = {file for file in set(declared) - files if not file.startswith("energyflow/envs/")}
+        idle = {f for f in set(declared) - files if not f.startswith("energyflow/envs/") and f.endswith(".py")}
         idle -= {file for file in idle if file.startswith("energyflow/networks/")}
         assert not idle, f"{name}: declared but not imported {sorted(idle)}"

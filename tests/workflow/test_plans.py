@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from energyflow import dependencies, params
+from energyflow.ablations import grid as ablations
 from energyflow.theory import grid
-from tests.workflow.test_dag import PLUMBING, jobs, made_by, theory_jobs
+from tests.workflow.test_dag import PLUMBING, ablations_jobs, jobs, made_by, theory_jobs
 from tests.workflow.tree import ALL_REPORTS, METHODS, ROOT, Tree, reports
 
 LEARNING = reports(tables="learning", figures="learning")
@@ -66,8 +67,9 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
         assert files - PLUMBING <= allowed, f"{rule}: not declared {sorted(files - PLUMBING - allowed)}"
         declared.setdefault(rule, set()).update(f for f in allowed if f.endswith(".py"))
         imported.setdefault(rule, set()).update(files)
+    here = {rule for rule in dependencies.CODE if not rule.startswith("ablations")}  # theirs: test_dag.py
     # of RoboMimic: tests/report/test_video.py; the page is pretended
-    assert set(declared) == set(dependencies.CODE) - {"video", "theory_page"}
+    assert set(declared) == here - {"video", "theory_page"}
     by_name = {f"energyflow/policies/{name}.py" for name in (*METHODS, *finished.params.models, "soft_actor")}
     by_name |= {f"energyflow/rewards/{name}.py" for name in ("task", "energy", "ebil")}
     by_name |= {"energyflow/envs/metaworld.py"}
@@ -252,8 +254,34 @@ def test_the_theory_runs(scratch: Tree) -> None:
     shutil.rmtree(scratch.path / "results/theory")
     scratch.snakemake("theory")
     assert scratch.plan("all", "theory") == {}
-    page = (scratch.path / grid.page("tiny")).read_text()
+    page = (scratch.path / grid.TARGET.page("tiny")).read_text()
     assert all(f'<a id="{name}"></a>' in page for name in grid.POINTS)
+
+
+@pytest.mark.slow
+def test_ablations_run_and_follow_a_change(scratch: Tree) -> None:
+    """From the tiny preset's results to their page, in both engines; then one axis alone is made again."""
+    scratch.snakemake("ablations")
+    assert scratch.executed(0.0).items() >= ablations_jobs(scratch.params).items()
+    assert scratch.plan("all", "ablations") == {}
+    page = (scratch.path / ablations.TARGET.page("tiny")).read_text()
+    assert all(f'<a id="{point}"></a>' in page for point in ablations.points(scratch.params))
+    scratch.engines("commit")
+    assert scratch.engines("check").stdout == ""
+    changes = {
+        ("gamma", 0.2): ("sample", "evaluate"),
+        ("references", 8): ("shape",),
+        ("activation", "mish"): ("train", "evaluate", "gradients"),
+    }
+    for (axis, value), rules in changes.items():
+        with scratch.edited():
+            scratch.write_params(lambda raw, a=axis, v=value: tiny(raw)["ablations"]["axes"][a].update(values=[v]))
+            planned = {f"ablations_{rule}": 1 for rule in (*rules, "point")} | {"ablations": 1}
+            assert scratch.plan("ablations") == planned
+    with scratch.edited():
+        scratch.write_params(lambda raw: raw["plots"]["ablations"].update(dpi=70))
+        assert scratch.plan("ablations") == {"ablations_point": len(ablations.points(scratch.params)), "ablations": 1}
+        assert scratch.plan() == {}
 
 
 def test_a_clone_with_a_remote_has_nothing_to_do(scratch: Tree, tmp_path: Path) -> None:

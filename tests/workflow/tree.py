@@ -157,11 +157,11 @@ class Tree:
 
     def theory_run(self) -> list[str]:
         """Files of the one point that is run: its checks read models of the theory, and policies of the preset."""
-        return grid.point_files(self.params, "circulation")
+        return [file for file in grid.TARGET.point_files(self.params) if "/circulation." in file]
 
     def pretend_theory(self) -> None:
         """Give the rest of the theory placeholders, and the records of a run: what plans are made from."""
-        for file in (file for files in grid.stages(self.params).values() for file in files):
+        for file in (file for files in grid.TARGET.stages(self.params).values() for file in files):
             path = self.path / file
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)

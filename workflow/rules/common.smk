@@ -12,6 +12,7 @@ from energyflow.dependencies import code
 from energyflow.params import resolve
 from energyflow.sections import ParamsError
 from energyflow.rewards.registry import ONLINE, check_source
+from energyflow.targets import TARGETS
 
 try:
     P = resolve(dict(config))
@@ -22,6 +23,7 @@ except (ParamsError, engines.EngineError) as error:
 
 PATTERN = paths.patterns(P.preset)
 STAGES = paths.stages(P)
+WANTED = [target for target in TARGETS if target.wanted(P)]  # beside `all`
 FIRST = {
     "task": [P.tasks[0]],
     "seed": [P.seeds[0]],

@@ -9,7 +9,6 @@ wildcard_constraints:
     steps=r"\d+",
     check="|".join(theory.CHECKS),
     subject="[a-z0-9_/]+",
-    point="|".join(theory.POINTS),
 
 
 def check_inputs(wildcards):
@@ -63,38 +62,3 @@ rule theory_check:
     shell:
         "python -m energyflow.cli theory_check {wildcards.check} --subject {wildcards.subject} --seed {wildcards.seed}"
         " --params {params.section:q} --inputs {input.models} --out {params.out} > {log} 2>&1"
-
-
-rule theory_point:
-    input:
-        rows=lambda wildcards: theory.rows_of(P, wildcards.point),
-        code=code("theory_point"),
-    output:
-        PATTERN["theory_point"],
-    log:
-        f"logs/{theory.folder(P.preset)}/point/{{point}}.log",
-    localrule: True
-    threads: 1
-    params:
-        section=P.verdict().canonical(),
-    message:
-        "theory: table, figure and verdict of {wildcards.point}"
-    shell:
-        "python -m energyflow.cli theory_point {wildcards.point} --params {params.section:q} --inputs {input.rows}"
-        " --outputs {output} > {log} 2>&1"
-
-
-rule theory:
-    input:
-        points=[file for point in theory.POINTS for file in theory.point_files(P, point)],
-        code=code("theory_page"),
-    output:
-        PATTERN["theory_page"],
-    log:
-        f"logs/{theory.folder(P.preset)}/page.log",
-    localrule: True
-    threads: 1
-    message:
-        "theory: the page"
-    shell:
-        "python -m energyflow.cli theory_page --inputs {input.points} --outputs {output} > {log} 2>&1"

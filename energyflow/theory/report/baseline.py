@@ -151,7 +151,7 @@ def figure(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) -> Fi
     # the legend is of this panel
     across.plot([], [], "--", lw=0.7, color=point.PREDICTED, label="predicted: 1 / sqrt(M)")
     point.log(noise, "y")
-    titles = ("noise of the baseline (spreads of E)", "in order within a state (%)", "in order across states (%)")
+    titles = ("baseline's noise / spread of E", "in order within a state (%)", "in order across states (%)")
     for axes, text in zip((noise, inside, across), titles, strict=True):
         point.log_x(axes, frame["m"])
         axes.set_xlabel("references M")

@@ -70,10 +70,12 @@ def sentences(rows: pd.DataFrame, powers: pd.DataFrame, params: VerdictParams) -
     """What was measured."""
     known = powers.dropna(subset=["difference_low"])
     counts = known["verdict"].value_counts()
-    described = ", ".join(f"{word} in {n}" for word, n in counts.items()) or "undecided in all"
+    described = [f"{word} in {n}" for word, n in counts.items()]
+    if unknown := len(powers) - len(known):
+        described.append(f"no exponent in {unknown}, as a gap is not positive")
     found = [
-        f"Vector networks lose sqrt(d) more (exponents differ by {ADVANTAGE:g}): {described} of {len(powers)} settings"
-        " (family and n; undecided where a gap is not positive)."
+        f"Vector networks lose sqrt(d) more (exponents differ by {ADVANTAGE:g}), of {len(powers)} settings (family and"
+        f" n): {'; '.join(described)}."
     ]
     for _, row in known.iterrows():
         family, n = subjects.family(row["family"]), subjects.grouped(row["demos"])

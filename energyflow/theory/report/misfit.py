@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from energyflow.pages.point import listed
 from energyflow.report.render import Column, Table, fixed, with_interval
 from energyflow.theory.report import point, subjects
 from energyflow.theory.report.estimates import FAILS, HOLDS, OPEN, judge, nearest_sigma, over_seeds, read_rows
@@ -52,7 +53,7 @@ def sentences(frame: pd.DataFrame, at: pd.DataFrame, average: pd.DataFrame, sigm
     found = [
         "The energy orders actions as the density of what was demonstrated does, to"
         f" {ORDER_TOLERANCE:g} points, at sigma = {sigma:g}: "
-        + "; ".join(f"{word} for {subjects.listed(names)}" for word, names in words.items() if names)
+        + "; ".join(f"{word} for {listed(names)}" for word, names in words.items() if names)
         + ". So what is lost is lost in the demonstrations, where it holds."
     ]
     change = (average["agreement"] - at["agreement"]).dropna()

@@ -52,30 +52,30 @@ def judgements(rows: pd.DataFrame, params: VerdictParams) -> pd.DataFrame:
 def sentences(frame: pd.DataFrame) -> list[str]:
     """What was measured."""
     asked = frame[frame["verdict"] != SMOOTHED]
-    counts = {reader: asked.loc[asked["reader"] == reader, "verdict"].value_counts() for reader in READERS}
-    number = {reader: int(count.sum()) for reader, count in counts.items()}
-    found = [
-        "Slope 1, where the exact energy read alike has it: "
-        + "; ".join(
-            f"{text.lower()} {', '.join(f'{word} in {n}' for word, n in counts[reader].items()) or 'asked in none'}"
-            f" of {number[reader]} settings"
-            for reader, text in READERS.items()
-        )
-        + "."
-    ]
+    found = ["Slope 1, where the exact energy read alike has it: " + "; ".join(_count(asked, r) for r in READERS) + "."]
     for reader, text in READERS.items():
         parts = [
             f"{separation:g} widths apart {point.extent(part['slope'])} (heavier mode preferred in"
             f" {point.extent(part['order'], 0)} % of the states)"
             for separation, part in asked[asked["reader"] == reader].groupby("separation", sort=True)
         ]
-        found.append(f"{text}, slopes in these settings: {'; '.join(parts) or 'none'}.")
+        if parts:
+            found.append(f"{text}, slopes in these settings: {'; '.join(parts)}.")
     best = frame.loc[frame.groupby(["separation", "reader"])["rms"].idxmin()]
     lines = []
     for separation, part in best.groupby("separation", sort=True):
         each = (f"{READERS[r['reader']].lower()} {r['rms']:.2f} (at sigma {r['sigma']:g})" for _, r in part.iterrows())
         lines.append(f"{separation:g} widths: {', '.join(each)}")
     return [*found, f"Smallest RMS error of the gap in nats, over read-out levels: {'; '.join(lines)}."]
+
+
+def _count(asked: pd.DataFrame, reader: str) -> str:
+    """How many settings (separation and noise level) of a reader got which verdict."""
+    verdicts = asked.loc[asked["reader"] == reader, "verdict"].value_counts()
+    if verdicts.empty:
+        return f"{READERS[reader].lower()} nowhere, as even the exact energy does not have it"
+    described = ", ".join(f"{word} in {n}" for word, n in verdicts.items())
+    return f"{READERS[reader].lower()} {described} of {verdicts.sum()} settings"
 
 
 def table(frame: pd.DataFrame) -> Table:

@@ -1,56 +1,25 @@
-"""A point of the page, and what all points share: sentences about verdicts, lines with intervals, predictions."""
+"""What the points of the theory share beside energyflow/pages/point.py: axes, predictions, words for verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from energyflow.report import style
-from energyflow.report.render import Column, Table
+from energyflow.pages import point
+from energyflow.pages.point import PANEL, Point, legend, line, panels
+from energyflow.report.render import Column
 from energyflow.theory.report import subjects
 from energyflow.theory.report.estimates import FAILS, HOLDS, OPEN
 from energyflow.theory.sections import VerdictParams
 
+__all__ = ["PANEL", "Point", "legend", "line", "panels"]  # those of every page, for the points of this one
+
 PREDICTED = "0.15"  # grey level of every prediction
-PANEL = (3.2, 2.5)  # inches
 ENDS = ("", "_low", "_high")  # what an estimate's columns end in: mean and interval
 SIGMA = Column("sigma", lambda row: f"{row['sigma']:g}")
 MODEL = Column("Model", lambda row: subjects.MODELS[row["model"]], numeric=False)
 VERDICT = Column("Verdict", lambda row: str(row["verdict"]), numeric=False)
-
-
-@dataclass(frozen=True)
-class Point:
-    """One point of the page.
-
-    Attributes:
-        title: heading.
-        claim: what the paper states, and what that predicts here.
-        sentences: what was measured, each generated from the numbers; the first says whether the claim held.
-        table: the numbers that a reader needs.
-        rows: all of them.
-        figure: the prediction drawn beside the measurement.
-    """
-
-    title: str
-    claim: str
-    sentences: Sequence[str]
-    table: Table
-    rows: pd.DataFrame
-    figure: Figure
-
-
-def panels(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
-    """A figure of rows x columns panels, each with axes of its own."""
-    figure = Figure(figsize=(columns * PANEL[0], rows * PANEL[1] + 0.5), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    return figure, [axes for row in grid for axes in row]
 
 
 def limits(axes: Axes, values: pd.Series, low: float, high: float) -> None:
@@ -80,19 +49,7 @@ def log(axes: Axes, which: str) -> None:
 
 def palette(params: VerdictParams) -> list[tuple[float, float, float]]:
     """Colours, by place."""
-    return [(red, green, blue) for red, green, blue in sns.color_palette(params.palette, 10)]
-
-
-def line(
-    axes: Axes, part: pd.DataFrame, x: str, y: str, *, colour: object, marker: str = "o", label: str | None = None
-) -> None:
-    """Means over seeds with their intervals."""
-    part = part.sort_values(x)
-    bars = [(part[y] - part[f"{y}_low"]).clip(lower=0), (part[f"{y}_high"] - part[y]).clip(lower=0)]
-    axes.errorbar(
-        part[x].to_numpy(), part[y].to_numpy(), yerr=[bar.fillna(0.0).to_numpy() for bar in bars],
-        color=colour, marker=marker, ms=3.5, lw=1, elinewidth=0.7, capsize=1.5, label=label,
-    )  # fmt: skip
+    return point.palette(params.palette)
 
 
 def band(axes: Axes, target: float, tolerance: float) -> None:
@@ -109,11 +66,6 @@ def experts(frame: pd.DataFrame, axes: Axes, x: str, y: str, params: VerdictPara
         line(
             axes, part, x, y, colour=colours[index], marker=subjects.marker(str(name)), label=subjects.label(str(name))
         )
-
-
-def legend(figure: Figure, axes: Axes, columns: int = 4) -> None:
-    """One legend below all panels."""
-    style.legend_below(figure, axes, columns)
 
 
 def subject(header: str) -> Column:
@@ -136,7 +88,7 @@ def count(frame: pd.DataFrame, what: str = "expert") -> str:
     text = f"holds for {held} of {len(frame)} {what}{'' if len(frame) == 1 else 's'}"
     for word, found in groups.items():
         if found:
-            text += f"; {word} for {subjects.listed(found)}"
+            text += f"; {word} for {point.listed(found)}"
     return text
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from energyflow.pages import point
+from energyflow.pages.point import Point
 from energyflow.report import style
 from energyflow.report.rows import ReportError
 from energyflow.sections import nearest, parse_section
-from energyflow.storage import write_csv, write_json, write_text
 from energyflow.theory.report import baseline, bound, circulation, generalisation, lipschitz, misfit, modes, recovery
-from energyflow.theory.report.point import Point
 from energyflow.theory.sections import VerdictParams
 
 POINTS: dict[str, Callable[[Sequence[Path], VerdictParams], Point]] = {
@@ -23,7 +23,6 @@ POINTS: dict[str, Callable[[Sequence[Path], VerdictParams], Point]] = {
     "modes": modes.build,
     "misfit": misfit.build,
 }
-PICTURES = (".png", ".svg", ".pdf")
 
 
 def write_point(name: str, inputs: Sequence[Path], text: str, outputs: Sequence[Path]) -> None:
@@ -43,13 +42,4 @@ def write_point(name: str, inputs: Sequence[Path], text: str, outputs: Sequence[
         raise ReportError(f"unknown point '{name}'; {nearest(name, list(POINTS))}")
     params = parse_section(VerdictParams, text)
     with style.look():
-        point = POINTS[name](inputs, params)
-        style.save(point.figure, params.dpi, [path for path in outputs if path.suffix in PICTURES])
-    words = {"title": point.title, "claim": point.claim, "sentences": list(point.sentences)}
-    for path in outputs:
-        if path.suffix == ".csv":
-            write_csv(path, point.rows.round(6))
-        elif path.suffix == ".json":
-            write_json(path, words)
-        elif path.suffix in (".md", ".tex"):
-            write_text(path, point.table.markdown() if path.suffix == ".md" else point.table.latex())
+        point.write(POINTS[name](inputs, params), params.dpi, outputs)

@@ -116,20 +116,23 @@ def table(base: pd.DataFrame, sigma: float) -> Table:
 def figure(frame: pd.DataFrame, base: pd.DataFrame, sigma: float, params: VerdictParams) -> Figure:
     """Slopes against noise level, n and training steps."""
     drawn, (over_sigma, sharp, over_n, over_steps) = point.panels(2, 2)
-    for axes in (over_sigma, over_n, over_steps):
+    at = frame[frame["sigma"] == sigma]
+    over = {
+        "sigma": (over_sigma, base),
+        "demos": (over_n, at[at["steps"] == base["steps"].max()]),
+        "steps": (over_steps, at[at["demos"] == base["demos"].max()]),
+    }
+    for varied, (axes, part) in over.items():
         point.band(axes, 1.0, params.tolerance)
-        point.limits(axes, frame["slope"], 0.0, 1.6)
+        point.limits(axes, part["slope"], 0.0, 1.6)
         axes.set_ylabel("slope on exact energy")
-    point.experts(base, over_sigma, "sigma", "slope", params)
+        point.experts(part, axes, varied, "slope", params)
     point.experts(base, sharp, "sigma", "slope_sharp", params)
     colours = point.palette(params)
     for name, part in base.groupby("subject", sort=False):
         ordered = part.sort_values("sigma")
         colour = colours[subjects.colour_index(str(name)) % len(colours)]
         sharp.plot(ordered["sigma"], ordered["slope_sharp_exact"], color=colour, ls="--", lw=1)
-    at = frame[frame["sigma"] == sigma]
-    point.experts(at[at["steps"] == base["steps"].max()], over_n, "demos", "slope", params)
-    point.experts(at[at["demos"] == base["demos"].max()], over_steps, "steps", "slope", params)
     sharp.set_ylabel("slope on -Q*/alpha")
     for axes, text in ((over_sigma, "read-out sigma"), (sharp, "read-out sigma (dashed: predicted)")):
         axes.set_xlabel(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from energyflow.report import names
 
@@ -70,11 +69,3 @@ def marker(name: str) -> str:
 def grouped(value: float) -> str:
     """An integer with a space between groups of three digits."""
     return f"{int(value):,}".replace(",", " ")
-
-
-def listed(items: Iterable[str]) -> str:
-    """`a, b and c`, or `none`."""
-    found = list(items)
-    if not found:
-        return "none"
-    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"

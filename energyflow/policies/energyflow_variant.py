@@ -1,0 +1,155 @@
+"""`energyflow` with the switches that the ablations turn; at their defaults it is `energyflow`, bit for bit.
+
+The switches live here, and not in the method, because nobody should use the alternatives: each is a choice that was
+made, and results/ablations shows what the others give.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
+from energyflow.networks.build import ScalarPotential, Spec, VectorField
+from energyflow.policies import karras
+from energyflow.policies.energyflow import EnergyFlow
+from energyflow.sections import NetworkParams, TrainParams, nearest
+
+ROUGH = "relu"  # its second derivative is zero almost everywhere: no use in a loss that differentiates the energy twice
+
+
+class VariantParams(karras.KarrasParams):
+    """The numbers of `energyflow`, and the switches.
+
+    Attributes:
+        activation: one of the smooth ones, or `relu`.
+        head: `pooled`: features to one number; `inner_product`: <a, g(a, s)> of a vector network g.
+        spectral_norm: on the linear layers of the pooled head, as in the paper's form.
+        sampler: `karras`: Karras schedule, Euler steps; `euler`: equal steps in log sigma, Euler; `heun`: Karras
+            schedule, Heun's second-order steps.
+        gamma: time of the last positive noise level, sigma = sigma_min^(1 - gamma) sigma_max^gamma; 0 is sigma_min.
+    """
+
+    head: Literal["pooled", "inner_product"] = "pooled"
+    spectral_norm: bool = False
+    sampler: Literal["karras", "euler", "heun"] = "karras"
+    gamma: float = Field(default=0.0, ge=0, lt=1)
+
+    @field_validator("activation")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        allowed = [*SMOOTH_ACTIVATIONS, ROUGH]
+        if name not in allowed:
+            raise ValueError(f"unknown activation '{name}'; {nearest(name, allowed)}")
+        return name
+
+    @model_validator(mode="after")
+    def _fits(self) -> VariantParams:
+        if self.spectral_norm and self.head == "inner_product":
+            raise ValueError("spectral_norm is on the pooled head; the inner product has none: set it to false")
+        return self
+
+    @property
+    def last_sigma(self) -> float:
+        """The last positive noise level of the sampler."""
+        return float(self.sigma_min ** (1.0 - self.gamma) * self.sigma_max**self.gamma)
+
+
+class InnerProduct(nn.Module):
+    """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> <chunk, g(chunk, obs, time)> [B], g a vector network."""
+
+    def __init__(self, spec: Spec, params: NetworkParams, activation: str) -> None:
+        """Build g."""
+        super().__init__()
+        self.field = VectorField(spec, params, activation)
+
+    def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """See the class."""
+        product: Tensor = (chunk * self.field(chunk, obs, time)).sum(dim=(1, 2))
+        return product
+
+
+def roughen(module: nn.Module) -> None:
+    """Put ReLU in the place of every SiLU: the networks themselves accept smooth activations alone."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.SiLU):
+            setattr(module, name, nn.ReLU())
+        else:
+            roughen(child)
+
+
+def heun_steps(nfe: int) -> int:
+    """Most steps of Heun's method within `nfe` evaluations: two a step, one for the last, which lands on D."""
+    return (nfe + 1) // 2
+
+
+def heun(denoise: Callable[[Tensor, Tensor], Tensor], start: Tensor, sigmas: list[float]) -> Tensor:
+    """As `karras.euler`, with Heun's second-order steps; a step to zero is Euler's, for the slope has no value there.
+
+    Args:
+        denoise: (a [B, Tp, Da], sigma [B]) -> D [B, Tp, Da].
+        start: [B, Tp, Da], of standard deviation sigmas[0].
+        sigmas: decreasing levels; the last may be zero.
+
+    Returns:
+        [B, Tp, Da].
+    """
+    action = start
+    for now, after in itertools.pairwise(sigmas):
+        denoised = denoise(action, action.new_full((len(action),), now))
+        guess = denoised + (after / now) * (action - denoised)
+        if after == 0.0:
+            return guess
+        slope = (action - denoised) / now
+        slope_after = (guess - denoise(guess, guess.new_full((len(guess),), after))) / after
+        action = action + (after - now) * 0.5 * (slope + slope_after)
+    return action
+
+
+def uniform_schedule(nfe: int, sigma_min: float, sigma_max: float) -> list[float]:
+    """`nfe` levels from sigma_max down to sigma_min, equally spaced in log sigma, then zero."""
+    if nfe == 1:
+        return [sigma_max, 0.0]
+    ratio = math.log(sigma_min / sigma_max)
+    return [*(sigma_max * math.exp(ratio * i / (nfe - 1)) for i in range(nfe)), 0.0]
+
+
+class EnergyFlowVariant(EnergyFlow):
+    """`energyflow` with another activation, head, sampler or last noise level."""
+
+    Params = VariantParams
+
+    def __init__(self, spec: Spec, params: TrainParams) -> None:
+        """Build `energyflow`, then replace what the switches say."""
+        own = VariantParams(**params.method_params)
+        plain = {name: getattr(own, name) for name in karras.KarrasParams.model_fields}
+        if own.activation == ROUGH:
+            plain["activation"] = "silu"
+        super().__init__(spec, params.model_copy(update={"method_params": plain}))
+        self.params, self.switches = params, own
+        if own.head == "inner_product":
+            self.potential = InnerProduct(spec, params.network, plain["activation"])  # type: ignore[assignment]
+        elif own.spectral_norm:
+            self.potential = ScalarPotential(spec, params.network, plain["activation"], spectral=True)
+        if own.activation == ROUGH:
+            roughen(self.potential)
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """At most `nfe` evaluations from sigma_max to the last level, of which the last lands on the denoiser."""
+        start = self.own.sigma_max * self.prior(obs, generator)
+        low, high, rho = self.switches.last_sigma, self.own.sigma_max, self.own.rho
+
+        def denoise(action: Tensor, sigma: Tensor) -> Tensor:
+            return self.denoise(action, obs, sigma)
+
+        if self.switches.sampler == "heun":
+            return heun(denoise, start, karras.schedule(heun_steps(nfe), low, high, rho))
+        uniform = self.switches.sampler == "euler"
+        sigmas = uniform_schedule(nfe, low, high) if uniform else karras.schedule(nfe, low, high, rho)
+        return karras.euler(denoise, start, sigmas)
