@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.installed
 SMOKE := snakemake --workflow-profile profiles/smoke
+# a file at a time, in the order of tests/conftest.py
+PYTEST := python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -41,10 +43,10 @@ smoke: $(STAMP)  ## every rule on the real simulator, in minutes; the numbers me
 	$(SMOKE) --report results/report-smoke.html
 
 test: $(STAMP)  ## fast tests
-	python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST)
 
 test-long: $(STAMP)  ## all tests
-	python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'slow or not slow'
+	$(PYTEST) -m 'slow or not slow'
 
 lint: $(STAMP)  ## style and types
 	ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,20 @@ from energyflow.sections import CollectParams, TrainParams
 ROOT = Path(__file__).parents[1]
 TASK = "metaworld/button_press"
 
+# Minutes each, and the run that the last one needs is made by the first: they start before the others (`make test`).
+LONGEST = [
+    *("workflow/test_plans.py", "workflow/test_dag.py", "test_training.py", "envs/test_robomimic.py"),
+    "workflow/test_engines.py",
+]
+
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first, then those of the most tests, so that parallel processes, a file at a time, end together."""
+    count = Counter(item.path for item in items)
+    first = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (first.get(item.path, len(first)), -count[item.path]))
 
 
 @pytest.fixture(scope="session")

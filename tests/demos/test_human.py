@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from energyflow import params
 from energyflow.demos import human
-from energyflow.demos.download import DownloadError
+from energyflow.demos.download import DownloadError, fetch
 from energyflow.demos.format import DemonstrationError, load_demos
 from energyflow.demos.human import HumanDataError
 from energyflow.envs.robomimic import metadata
@@ -56,6 +57,12 @@ def as_old(data: Any) -> None:
     args = json.loads(data.attrs["env_args"])
     args["env_version"], args["env_kwargs"]["controller_configs"] = "1.4.1", OLD_CONTROLLER
     data.attrs["env_args"] = json.dumps(args)
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No seconds of waiting between attempts."""
+    monkeypatch.setattr(human, "fetch", partial(fetch, pause=0.01))
 
 
 def collect(server: Server, tmp_path: Path, task: str = "robomimic/lift") -> dict[str, Any]:

@@ -23,6 +23,7 @@ from energyflow.policies.registry import METHODS
 from energyflow.rewards.registry import ONLINE, SOURCES, check_source, models_of, sources_of
 from energyflow.targets import TARGETS
 from energyflow.theory import grid
+from energyflow.theory.experts.registry import check_expert
 from tests.workflow.tree import ALL_REPORTS, ROOT, Tree
 
 BESIDE = [stage for target in TARGETS for stage in target.folders]  # DVC stages of the targets beside `all`
@@ -146,13 +147,11 @@ def test_online_methods_bring_their_models_on_every_task(
     ("edit", "message"),
     [
         (lambda raw: raw["train"].update(stepz=3), "stepz"),
-        (lambda raw: raw["presets"]["laptop"].update(methods=["energyflwo"]), "did you mean 'energyflow'"),
         (lambda raw: raw["presets"]["laptop"].update(tasks=["metaworld/hammr"]), "metaworld/hammer"),
-        (lambda raw: raw["presets"]["laptop"]["train"].update(steps="many"), "steps"),
-        (lambda raw: raw["presets"]["laptop"].update(methods=["flow_policy"]), "nfe_methods"),
     ],
 )
 def test_a_mistake_stops_before_the_dag(bare: Tree, edit: Any, message: str) -> None:
+    """A mistake in a section and one in a name; test_params.py has one of every kind."""
     with bare.edited():
         bare.write_params(edit)
         done = bare.snakemake("-n", ok=False)
@@ -400,6 +399,38 @@ print(json.dumps(found))
 """
 
 
+def imported(wanted: dict[str, list[str]]) -> dict[str, set[str]]:
+    """Source files of the project, but the plumbing, that the import of some modules brings, by name."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, json.dumps(wanted)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = {
+        name: {f"{module.replace('.', '/')}.py" for module in modules} - PLUMBING
+        for name, modules in json.loads(done.stdout).items()
+    }
+    return {name: {file for file in files if (ROOT / file).is_file()} for name, files in found.items()}
+
+
+def test_the_code_of_each_check_of_the_theory_is_what_it_imports() -> None:
+    """As the real run of test_plans.py does for two of them; what one check alone imports is declared for all."""
+    p = params.load(ROOT / "params.yaml", "laptop")
+    first = {key.check: key for key in reversed(grid.checks(p)) if key.check != "robots"}
+    methods = [METHODS[method].split(":")[0] for method in dict.fromkeys(method for method, _ in grid.KINDS.values())]
+    wanted = {"page": ["energyflow.theory.page"]}
+    for name, key in first.items():
+        expert = f"energyflow.theory.experts.{check_expert(key.subject)[0].split(':')[0]}"
+        wanted[name] = ["energyflow.theory.jobs", f"energyflow.theory.checks.{name}", expert, *methods]
+    found = imported(wanted)
+    assert found.pop("page") == set(dependencies.code("theory_page"))
+    declared = {
+        name: set(dependencies.code("theory_check", check=name, subject=key.subject)) for name, key in first.items()
+    }
+    for name, files in found.items():
+        assert files <= declared[name], f"{name}: not declared {sorted(files - declared[name])}"
+    idle = set.union(*declared.values()) - set.union(*found.values())
+    assert not {file for file in idle if not file.startswith("energyflow/networks/")}
+
+
 def test_the_code_of_each_source_model_online_method_and_ablation_is_what_they_import() -> None:
     """As the real runs of test_plans.py do, for every one: no file of another one, and none left out."""
     wanted: dict[str, list[str]] = {}
@@ -417,12 +448,7 @@ def test_the_code_of_each_source_model_online_method_and_ablation_is_what_they_i
         wanted[f"ablations_{part}"] = [f"energyflow.ablations.{part}", variant]
     for part, module in (("demos", "demos"), ("sample", "sampling"), ("point", "report.points"), ("page", "page")):
         wanted[f"ablations_{part}"] = [f"energyflow.ablations.{module}"]
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTS, json.dumps(wanted)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name, modules in json.loads(done.stdout).items():
-        files = {f"{m.replace('.', '/')}.py" for m in modules} - PLUMBING
-        files = {file for file in files if (ROOT / file).is_file()}
+    for name, files in imported(wanted).items():
         kind, _, method = name.rpartition(" ")
         match kind:
             case "model":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,8 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
     """The logs of the real run list every import; a rule's inputs are these files, no fewer and no more.
 
     Not in the logs: the module of a method, a source, a suite, a check or an expert, which is imported by its name
-    (sources: test_dag.py). Not minded: the seconds-long rules of the report share one folder.
+    (sources, and the checks that this run pretends: test_dag.py). Not minded: the seconds-long rules of the report
+    share one folder.
     """
     declared: dict[str, set[str]] = {}
     imported: dict[str, set[str]] = {}
@@ -65,13 +68,14 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
         declared.setdefault(rule, set()).update(f for f in allowed if f.endswith(".py"))
         imported.setdefault(rule, set()).update(files)
     here = {rule for rule in dependencies.CODE if not rule.startswith("ablations")}  # theirs: test_dag.py
-    assert set(declared) == here - {"video"}  # of RoboMimic: tests/report/test_video.py
+    # of RoboMimic: tests/report/test_video.py; the page is pretended
+    assert set(declared) == here - {"video", "theory_page"}
     by_name = {f"energyflow/policies/{name}.py" for name in (*METHODS, *finished.params.models, "soft_actor")}
     by_name |= {f"energyflow/rewards/{name}.py" for name in ("task", "energy", "ebil")}
     by_name |= {"energyflow/envs/metaworld.py"}
     by_name |= {f"energyflow/policies/{method}.py" for method, _ in grid.KINDS.values()}
     by_name |= {f"energyflow/theory/checks/{check}.py" for check in grid.CHECKS}
-    by_name |= {f"energyflow/theory/experts/{module}.py" for module in ("bandits", "misfits")}
+    by_name |= {f"energyflow/theory/{module}.py" for module in ("experts/bandits", "flow", "measures")}
     for rule, files in declared.items():
         idle = {f for f in files - imported[rule] - by_name if not f.startswith("energyflow/report/")}
         assert not idle, f"{rule}: declared but never imported {sorted(idle)}"
@@ -137,16 +141,13 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
             id="method dropped",
         ),
         pytest.param(
-            lambda raw: raw["presets"]["laptop"]["train"].update(steps=5),
+            lambda raw: (
+                raw["presets"]["laptop"]["train"].update(steps=5),
+                raw.update(reversed([(key, raw.pop(key)) for key in list(raw)])),
+            ),
             {},
             set(),
-            id="inactive preset edited",
-        ),
-        pytest.param(
-            lambda raw: raw.update(reversed([(key, raw.pop(key)) for key in list(raw)])),
-            {},
-            set(),
-            id="keys reordered",
+            id="inactive preset edited, keys reordered",
         ),
     ],
 )
@@ -167,19 +168,26 @@ def test_a_change_plans_what_depends_on_it(
         ("energyflow/rewards/energy.py", {"shape": 1} | LEARNING),
         ("energyflow/rewards/sac.py", {"shape": 2} | ONLINE | LEARNING),
         ("energyflow/rewards/ebil.py", ONLINE),
-        ("energyflow/rewards/online.py", ONLINE),
-        ("energyflow/policies/soft_actor.py", ONLINE),
-        ("energyflow/rewards/iq_learn_online.py", {}),
-        ("energyflow/rewards/gail.py", {}),
+        # that they are declared for the same jobs as ebil.py: test_dag.py
+        pytest.param("energyflow/rewards/online.py", ONLINE, marks=pytest.mark.slow),
+        pytest.param("energyflow/policies/soft_actor.py", ONLINE, marks=pytest.mark.slow),
         ("energyflow/policies/flow_policy.py", {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS),
-        ("energyflow/theory/models.py", {}),
-        ("energyflow/cli.py", {}),
     ],
 )
 def test_a_change_of_code_plans_what_runs_it(finished: Tree, file: str, plan: dict[str, int]) -> None:
     with finished.edited(file) as path:
         path.write_text(path.read_text() + "# a comment\n")
         assert finished.plan() == plan
+
+
+def test_code_that_no_job_runs_plans_nothing(finished: Tree) -> None:
+    """All at once: what any of them planned would be seen."""
+    files = ("rewards/iq_learn_online.py", "rewards/gail.py", "theory/models.py", "cli.py")
+    with ExitStack() as edits:
+        for file in files:
+            path = edits.enter_context(finished.edited(f"energyflow/{file}"))
+            path.write_text(path.read_text() + "# a comment\n")
+        assert finished.plan() == {}
 
 
 @pytest.mark.parametrize(
@@ -238,6 +246,16 @@ def test_a_change_of_code_plans_what_runs_it_in_the_theory(finished: Tree, file:
     with finished.edited(file) as path:
         path.write_text(path.read_text() + "# a comment\n")
         assert finished.plan("theory") == plan
+
+
+@pytest.mark.slow
+def test_the_theory_runs(scratch: Tree) -> None:
+    """All that `finished` pretends; `make smoke` runs the same rules, after `make test` (.ci/run)."""
+    shutil.rmtree(scratch.path / "results/theory")
+    scratch.snakemake("theory")
+    assert scratch.plan("all", "theory") == {}
+    page = (scratch.path / grid.TARGET.page("tiny")).read_text()
+    assert all(f'<a id="{name}"></a>' in page for name in grid.POINTS)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ import yaml
 
 from energyflow import params as params_module
 from energyflow.params import Params
+from energyflow.theory import grid
 
 ROOT = Path(__file__).parents[2]
 METHODS = ["energyflow", "flow_policy"]
@@ -153,6 +154,22 @@ class Tree:
 
     def snakemake(self, *arguments: str, ok: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "snakemake", "--cores", "2", *arguments, ok=ok, **env)
+
+    def theory_run(self) -> list[str]:
+        """Files of the one point that is run: its checks read models of the theory, and policies of the preset."""
+        return [file for file in grid.TARGET.point_files(self.params) if "/circulation." in file]
+
+    def pretend_theory(self) -> None:
+        """Give the rest of the theory placeholders, and the records of a run: what plans are made from."""
+        for file in (file for files in grid.TARGET.stages(self.params).values() for file in files):
+            path = self.path / file
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(f"{file}\n")
+        self.snakemake("--touch", "--forcerun", "theory_model", "--", "theory", ENERGYFLOW_NO_GUARD="1")
+        for log in (self.path / "logs/results/theory").rglob("*.log"):
+            if not log.stat().st_size:
+                log.unlink()  # of a job that was not run
 
     def engines(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "energyflow.engines", *arguments, ok=ok)
