@@ -121,7 +121,7 @@ def guard(p: Params) -> None:
     if bad := unrecorded(p):
         raise EngineError(
             f"{len(bad)} output(s) exist without a record of what made them, e.g. {bad[0]}.\n"
-            "  restore the records: dvc checkout .snakemake/metadata   (or dvc pull)\n"
+            "  restore the records: dvc checkout .snakemake/metadata   (or dvc pull --allow-missing)\n"
             "  or recompute: delete those outputs and run again\n"
             "  or, only if `dvc status` is clean: ENERGYFLOW_NO_GUARD=1 snakemake --touch --forceall -c1"
         )

@@ -108,7 +108,8 @@ def test_plan_of_the_ablations_is_its_grid_and_what_the_preset_has_of_it(bare: T
     assert {rule: count for rule, count in plan.items() if rule.startswith("ablations")} == ablations_jobs(p)
     rest = {rule for rule in plan if not rule.startswith("ablations")}
     assert rest <= {"collect", "train", "train_online", "evaluate", "nfe", "reward_model", "shape"}
-    assert plan["evaluate"] == len([f for f in ablations.rows_of(p, "levels")])  # which hold the references too
+    read = {file for point in ablations.points(p) for file in ablations.rows_of(p, point)}
+    assert plan["evaluate"] == sum(file.startswith(f"results/{preset}/evaluate/") for file in read)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from energyflow import params as params_module
+from energyflow.engines import STAGE_FILES
 from energyflow.params import Params
 from energyflow.theory import grid
 
@@ -187,8 +188,9 @@ class Tree:
         return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, re.M) if rule != "all"}
 
     def changed(self) -> set[str]:
-        """DVC stages that are not up to date."""
-        return {name.rpartition(":")[2] for name in json.loads(self.dvc("status", "--json").stdout or "{}")}
+        """DVC stages that are not up to date, of the targets that `finished` runs."""
+        files = (STAGE_FILES[target] for target in ("all", "theory"))
+        return {name.rpartition(":")[2] for name in json.loads(self.dvc("status", "--json", *files).stdout or "{}")}
 
     def clock(self) -> float:
         """Time of the youngest record of a job."""
