@@ -12,6 +12,7 @@ from energyflow.sections import (
     ShapeParams,
     TrainParams,
     closed,
+    layered,
 )
 
 # The registries are imported in the functions: they import the method classes, which import the sections.
@@ -29,10 +30,9 @@ def merged(raw: dict[str, Any], preset: str, section: str, task: str | None = No
     layers = {section: raw[section], f"presets.{preset}.{section}": over[section]}
     if task is not None:
         layers[f"presets.{preset}.task.{task}.{section}"] = over["task"][task].get(section, {})
+    layered(layers)
     found: dict[str, Any] = {}
-    for where, layer in layers.items():
-        if not isinstance(layer, dict):
-            raise ParamsError(f"{where}: expected a mapping, got {type(layer).__name__}")
+    for layer in layers.values():
         found |= layer
     return found
 

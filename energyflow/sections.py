@@ -206,14 +206,24 @@ def describe(error: ValidationError) -> str:
     return "; ".join(parts)
 
 
+def layered(layers: dict[str, Any]) -> None:
+    """Check the layers of a section, by where they stand.
+
+    Raises:
+        ParamsError: one of them is no mapping.
+    """
+    for where, layer in layers.items():
+        if not isinstance(layer, dict):
+            raise ParamsError(f"{where}: expected a mapping, got {type(layer).__name__}")
+
+
 def closed(mapping: Any, where: str, allowed: tuple[str, ...] | list[str], *, complete: bool = True) -> None:
     """Check the keys of a mapping: none but the allowed ones, and, if `complete`, all of them.
 
     Raises:
         ParamsError: no mapping, or an unknown or missing key, with the nearest allowed name.
     """
-    if not isinstance(mapping, dict):
-        raise ParamsError(f"{where}: expected a mapping, got {type(mapping).__name__}")
+    layered({where: mapping})
     for key in mapping:
         if key not in allowed:
             raise ParamsError(f"{where}: unknown key '{key}'; {nearest(str(key), list(allowed))}")

@@ -14,7 +14,7 @@ from energyflow.ablations.sections import (
     SamplingParams,
     Value,
 )
-from energyflow.sections import EvaluateParams, ParamsError, ShapeParams, TrainParams, nearest
+from energyflow.sections import EvaluateParams, ParamsError, ShapeParams, TrainParams, layered, nearest
 
 if TYPE_CHECKING:
     from energyflow.params import Params
@@ -35,9 +35,7 @@ def merge_ablations(base: Any, over: Any) -> AblationsParams | None:
     """
     if over is None:
         return None
-    for where, mapping in (("ablations", base), ("presets.<preset>.ablations", over)):
-        if not isinstance(mapping, dict):
-            raise ParamsError(f"params.yaml: {where}: expected a mapping, got {type(mapping).__name__}")
+    layered({"params.yaml: ablations": base, "params.yaml: presets.<preset>.ablations": over})
     return AblationsParams(**base | over)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from energyflow.sections import ParamsError, TrainParams
+from energyflow.sections import ParamsError, TrainParams, layered
 from energyflow.theory.grid import KINDS
 from energyflow.theory.sections import TheoryParams
 
@@ -20,9 +20,7 @@ def merge_theory(base: Any, over: Any) -> TheoryParams | None:
     """
     if over is None:
         return None
-    for where, mapping in (("theory", base), ("presets.<preset>.theory", over)):
-        if not isinstance(mapping, dict):
-            raise ParamsError(f"params.yaml: {where}: expected a mapping, got {type(mapping).__name__}")
+    layered({"params.yaml: theory": base, "params.yaml: presets.<preset>.theory": over})
     groups = {
         key: base[key] | value if isinstance(value, dict) and isinstance(base.get(key), dict) else value
         for key, value in over.items()
