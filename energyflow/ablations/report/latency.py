@@ -23,8 +23,7 @@ from energyflow.storage import read_json
 
 TITLE = "How long does an action take?"
 CLAIM = (
-    "The paper's table 4 has, on an A100 with its U-Net: EnergyFlow with K = 20 in 8 ms (another note says 11),"
-    " Diffusion Policy with 100 steps in 32 ms, Implicit BC with 50 Langevin steps in 52 ms. Timed here: one plan,"
+    "The paper's table 4 has milliseconds on an A100 with its U-Net, beside ours in the table. Timed here: one plan,"
     " and several at once, of every method of the preset, alone on the machine. A plan serves several executed"
     " actions, and of several plans at once each costs its share; the published numbers are of other hardware and"
     " another network, so only their order can be compared."

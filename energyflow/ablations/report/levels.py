@@ -37,8 +37,10 @@ def build(paths: Sequence[Path], params: PointParams) -> Point:
 def table_rows(rows: pd.DataFrame, params: PointParams) -> pd.DataFrame:
     """One row a task (and the average) and level: success of each field, and conservative minus unconstrained."""
     grid = summaries.cells(rows)
+    ran = {field: {task for task, method, _ in grid if method == field} for field in FIELDS}
+    both = [task for task, _, _ in grid if all(task in tasks for tasks in ran.values())]
     found = []
-    for scope, members in scopes([task for task, _, _ in grid]).items():
+    for scope, members in scopes(both).items():
         for level in summaries.levels(grid):
             fields = [[grid[task, field, level] for task in members] for field in FIELDS]
             row: dict[str, Any] = {"task": scope, "level": level, "n": sum(cell.n for cell in fields[0])}

@@ -26,7 +26,7 @@ class Question:
 QUESTIONS = {
     "gamma": Question(
         "At which noise level should sampling stop?",
-        "The paper's table 3: gamma from 1e-4 to 1e-2 is stable (Square: 95.3 at 1e-3), 0.1 or more is worse. gamma"
+        "The paper's table 3: gamma from 1e-4 to 1e-2 is stable on Square, 0.1 or more is worse. gamma"
         " is the last time of the probability flow, sigma = sigma_min^(1 - gamma) sigma_max^gamma. The paper's form"
         " stops there; `energyflow` takes its last step from there to the denoised action, so gamma 0, its own"
         " value, is sigma_min.",
