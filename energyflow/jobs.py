@@ -53,13 +53,16 @@ def _train_section(raw: dict[str, Any], preset: str, task: str | None, method: s
     for where, mapping in (("method", raw["method"]), (f"presets.{preset}.lr", over["lr"])):
         if method not in mapping:
             raise ParamsError(f"{where}: missing key '{method}' (a method, a source or a section needs it)")
-    kind = "mlp" if method in STEPWISE else "recurrent" if model.sequences else over["network"]
-    network = {"kind": kind, kind: raw["network"].get(kind)} if kind in ("mlp", "unet") else {"kind": kind}
     needs, own = _split(method, raw["method"][method])
     if method in STEPWISE:
         needs = needs | {"obs_horizon": STEPWISE[method][0], "pred_horizon": STEPWISE[method][1], "exec_horizon": 1}
-    section = merged(raw, preset, "train", task) | needs
-    section |= {"method": method, "lr": over["lr"][method], "network": network} | fixed
+    section = merged(raw, preset, "train", task) | needs | {"method": method, "lr": over["lr"][method]} | fixed
+    kind = over["network"]
+    if method in STEPWISE or section.get("pred_horizon") == 1:  # a 1-D U-Net on one step is degenerate
+        kind = "mlp"
+    elif model.sequences:
+        kind = "recurrent"
+    section["network"] = {"kind": kind, kind: raw["network"].get(kind)} if kind in ("mlp", "unet") else {"kind": kind}
     return TrainParams(**section, method_params=model.params_model(own))
 
 
@@ -74,7 +77,6 @@ def _reward_section(raw: dict[str, Any], preset: str, task: str | None, method: 
         raise ParamsError(f"reward_model.window: unknown '{section['window']}'; allowed: one_step, chunk")
     if section["window"] == "one_step" and method not in STEPWISE:
         fixed |= {"obs_horizon": 1, "pred_horizon": 1, "exec_horizon": 1}
-        fixed["network"] = {"kind": "mlp", "mlp": raw["network"]["mlp"]}  # a 1-D U-Net on one step is degenerate
     return _train_section(raw, preset, task, method, **fixed)
 
 
