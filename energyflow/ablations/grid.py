@@ -159,7 +159,7 @@ def rows_of(p: Params, point: str) -> list[str]:
     files = [rows_file(p, run) for axis in axes_of(p, point) for run in compared(p, axis)]
     if point == DIFFERENTIATED:
         files += [made(p, "gradients", run)[0] for run in differentiated(p)]
-    return files
+    return list(dict.fromkeys(files))  # a run of the preset belongs to several axes
 
 
 def latency_files(p: Params) -> list[str]:

@@ -32,6 +32,16 @@ def test_the_value_of_the_preset_is_that_of_the_main_results(laptop: Params) -> 
     assert set(used) <= owned
 
 
+def test_a_point_reads_a_file_once_though_several_of_its_axes_share_it(laptop: Params) -> None:
+    shared = [
+        {grid.rows_file(laptop, run) for run in grid.compared(laptop, axis)} for axis in ("readout", "references")
+    ]
+    assert set.intersection(*shared)
+    for point in grid.points(laptop):
+        files = grid.rows_of(laptop, point)
+        assert len(files) == len(set(files)), point
+
+
 def test_paths_read_like_a_sentence(laptop: Params) -> None:
     run = grid.Run("activation", "mish", "metaworld/assembly", "energyflow", 0)
     assert grid.checkpoint(laptop, run)[0] == (
