@@ -13,6 +13,7 @@ from energyflow.report import names, style
 
 MARKS = ("o", "s", "^", "D", "P")
 SHIFT = 0.07  # of a category's width, between lines
+CROWDED = 30  # characters of all labels of one axis, from which they are written aslant
 
 
 def draw(frame: pd.DataFrame, params: PointParams, name: str, measure: str, label: str) -> Figure:
@@ -38,19 +39,25 @@ def _panel(axes: Axes, part: pd.DataFrame, params: PointParams, name: str, measu
     swept = part["nfe"].notna().any()
     x, lines = ("nfe", "value") if swept else ("value", "item")
     marks = list(dict.fromkeys(part.sort_values("nfe")[x] if swept else part[x]))
-    if not swept and all(_is_number(mark) for mark in marks):
+    ordered = swept or all(_is_number(mark) for mark in marks)
+    if ordered:
         marks.sort(key=float)
     for index, (line, rows) in enumerate(part.groupby(lines, sort=False)):
         placed = rows.assign(place=[marks.index(mark) + SHIFT * index for mark in rows[x]])
         text = value_name(str(line)) if swept else item_name(str(line))
         mark = MARKS[index % len(MARKS)]
         point.line(axes, placed, "place", measure, colour=colours[index % 10], marker=mark, label=text)
+        if not ordered:  # nothing lies between two names
+            axes.containers[-1].get_children()[0].set(linestyle="none")
         if not swept:
             own = placed[placed["reference"]]
             axes.plot(own["place"], own[measure], "o", mfc="none", mec=colours[index % 10], ms=9, mew=0.8)
     if not swept:
         _published(axes, name, [str(mark) for mark in marks])
-    axes.set_xticks(range(len(marks)), [value_name(f"{mark:g}" if swept else str(mark)) for mark in marks])
+    labels = [value_name(f"{mark:g}" if swept else str(mark)) for mark in marks]
+    axes.set_xticks(range(len(marks)), labels)
+    if sum(map(len, labels)) > CROWDED:
+        axes.tick_params(axis="x", labelrotation=30)
     axes.grid(axis="x", visible=False)
     style.percent_axis(axes)
 

@@ -38,7 +38,8 @@ QUESTIONS = {
         " the Karras schedule, is the preset's; `euler` takes steps of equal size in log sigma, as the paper's"
         " schedule does; `heun` is of second order on the Karras schedule and takes two evaluations a step but the"
         " last: as many steps as fit, that is 1, 2, 3, 5 and 10 for 2, 3, 5, 10 and 20 evaluations. All end on the"
-        " denoised action.",
+        " denoised action. With few steps Heun's second slope is the network's error divided by a sigma much smaller"
+        " than the step it is multiplied by; in one step there is no second slope.",
     ),
     "parameterisation": Question(
         "Raw or preconditioned energy, spectral norm on or off?",
@@ -59,7 +60,10 @@ QUESTIONS = {
     ),
     "noise": Question(
         "Which range of noise levels?",
-        "The paper: sigma from 0.01 to 10. Each end is moved in turn, in training and in sampling.",
+        "The paper: sigma from 0.01 to 10. Each end is moved in turn, in training and in sampling. Sampling starts"
+        " from pure noise of standard deviation sigma_max. The numbers of a chunk are correlated, so noise of 2 still"
+        " shows in training what the chunk was: a network may read the action off it instead of the observation, and"
+        " miss it when sampling starts.",
     ),
     "demonstrations": Question(
         "How many demonstrations?",
