@@ -48,9 +48,7 @@ onstart:
 
 
 onsuccess:
-    print(
-        f"done: tables and figures are in {paths.report_dir(P.preset)}; what each column means: results/README.md"
-    )
+    print(f"done: tables and figures are in {paths.report_dir(P)}; what each column means: results/README.md")
 
 
 onerror:

@@ -69,22 +69,26 @@ def _begun(target: str, owned: dict[str, list[str]]) -> bool:
     return any(Path(file).exists() for stage, files in owned.items() if stage != target for file in files)
 
 
-def folders(stage: str, preset: str) -> list[str]:
+def folders(stage: str, p: Params) -> list[str]:
     """Folders that a DVC stage owns, which are its outs."""
     if stage == "collect":
-        return [f"data/{preset}"]
+        return [f"data/{p.preset}"]
     for target in TARGETS:
         if stage in target.folders:
-            return [f"{target.folder(preset)}/{name}" for name in target.folders[stage]]
-    top = paths.report_dir(preset)
-    return [f"{top}/{kind}" for kind in (("tables", "figures", "plots") if stage == REPORT else (stage,))]
+            return [f"{target.folder(p.preset)}/{name}" for name in target.folders[stage]]
+    if stage == REPORT:
+        return [f"{paths.report_dir(p)}/{kind}" for kind in ("tables", "figures", "plots")]
+    return [f"results/{p.preset}/{stage}"]
 
 
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in paths.stages(p).values())
-    times = {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"}
-    needed = times.get(p.preset, "days") if p.grid == "core" else "days"
+    times = {  # measured for core, estimated from single jobs for full
+        "core": {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"},
+        "full": {"smoke": "5 minutes", "laptop": "five hours", "robomimic": "six hours"},
+    }
+    needed = times[p.grid].get(p.preset, "days")
     return (
         f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"
         f" a complete run takes about {needed} on two cores, an incomplete one continues"
@@ -131,12 +135,12 @@ def guard(p: Params) -> None:
 
 
 def orphans(p: Params, stage: str | None = None) -> list[str]:
-    """Files in the folders of a stage (default: of all) that no rule makes any more."""
-    owned = stages(p)
-    wanted = {file for files in owned.values() for file in files}
+    """Files in the folders of a stage (default: of all) that no rule makes any more, on whichever grid."""
+    owned, grids = stages(p), [params.load(preset=p.preset, grid=grid) for grid in params.GRIDS]
+    wanted = {file for one in (p, *grids) for files in stages(one).values() for file in files}
     homes = {str(Path(file).parent) for file in wanted}
     found = []
-    for root in (top for name in ([stage] if stage else owned) for top in folders(name, p.preset)):
+    for root in (top for name in ([stage] if stage else owned) for top in folders(name, p)):
         for file in (f for f in Path(root).rglob("*") if f.is_file()):
             # a resume point, or the half-written file of a running job, lives beside the outputs
             pending = file.name.startswith(("resume.", ".")) and str(file.parent) in homes
@@ -275,7 +279,7 @@ def stage(p: Params, name: str) -> int:
     known = [*stages(p), "provenance"]
     if name not in known:
         raise EngineError(f"no stage '{name}'; {nearest(name, known)}")
-    for out in folders(name, p.preset) if name != "provenance" else ():  # DVC wants its outs, be they empty
+    for out in folders(name, p) if name != "provenance" else ():  # DVC wants its outs, be they empty
         Path(out).mkdir(parents=True, exist_ok=True)
     status = _snakemake(*QUIET, "--", "all" if name == "provenance" else f"stage_{name}").returncode
     if status:

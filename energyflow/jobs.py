@@ -116,6 +116,11 @@ def _online_sections(
     }
 
 
+def every_method(over: dict[str, Any]) -> list[str]:
+    """The methods of a preset on any grid: those of the grid in use first."""
+    return list(dict.fromkeys([*over["methods"], *over["full"].get("methods", [])]))
+
+
 def sections(raw: dict[str, Any], preset: str, task: str | None = None) -> dict[str, Any]:
     """The fields of `Sections` for one task, or for every task without an entry of its own."""
     from energyflow.rewards.registry import ONLINE, models_of, sources_of
@@ -133,7 +138,7 @@ def sections(raw: dict[str, Any], preset: str, task: str | None = None) -> dict[
         )
     over = raw["presets"][preset]
     methods = [method for method in dict.fromkeys([*over["methods"], *raw["method"]]) if method not in ONLINE]
-    models = models_of([*over["sources"], *sources_of(over["methods"])])
+    models = models_of([*over["sources"], *sources_of(every_method(over))])
     return {
         "collect": collect,
         "train": {method: _train_section(raw, preset, task, method) for method in methods},

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from energyflow.ablations import resolve as ablations
 from energyflow.ablations.sections import AblationsParams
-from energyflow.jobs import merged, sections
+from energyflow.jobs import every_method, merged, sections
 from energyflow.sections import (
     CollectParams,
     EvaluateParams,
@@ -87,6 +87,7 @@ class Params(Sections):
     preset: str
     grid: Literal["core", "full"]
     methods: list[str] = Field(min_length=1)
+    every_method: list[str]  # of any grid
     sources: list[str]
     tasks: list[str] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
@@ -103,7 +104,7 @@ class Params(Sections):
 
     @property
     def models(self) -> list[str]:
-        """Methods of the reward models that the sources read, those of `sources` and of the methods."""
+        """Methods of the reward models that the sources read, those of `sources` and of the methods of any grid."""
         return list(self.reward_model)
 
     def of(self, task: str) -> Sections:
@@ -129,6 +130,7 @@ PRESET_SCALARS = (
     *("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "full", "lr", "task"),
     *("theory", "ablations"),
 )
+GRIDS = ("core", "full")
 FULL = ("methods", "sources", "shape_tasks")  # what `presets.<preset>.full` may overlay
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape", "online")
 BASE_KEYS = [
@@ -202,8 +204,8 @@ def _on_grid(raw: dict[str, Any], preset: str) -> dict[str, Any]:
     over, where = raw["presets"][preset], f"presets.{preset}"
     closed(over, where, (*PRESET_SCALARS, *PRESET_SECTIONS))
     closed(over["full"], f"{where}.full", FULL, complete=False)
-    if raw["grid"] not in ("core", "full"):
-        raise ParamsError(f"params.yaml: grid: unknown '{raw['grid']}'; allowed: core, full")
+    if raw["grid"] not in GRIDS:
+        raise ParamsError(f"params.yaml: grid: unknown '{raw['grid']}'; allowed: {', '.join(GRIDS)}")
     chosen = over | (over["full"] if raw["grid"] == "full" else {})
     return raw | {"presets": raw["presets"] | {preset: chosen}}
 
@@ -228,6 +230,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     raw = _on_grid(raw, name)
     over = raw["presets"][name]
     _check_names(name, over)
+    _check_names(f"{name}.full", over | over["full"])
     closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
     _check_overlays(over, f"presets.{name}.task")
     try:
@@ -236,6 +239,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             preset=name,
             grid=raw["grid"],
             methods=over["methods"],
+            every_method=every_method(over),
             sources=over["sources"],
             tasks=over["tasks"],
             seeds=over["seeds"],
@@ -263,8 +267,8 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     return params
 
 
-def load(path: str | Path = "params.yaml", preset: str | None = None) -> Params:
-    """Read and validate a params file; see `resolve`.
+def load(path: str | Path = "params.yaml", preset: str | None = None, grid: str | None = None) -> Params:
+    """Read and validate a params file; see `resolve`. By default, the grid is the file's own.
 
     Raises:
         ParamsError: the file is missing, is not YAML, or holds a wrong key or value.
@@ -277,4 +281,4 @@ def load(path: str | Path = "params.yaml", preset: str | None = None) -> Params:
         raise ParamsError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise ParamsError(f"{path}: expected a mapping of sections")
-    return resolve(raw, preset)
+    return resolve(raw if grid is None else raw | {"grid": grid}, preset)

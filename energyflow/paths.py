@@ -49,9 +49,9 @@ def patterns(preset: str) -> dict[str, list[str]]:
     return {rule: [p.replace("{preset}", preset) for p in ps] for rule, ps in table.items()}
 
 
-def report_dir(preset: str) -> str:
-    """Folder of the tables, figures and metrics of a preset."""
-    return f"results/{preset}"
+def report_dir(params: Params) -> str:
+    """Folder of tables, figures and metrics: each grid has its own, for it shows other methods of the same rows."""
+    return f"results/{params.preset}" + ("" if params.grid == "core" else f"/{params.grid}")
 
 
 def shown(params: Params, names: tuple[str, ...]) -> list[str]:
@@ -59,19 +59,19 @@ def shown(params: Params, names: tuple[str, ...]) -> list[str]:
     return [name for name in names if name != SHAPED or params.shape_tasks]
 
 
-def table_files(preset: str, table: str) -> list[str]:
+def table_files(params: Params, table: str) -> list[str]:
     """All files of one table."""
-    return [f"results/{preset}/tables/{table}.{e}" for e in TABLE_FORMATS]
+    return [f"{report_dir(params)}/tables/{table}.{e}" for e in TABLE_FORMATS]
 
 
-def figure_files(preset: str, figure: str) -> list[str]:
+def figure_files(params: Params, figure: str) -> list[str]:
     """All files of one figure."""
-    return [f"results/{preset}/figures/{figure}.{e}" for e in FIGURE_FORMATS]
+    return [f"{report_dir(params)}/figures/{figure}.{e}" for e in FIGURE_FORMATS]
 
 
 def plot_files(params: Params) -> list[str]:
     """The small CSV files behind `dvc plots`."""
-    return [f"results/{params.preset}/plots/{p}.csv" for p in shown(params, PLOT_DATA)]
+    return [f"{report_dir(params)}/plots/{p}.csv" for p in shown(params, PLOT_DATA)]
 
 
 def video_files(params: Params) -> list[str]:
@@ -80,9 +80,9 @@ def video_files(params: Params) -> list[str]:
     return expand([p.replace("{preset}", params.preset) for p in (VIDEO,)], params, task=filmed)
 
 
-def metrics_file(preset: str) -> str:
+def metrics_file(params: Params) -> str:
     """The file behind `dvc metrics`."""
-    return f"results/{preset}/metrics.json"
+    return f"{report_dir(params)}/metrics.json"
 
 
 def expand(pattern_list: list[str], params: Params, **fixed: list[str] | list[int]) -> list[str]:
@@ -132,12 +132,11 @@ def stages(params: Params) -> dict[str, list[str]]:
     owned["reward_model"] = reward_model_files(params)
     for source in params.sources:
         owned[f"shape@{source}"] = expand(pattern["shape"], params, task=shape_tasks, source=[source])
-    preset = params.preset
     owned["report"] = [
-        *(f for table in shown(params, TABLES) for f in table_files(preset, table)),
-        *(f for figure in shown(params, FIGURES) for f in figure_files(preset, figure)),
+        *(f for table in shown(params, TABLES) for f in table_files(params, table)),
+        *(f for figure in shown(params, FIGURES) for f in figure_files(params, figure)),
         *plot_files(params),
         *video_files(params),
-        metrics_file(preset),
+        metrics_file(params),
     ]
     return owned

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from energyflow import params as params_module
-from energyflow.params import resolve
+from energyflow import paths
+from energyflow.params import Params, resolve
+from energyflow.report import rows
 from energyflow.rewards.registry import ONLINE, SOURCES
 from energyflow.sections import ParamsError, TrainParams, parse_section
 from tests.conftest import ROOT
@@ -67,6 +70,7 @@ def value(raw: dict[str, Any], dotted: str) -> Any:
         ("presets.laptop.sources", [], "sources and shape_tasks need each other"),
         ("presets.laptop.methods", [], "presets.laptop.methods: expected a non-empty list"),
         ("grid", "ful", "grid: unknown 'ful'; allowed: core, full"),
+        ("presets.laptop.full.methods", ["flow_polcy"], "did you mean 'flow_policy'?"),
         ("presets.laptop.full", {"tasks": []}, "presets.laptop.full: unknown key 'tasks'"),
         ("preset", "lapotp", "did you mean 'laptop'?"),
         ("reward_model.window", "two_steps", "window"),
@@ -170,10 +174,15 @@ def test_a_number_of_one_source_enters_the_section_of_that_source_alone(raw: dic
 
 
 def test_only_the_models_that_the_sources_read_are_trained(raw: dict[str, Any]) -> None:
-    assert resolve(raw).models == ["energyflow"]
+    def trained(p: Params) -> set[str]:
+        return {rows.identity(Path(file)).item for file in paths.reward_model_files(p)}
+
+    assert trained(resolve(raw)) == {"energyflow"}
+    full = resolve(raw | {"grid": "full"})
+    assert trained(full) == set(full.models)
     raw["presets"]["laptop"]["sources"] = ["sparse", "gail", "near", "likelihood", "raw_energy", "centered_energy"]
     p = resolve(raw)
-    assert p.models == ["near_energy", "flow_policy", "energyflow"]
+    assert trained(p) == {"near_energy", "flow_policy", "energyflow"}
     assert p.reward_model["near_energy"].steps == p.reward_model["energyflow"].steps
     del raw["presets"]["laptop"]["lr"]["near_energy"]
     with pytest.raises(ParamsError, match=r"presets\.laptop\.lr: missing key 'near_energy'"):

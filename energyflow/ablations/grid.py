@@ -163,9 +163,9 @@ def rows_of(p: Params, point: str) -> list[str]:
 
 
 def latency_files(p: Params) -> list[str]:
-    """Latency of every method of the preset."""
+    """Latency of every method of the preset, on whichever grid: the table is one."""
     patterns = TARGET.outputs(p.preset)[f"{NAME}_latency"]
-    return [pattern.format(method=method) for method in p.methods for pattern in patterns]
+    return [pattern.format(method=method) for method in p.every_method for pattern in patterns]
 
 
 def stages(p: Params) -> dict[str, list[str]]:

@@ -202,15 +202,16 @@ def in_preset(tree: Tree, preset: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_dvc_covers_every_output(bare: Tree, preset: str) -> None:
-    found, owned = in_preset(bare, preset), engines.stages(params.load(bare.path / "params.yaml", preset))
+    p = params.load(bare.path / "params.yaml", preset)
+    found, owned = in_preset(bare, preset), engines.stages(p)
     pages = {target.page(preset) for target in TARGETS}
     assert set(found) == {*owned, *BESIDE, "provenance"}
     for name, files in owned.items():
         if preset == "smoke" and name in BESIDE:
             continue  # in a folder of its own, which DVC does not know
         outs = {out.def_path for out in found[name].outs}
-        folders = set(engines.folders(name, preset))
-        assert outs - {paths.metrics_file(preset), *pages} == folders, name
+        folders = set(engines.folders(name, p))
+        assert outs - {paths.metrics_file(p), *pages} == folders, name
         assert all(any(f == out or f.startswith(out + "/") for out in outs) for f in files), name
     assert all(out.persist for stage in found.values() for out in stage.outs)
     assert {out.def_path for out in found["provenance"].outs} == {str(engines.METADATA)}

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from energyflow import engines
+from energyflow import engines, params
+from tests.conftest import ROOT
 from tests.workflow.test_dag import jobs
 from tests.workflow.test_plans import SUCCESS, tiny
 from tests.workflow.tree import Tree, reports
@@ -82,6 +83,19 @@ def test_orphans_move_away_and_resume_points_stay(scratch: Tree) -> None:
     assert not list(scratch.path.glob("results/tiny/*/**/flow_policy"))
     assert list(scratch.path.glob(".snakemake/orphans/*/results/tiny/train/**/flow_policy/**/model.safetensors"))
     assert point.exists()
+
+
+def test_grids_share_their_rows_and_not_their_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    core, full = (params.load(grid=grid) for grid in params.GRIDS)
+    assert not set(engines.stages(core)["report"]) & set(engines.stages(full)["report"])
+    assert set(engines.stages(core)["train"]) < set(engines.stages(full)["train"])
+    stray = "results/laptop/train/metaworld/hammer/nobody/seed0/model.json"
+    for file in (stray, *engines.stages(full)["train"], *engines.stages(full)["report"]):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).touch()
+    assert engines.orphans(core) == engines.orphans(full) == [stray]
 
 
 def test_links_into_the_cache_are_refused(scratch: Tree) -> None:

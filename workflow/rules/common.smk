@@ -45,7 +45,7 @@ def one_of(names):
 
 wildcard_constraints:
     task=one_of({*P.tasks, *P.shape_tasks}),
-    method=one_of(P.methods),
+    method=one_of(P.every_method),
     source=one_of(P.sources),
     model=one_of(P.models),
     seed=r"\d+",

@@ -33,7 +33,7 @@ rule video:
             labels={"task": "{task}"},
         ),
     log:
-        f"logs/{paths.report_dir(P.preset)}/video/{{task}}.log",
+        f"logs/results/{P.preset}/video/{{task}}.log",
     localrule: True
     threads: 1
     resources:

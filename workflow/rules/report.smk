@@ -20,7 +20,7 @@ ROWS = {
 ALL_ROWS = list(dict.fromkeys(file for name in ("ood", "nfe", "learning", "loss", "cost") for file in ROWS[name]))
 
 
-REPORT = paths.report_dir(P.preset)
+REPORT = paths.report_dir(P)
 
 
 def in_report(kind, name, files):
@@ -30,11 +30,11 @@ def in_report(kind, name, files):
 
 
 FILES = {
-    f"table_{t}": (f"table {t}", ROWS[t], in_report("table", t, paths.table_files(P.preset, t)))
+    f"table_{t}": (f"table {t}", ROWS[t], in_report("table", t, paths.table_files(P, t)))
     for t in paths.shown(P, paths.TABLES)
 }
 FILES["plots"] = ("plots", ALL_ROWS, paths.plot_files(P))
-FILES["metrics"] = ("metrics", ALL_ROWS, [paths.metrics_file(P.preset)])
+FILES["metrics"] = ("metrics", ALL_ROWS, [paths.metrics_file(P)])
 
 for rule_name, (command, rows, outputs) in FILES.items():
 
@@ -72,7 +72,7 @@ for figure in paths.shown(P, paths.FIGURES):
             rows=ROWS[figure],
             code=code("landscape" if figure == "landscape" else "figure", ENERGY[0]),
         output:
-            in_report("figure", figure, paths.figure_files(P.preset, figure)),
+            in_report("figure", figure, paths.figure_files(P, figure)),
         log:
             f"logs/{REPORT}/figure_{figure}.log",
         localrule: True

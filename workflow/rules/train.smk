@@ -8,7 +8,7 @@ rule train:
     log:
         log_of("train"),
     wildcard_constraints:
-        method=one_of(method for method in P.methods if method not in ONLINE),
+        method=one_of(method for method in P.every_method if method not in ONLINE),
     priority: 20
     threads: 1
     resources:
@@ -35,7 +35,7 @@ rule train_online:
     log:
         log_of("train_online"),
     wildcard_constraints:
-        method=one_of(method for method in P.methods if method in ONLINE),
+        method=one_of(method for method in P.every_method if method in ONLINE),
     priority: 30
     threads: 1
     resources:

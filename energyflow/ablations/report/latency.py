@@ -24,10 +24,10 @@ from energyflow.storage import read_json
 TITLE = "How long does an action take?"
 CLAIM = (
     "The paper's table 4 has milliseconds on an A100 with its U-Net, beside ours in the table. Timed here: one plan,"
-    " and several at once, of every method of the preset, alone on the machine. A plan serves several executed"
-    " actions, and of several plans at once each costs its share; the published numbers are of other hardware and"
-    " another network, so only their order can be compared. That of EnergyFlow takes 20 evaluations, and is quoted as"
-    " 8 ms in one place and as 11 in another."
+    " and several at once, of every method of the preset and of its full grid, alone on the machine. A plan serves"
+    " several executed actions, and of several plans at once each costs its share; the published numbers are of other"
+    " hardware and another network, so only their order can be compared. That of EnergyFlow takes 20 evaluations, and"
+    " is quoted as 8 ms in one place and as 11 in another."
 )
 
 
