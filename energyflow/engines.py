@@ -215,8 +215,9 @@ def commit(p: Params) -> list[str]:
     if "all" not in done:
         raise EngineError("snakemake still has work to do: run `snakemake --cores all` first")
     for target in done:
-        if _dvc("commit", "-f", "-q", STAGE_FILES[target]).returncode:
-            raise EngineError("dvc commit failed; its message is above")
+        said = _dvc("commit", "-f", STAGE_FILES[target], capture=True)
+        if said.returncode:
+            raise EngineError(f"dvc commit failed:\n{said.stderr.strip()}")
     return moved
 
 

@@ -381,6 +381,18 @@ def test_dvc_tracks_the_parameters_of_the_jobs(bare: Tree, preset: str) -> None:
     assert tried > 60
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_parameter_that_dvc_reads_is_there(bare: Tree, preset: str) -> None:
+    """`dvc commit` refuses a stage with a key that params.yaml lacks, and `dvc repro` runs it again and again."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for name, stage in in_preset(bare, preset).items():
+        for key in (key for dep in stage.deps if hasattr(dep, "params") for key in dep.params):
+            found: Any = raw
+            for part in key.split("."):
+                assert part in found, f"{name}: dvc.yaml reads {key}"
+                found = found[part]
+
+
 def in_preset_of(tree: Tree, raw: dict[str, Any]) -> dict[str, Any]:
     with tree.edited() as file:
         file.write_text(yaml.safe_dump(raw, sort_keys=False))
