@@ -118,6 +118,16 @@ def test_samples_stay_in_the_box_and_negatives_carry_no_gradient(laptop: Params,
         assert 0.8 < float(samples.abs().max()) <= 1.0
 
 
+def test_a_plan_is_the_candidate_of_lowest_energy(laptop: Params) -> None:
+    policy, obs = policy_of(laptop, "langevin"), torch.zeros(5, 2, 3)
+    found = policy.candidates(obs, torch.Generator().manual_seed(0), nfe=1)
+    with torch.no_grad():
+        energy = policy.energy(found, obs)
+    best = found[torch.arange(len(obs)), energy.argmin(dim=1)]
+    plan = policy.sample(obs, torch.Generator().manual_seed(0), nfe=1)
+    torch.testing.assert_close(policy.normalizer.unstandardize_action(plan), best)
+
+
 def test_langevin_steps_are_the_published_ones(laptop: Params) -> None:
     """Half a gradient times the step, never further than `max_move`, then back into the box; no noise here."""
     own = LangevinParams(**NUMBERS["langevin"] | {"noise": 0.0, "max_move": 0.2})
