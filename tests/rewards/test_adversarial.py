@@ -153,6 +153,16 @@ def test_airl_recovers_the_reward_of_a_solved_chain(smoke: Params, state_only: b
         torch.testing.assert_close(term - term.mean(), REWARD - REWARD.mean(), rtol=0, atol=0.2)
 
 
+def test_the_shaping_is_the_discounted_next_potential_minus_the_present_one(smoke: Params) -> None:
+    """With any other, the agent's best policy under f would not be that under g."""
+    batch = transitions(torch.randn(32, 1), torch.randn(32, 1), torch.randn(32, 1))
+    source = airl(smoke, batch)
+    potential = source.networks["h"]
+    inputs = source.inputs(batch)
+    expected = source.term(inputs) + (DISCOUNT * potential(batch.next_obs) - potential(batch.obs[:, -1])).squeeze(-1)
+    torch.testing.assert_close(source.score(inputs), expected)
+
+
 def test_demonstrated_actions_at_the_edge_of_the_box_do_no_harm(smoke: Params) -> None:
     """A gripper at its stop is at exactly 1, where a narrow actor's density is infinite."""
     edge = transitions(torch.zeros(32, 1), torch.ones(32, 1))

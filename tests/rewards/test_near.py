@@ -167,3 +167,17 @@ def test_levels_are_geometric_from_the_largest_to_the_smallest(every: Params) ->
     one, ten = (model.energy(pair, torch.full((3,), sigma)) for sigma in (1.0, 10.0))
     torch.testing.assert_close(one, 10.0 * ten)
     assert bool((one >= -1.0).all())
+
+
+def test_every_noise_level_weighs_the_same_in_the_loss(every: Params) -> None:
+    """An energy that is flat misses the noise itself, whose size in standard deviations is the same at all levels."""
+    losses = []
+    for sigma in (0.01, 10.0):
+        section = every.reward_model["near_energy"]
+        own = section.method_params | {"sigma_min": sigma, "sigma_max": sigma}
+        model = NEAREnergy(Spec(OBS_DIM, 2, 2, 1, 1, ("state",)), section.model_copy(update={"method_params": own}))
+        for parameter in model.parameters():
+            torch.nn.init.zeros_(parameter)
+        obs = torch.randn(4096, 2, OBS_DIM, generator=torch.Generator().manual_seed(0))
+        losses.append(float(model.loss(obs, torch.zeros(4096, 1, 2), torch.Generator().manual_seed(1)).detach()))
+    assert losses == pytest.approx([OBS_DIM, OBS_DIM], rel=0.05)  # half of 2 OBS_DIM squared normal numbers
