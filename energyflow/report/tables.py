@@ -77,20 +77,15 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
         ),
         groups="task",
         notes=(
-            "n: episodes. Worst seed: lowest success of one training seed on one task. IQM: interquartile"
-            " mean"
-            " of the scores of all seeds and tasks.",
+            "n: episodes. Worst seed: lowest success of one training seed on one task. IQM: interquartile mean of the"
+            " scores of all seeds and tasks.",
             f"Minus {REFERENCE}: paired difference on the same initial states, in percentage points.",
-            "Published: success in the paper, ± its standard deviation where given, and what its policies were"
-            " trained on. Grade of its source:"
-            " primary"
-            " (official README), secondary (quoted by third parties), derived (implied by another quoted"
-            " number). Covers: the published value, to its rounding, lies in our interval; the budgets"
-            " differ as"
-            " stated above.",
-            f"Both {REFERENCE} (our preconditioned energy) and {names.method_name('energyflow_paper')} are"
-            " set"
-            " against the one number that the paper gives for its method.",
+            "Published: success in the paper, ± its standard deviation where given, and what its policies were trained"
+            " on. Grade of its source: primary (official README), secondary (quoted by third parties), derived (implied"
+            " by another quoted number). Covers: the published value, to its rounding, lies in our interval; the"
+            " budgets differ as stated above.",
+            f"Both {REFERENCE} (our preconditioned energy) and {names.method_name('energyflow_paper')} are set against"
+            " the one number that the paper gives for its method.",
             "Scripted expert: the ceiling on these initial states; it has no training seeds.",
             *filter(None, [captions.variants(base), captions.demonstrations(paths)]),
         ),
@@ -166,9 +161,8 @@ def ood(paths: Sequence[Path], params: ReportParams) -> Table:
             "Levels move the initial hand, object and goal beyond the training range, by distances in metres"
             f" that params.yaml states (evaluate.levels). Level {names.BASE_LEVEL} is unperturbed.",
             "Drop: paired over the same checkpoints and initial-state seeds, in percentage points.",
-            "Expert ceiling: success of the scripted expert on the same states. States that it cannot solve"
-            " are"
-            " left out of the last column.",
+            "Expert ceiling: success of the scripted expert on the same states. States that it cannot solve are left"
+            " out of the last column.",
         ),
     )
 
@@ -221,8 +215,7 @@ def learned(paths: Sequence[Path], params: ReportParams) -> Table:
             f"True success in percent. Run here: {counted(rows['seed'].nunique(), 'seed')} per source,"
             f" {span(frame['steps'])} environment steps (the paper:"
             f" {grouped(published.protocol('sac')['steps'])}),"
-            f" {span(episodes)} deterministic evaluation episodes at each of {span(marks)} marks; n is the"
-            " number of"
+            f" {span(episodes)} deterministic evaluation episodes at each of {span(marks)} marks; n is the number of"
             " episodes at one mark.",
             captions.intervals(params),
         ),
@@ -247,16 +240,12 @@ def learned(paths: Sequence[Path], params: ReportParams) -> Table:
                 f" ({r['evidence']})."
                 for r in verdicts
             ),
-            "Holds, with its whole interval: sparse – the centred energy has the larger area; raw – final"
-            " success"
-            f" below {100 * learning.FAILS:g} %; centred – area at most {100 * learning.NEAR:g} points"
-            " behind the"
-            " dense oracle; centred + sparse – larger area than each other source of the paper."
-            " Contradicted: the"
+            "Holds, with its whole interval: sparse – the centred energy has the larger area; raw – final success"
+            f" below {100 * learning.FAILS:g} %; centred – area at most {100 * learning.NEAR:g} points behind the"
+            " dense oracle; centred + sparse – larger area than each other source of the paper. Contradicted: the"
             " whole interval says the opposite. Undecided: it covers both.",
             "Area: success averaged over the steps covered. Best mark: the mark with the highest mean, hence"
-            " optimistic; its gap to the final success shows a drift after learning. Never: not in these"
-            " steps.",
+            " optimistic; its gap to the final success shows a drift after learning. Never: not in these steps.",
         ),
     )
 
