@@ -15,7 +15,7 @@ export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help setup results full smoke test test-long lint format clean
+.PHONY: help setup results full readme smoke test test-long lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ results: $(STAMP)  ## demonstrations to tables and figures: the preset of params
 
 full: $(STAMP)  ## every method and every source of reward of the preset: hours (results/README.md)
 	snakemake --cores all --quiet reason --config grid=full
+
+readme: $(STAMP)  ## copy the tables that the README quotes into it again
+	python -m energyflow.report.readme
 
 smoke: $(STAMP)  ## every rule on the real simulator, in minutes; the numbers mean nothing
 	$(SMOKE) --quiet reason -- all theory ablations
