@@ -94,6 +94,20 @@ def test_the_slope_of_ncsn_is_that_of_the_smoothed_gaussian_and_higher_is_better
     close(slope(energy, points), score(points.detach()))
 
 
+def test_the_weight_of_ncsn_on_the_size_of_its_energy_leaves_it_a_score_to_learn(every: Params) -> None:
+    """With the published weight, 1, the loss is least at E = 0, which rewards nothing."""
+    torch.manual_seed(0)
+    section = quick(every.reward_model["near_energy"], 500)
+    data = torch.randn(20_000, 1) * torch.linspace(-1.0, 1.0, 12)  # a line in twelve dimensions
+    pairs = data.reshape(-1, 2, 6)
+    found = fitted(NEAREnergy(Spec(6, 1, 2, 1, 1, ("state",)), section), Windows(pairs, torch.zeros(20_000, 1, 1)))
+    assert isinstance(found, NEAREnergy)
+    sigma, noise = torch.tensor(0.1), torch.randn(1000, 12)
+    points = (data[:1000] + sigma * noise).requires_grad_()
+    missed = sigma * slope(found.energy(points, sigma.expand(1000)), points) + noise
+    assert float(missed.square().sum()) < 0.5 * float(noise.square().sum())
+
+
 def test_the_published_energy_lies_between_zero_and_one_and_its_reward_averages_one(every: Params) -> None:
     torch.manual_seed(0)
     model, episodes = (
