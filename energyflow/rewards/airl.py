@@ -1,11 +1,17 @@
-"""AIRL (Fu et al. 2018), off-policy: D = exp(f) / (exp(f) + pi(a | s)) with f = g(s, a) + gamma h(s') - h(s).
+"""AIRL (Fu et al. 2018), off-policy: D = exp(f) / (exp(f) + mu(a | s)) with f = g(s, a) + gamma h(s') - h(s).
 
-The logit is f - log pi(a | s), with the log-density of the *present* actor, also for transitions that earlier ones
-lived through. The reward is f, clamped as the logits are: the other choice, f - log pi, would pay for entropy, and soft
-actor-critic pays for it already. At its best f is the expert's log-density, its soft advantage. Unscaled.
+mu is the density of the actions that the discriminator is shown as the agent's. Published, that is the policy; here it
+is the replay, which began with random actions: mu = w / 2^Da + (1 - w) pi(a | s), with the *present* actor for all that
+came later. The logit is f - log mu. With pi alone, a demonstrated action that the actor would never take has a
+log-density of minus hundreds, is told apart without f, and f, which nothing holds up any more, falls to its bound.
+
+The reward is f, clamped as the logits are: the other choice, f - log pi, would pay for entropy, and soft actor-critic
+pays for it already. At its best f is the expert's log-density, its soft advantage. Unscaled.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -21,10 +27,17 @@ class AIRL(Adversary):
     """Reward term g and shaping term h; `state_only` hides the action from g."""
 
     def __init__(
-        self, own: AIRLSettings, expert: Transitions, normalizer: Normalizer, seed: int, *, discount: float
+        self,
+        own: AIRLSettings,
+        expert: Transitions,
+        normalizer: Normalizer,
+        seed: int,
+        *,
+        discount: float,
+        random_share: float,
     ) -> None:
-        """`discount` is the agent's gamma; the others as in `Adversary`."""
-        self.state_only, self.discount = own.state_only, discount
+        """As `Adversary`; `discount` is the agent's gamma, `random_share` is w."""
+        self.state_only, self.discount, self.random_share = own.state_only, discount, random_share
         self.sizes = [expert.obs.shape[-1], expert.action.shape[-1], expert.obs.shape[-1]]
         super().__init__(own, expert, normalizer, seed)
 
@@ -51,8 +64,10 @@ class AIRL(Adversary):
         return term.squeeze(-1)
 
     def logits(self, batch: Transitions, score: Tensor, log_density: LogDensity) -> Tensor:
-        """F - log pi(a | s)."""
-        return score - log_density(batch.obs[:, -1], batch.action[:, -1])
+        """F - log mu(a | s)."""
+        action, share = batch.action[:, -1], torch.tensor(self.random_share)
+        uniform = share.log() - action.shape[-1] * math.log(2.0)
+        return score - torch.logaddexp(uniform, (1.0 - share).log() + log_density(batch.obs[:, -1], action))
 
     def reward_of(self, score: Tensor) -> Tensor:
         """F."""
@@ -60,7 +75,8 @@ class AIRL(Adversary):
 
 
 def make(given: Ingredients) -> RewardSource:
-    """Build the discriminator on the demonstrations; gamma is the agent's."""
+    """Build the discriminator on the demonstrations; gamma and the share of random actions are the agent's."""
     assert given.demos is not None
     own, expert = AIRLSettings(**given.params.source_params), demonstration_transitions(given.demos.episodes)
-    return AIRL(own, expert, statistics(given.demos), given.seed, discount=given.params.gamma)
+    share = given.params.learning_starts / given.params.steps
+    return AIRL(own, expert, statistics(given.demos), given.seed, discount=given.params.gamma, random_share=share)

@@ -4,7 +4,8 @@
 
 The flow runs backwards from the action to its noise in a fixed number of classical Runge-Kutta steps; the divergence is
 the exact trace of the Jacobian, not an estimate, so the density is a function. In standardised action units: another
-unit adds a constant, which the centring removes. The reward is (log p - mean) / std, both over the demonstrations.
+unit adds a constant, which the centring removes. The reward is (log p - mean) / std, both over the demonstrations, and
+clamped: away from them log p falls without end.
 """
 
 from __future__ import annotations
@@ -24,18 +25,19 @@ MAX_ROWS = 16384  # rows per forward pass: bounds memory, not the result
 
 
 class Likelihood:
-    """(log p(a | s) - mean) / std."""
+    """(log p(a | s) - mean) / std, within the bound."""
 
     frozen = True
 
-    def __init__(self, model: FlowPolicy, steps: int, mean: float, std: float) -> None:
-        self.model, self.steps, self.mean, self.std = model, steps, mean, std
+    def __init__(self, model: FlowPolicy, own: LikelihoodSettings, mean: float, std: float) -> None:
+        self.model, self.own, self.mean, self.std = model, own, mean, std
         self.window = (model.spec.obs_horizon, model.spec.pred_horizon)
         self.measured = {"mean": mean, "std": std}
 
     def reward(self, batch: Transitions) -> Tensor:
         """See `RewardSource.reward`."""
-        return (log_density(self.model, batch.obs, batch.action, self.steps) - self.mean) / self.std
+        density = log_density(self.model, batch.obs, batch.action, self.own.steps)
+        return ((density - self.mean) / self.std).clamp(-self.own.clip, self.own.clip)
 
 
 def log_density(model: FlowPolicy, obs: Tensor, action: Tensor, steps: int) -> Tensor:
@@ -88,8 +90,8 @@ def make(given: Ingredients) -> RewardSource:
     assert given.demos is not None
     if not isinstance(given.model, FlowPolicy):
         raise ParamsError(f"source '{given.name}' reads a model of method 'flow_policy'")
-    steps, spec = LikelihoodSettings(**given.params.source_params).steps, given.model.spec
+    own, spec = LikelihoodSettings(**given.params.source_params), given.model.spec
     obs, action = demonstration_windows(given.demos.episodes, (spec.obs_horizon, spec.pred_horizon), given.seed)
-    density = log_density(given.model, obs, action, steps).double()
+    density = log_density(given.model, obs, action, own.steps).double()
     std = positive(float(density.std()), "the flow", "does not tell demonstrations apart")
-    return Likelihood(given.model, steps, float(density.mean()), std)
+    return Likelihood(given.model, own, float(density.mean()), std)

@@ -58,9 +58,10 @@ class IQLearnSettings(Section):
 
 
 class LikelihoodSettings(Section):
-    """Steps of the integration of the flow's divergence."""
+    """Steps of the integration of the flow's divergence, and the bound of the reward."""
 
     steps: int = Field(ge=1)
+    clip: float = Field(gt=0)
 
 
 class IQLearnOnlineSettings(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -30,9 +32,9 @@ def gail(smoke: Params, expert: Transitions, normalizer: Normalizer, **update: o
     return GAIL(own, expert, normalizer, seed=0)
 
 
-def airl(smoke: Params, expert: Transitions, **update: object) -> AIRL:
+def airl(smoke: Params, expert: Transitions, *, random_share: float = 0.0, **update: object) -> AIRL:
     own = AIRLSettings(**smoke.shape["airl"].source_params | QUICK | update)
-    return AIRL(own, expert, Normalizer(1, 1), seed=0, discount=DISCOUNT)
+    return AIRL(own, expert, Normalizer(1, 1), seed=0, discount=DISCOUNT, random_share=random_share)
 
 
 def split(pairs: Tensor) -> Transitions:
@@ -163,13 +165,38 @@ def test_the_shaping_is_the_discounted_next_potential_minus_the_present_one(smok
     torch.testing.assert_close(source.score(inputs), expected)
 
 
+def squashed_gaussian(mean: float, log_std: float, action: Tensor) -> Tensor:
+    return squashed.log_density(torch.full_like(action, mean), torch.full_like(action, log_std), action)
+
+
+def test_airl_finds_the_expert_where_the_actor_never_acts(smoke: Params) -> None:
+    """The replay of an actor that is sure of another action; the expert's log-density is known."""
+    torch.manual_seed(0)
+    state = torch.zeros(2048, 1)
+    taken = (0.5 + 0.3 * torch.randn(2048, 1)).tanh()
+    acted = torch.where(
+        torch.rand(2048, 1) < 0.25, 2 * torch.rand(2048, 1) - 1, (-1 + 0.02 * torch.randn(2048, 1)).tanh()
+    )
+    source = airl(smoke, transitions(state, taken, state), random_share=0.25)
+    for _ in range(600):
+        source.learn(
+            transitions(state, taken, state),
+            transitions(state, acted, state),
+            lambda obs, action: squashed_gaussian(-1.0, math.log(0.02), action),
+        )
+    points = torch.tensor([[0.1], [0.3], [0.5], [0.65]])
+    shown = transitions(torch.zeros(4, 1), points, torch.zeros(4, 1))
+    true = squashed_gaussian(0.5, math.log(0.3), points)
+    torch.testing.assert_close(source.reward(shown), true, rtol=0, atol=0.3)
+
+
 def test_demonstrated_actions_at_the_edge_of_the_box_do_no_harm(smoke: Params) -> None:
     """A gripper at its stop is at exactly 1, where a narrow actor's density is infinite."""
     edge = transitions(torch.zeros(32, 1), torch.ones(32, 1))
     source = airl(smoke, edge)
 
     def narrow(obs: Tensor, action: Tensor) -> Tensor:
-        return squashed.log_density(torch.full_like(action, 4.0), torch.full_like(action, -5.0), action)
+        return squashed_gaussian(4.0, -5.0, action)
 
     for _ in range(5):
         source.learn(edge, transitions(torch.zeros(32, 1), torch.full((32, 1), 1.0 - 1e-6)), narrow)

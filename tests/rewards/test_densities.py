@@ -169,7 +169,7 @@ def test_likelihood_of_any_flow_integrates_to_one(every: Params) -> None:
     assert float((density - normal).abs().sum()) * cell > 0.2  # it did go somewhere
 
 
-def test_likelihood_is_standardised_by_the_demonstrations(every: Params) -> None:
+def test_likelihood_is_standardised_by_the_demonstrations_and_bounded(every: Params) -> None:
     torch.manual_seed(0)
     model, episodes = (
         FlowPolicy(Spec(OBS_DIM, ACTION_DIM, 1, 1, 1, ("s",)), every.reward_model["flow_policy"]),
@@ -181,4 +181,6 @@ def test_likelihood_is_standardised_by_the_demonstrations(every: Params) -> None
     reward = source.reward(transitions(obs, action))
     assert float(reward.mean()) == pytest.approx(0.0, abs=1e-4)
     assert float(reward.std()) == pytest.approx(1.0, abs=1e-3)
+    far = source.reward(transitions(obs[:8], action[:8] + 100.0))
+    assert set(far.tolist()) == {-every.shape["likelihood"].source_params["clip"]}
     assert source.frozen
