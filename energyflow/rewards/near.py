@@ -3,7 +3,10 @@
 E is higher where a transition is more expert-like. The level c starts at the largest noise. Whenever the agent has
 lived through another `batch` steps, their mean energy enters the running mean of the last `memory` batches; once that
 mean has risen by `rise` since the level began, c advances, and memory and beginning are those of the new level. It
-never goes back. Bounded by one, so unscaled.
+never goes back.
+
+Divided by its standard deviation over the replay: E is small where the noise is large, a few hundredths of `scale`. The
+published agent, PPO, normalises its advantages and does not mind; soft actor-critic would see its entropy alone.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.base import ChangingSource, Ingredients, LogDensity, Replay, RewardSource, Transitions
 from energyflow.rewards.settings import NEARSettings
 from energyflow.sections import ParamsError
+
+MEASURED = 2000  # rows of the replay that the standard deviation is taken over, evenly spread
+TINY = 1e-8  # an energy that is the same everywhere rewards nothing, whatever it is divided by
 
 
 class AnnealedEnergy(ChangingSource):
@@ -31,9 +37,14 @@ class AnnealedEnergy(ChangingSource):
         self.seen = 0  # rows of the replay that entered the running mean
         self.recent: list[float] = []  # mean energies of the last batches, at this level
         self.initial: float | None = None  # the first of them at this level
+        self.spread = 1.0  # standard deviation of the bounded energy over the replay
 
     def reward(self, batch: Transitions) -> Tensor:
-        """See `RewardSource.reward`. Before the first batch the running mean is 0."""
+        """See `RewardSource.reward`. Before the first batch the running mean is 0 and nothing is divided."""
+        return self.bounded(batch) / self.spread
+
+    def bounded(self, batch: Transitions) -> Tensor:
+        """The published reward [B]."""
         return ((self.energy(batch) - self.mean) / self.own.scale).tanh()
 
     @property
@@ -49,10 +60,14 @@ class AnnealedEnergy(ChangingSource):
         return self.model.energy(pair, self.model.sigmas[self.level].expand(len(pair)))
 
     def update(self, replay: Replay, log_density: LogDensity) -> None:
-        """Take in whole batches of new steps."""
+        """Take in whole batches of new steps, and measure the reward anew if there were any."""
+        before = self.seen
         while replay.size() - self.seen >= self.own.batch:
             self.observe(replay.transitions(np.arange(self.seen, self.seen + self.own.batch)))
             self.seen += self.own.batch
+        if self.seen > before:
+            rows = np.linspace(0, self.seen - 1, min(self.seen, MEASURED)).astype(int)
+            self.spread = max(TINY, float(self.bounded(replay.transitions(rows)).double().std()))
 
     def observe(self, batch: Transitions) -> None:
         """Let one batch enter the running mean, and advance the level if that has risen enough.
@@ -82,6 +97,7 @@ class AnnealedEnergy(ChangingSource):
             "counters": torch.tensor([self.level, self.seen]),
             "recent": torch.tensor(self.recent, dtype=torch.float64),
             "initial": torch.tensor(initial, dtype=torch.float64),
+            "spread": torch.tensor(self.spread, dtype=torch.float64),
         }
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -90,6 +106,7 @@ class AnnealedEnergy(ChangingSource):
         self.recent = tensors["recent"].tolist()
         initial = tensors["initial"].tolist()
         self.initial = initial[0] if initial else None
+        self.spread = float(tensors["spread"])
 
 
 def make(given: Ingredients) -> RewardSource:

@@ -126,13 +126,22 @@ def test_the_reward_is_the_bounded_distance_to_the_running_mean() -> None:
     assert report["sigma"] == 4.0
 
 
+@pytest.mark.parametrize("scale", [10.0, 10_000.0])
+def test_the_reward_has_the_same_size_however_small_the_energies_are(scale: float) -> None:
+    """Else soft actor-critic sees its entropy alone."""
+    reading = source(scale=scale)
+    buffer, _ = fill(reading, terminate=False, horizon=10, steps=55)
+    reading.update(buffer, no_density)
+    assert float(buffer.rewards_of(np.arange(reading.seen)).std(ddof=1)) == pytest.approx(1.0, abs=1e-3)
+
+
 def test_each_step_is_taken_in_once_in_whole_batches() -> None:
     reading = source(batch=20)
     buffer, _ = fill(reading, terminate=False, horizon=10, steps=50)
     reading.update(buffer, no_density)
     reading.update(buffer, no_density)
     pairs = reading.model.pairs  # type: ignore[attr-defined]
-    taken = [pair for pair in pairs if len(pair) == 20]
+    taken = [pair for pair in pairs if len(pair) == 20]  # a batch, not the whole replay
     assert reading.seen == 40
     assert torch.equal(taken[0][:, :OBS_DIM], torch.as_tensor(buffer.observations[:20, 0]))
     assert torch.equal(taken[-1][:, :OBS_DIM], torch.as_tensor(buffer.observations[20:40, 0]))
@@ -141,14 +150,10 @@ def test_each_step_is_taken_in_once_in_whole_batches() -> None:
 def test_state_survives(every: Params) -> None:
     reading, other = source(), source()
     observed(reading, 1.0, 1.01, 2.0, 0.5)
-    reading.seen = 80
+    reading.seen, reading.spread = 80, 0.25
     other.load({name: value.clone() for name, value in reading.tensors().items()})
-    assert (other.level, other.seen, other.recent, other.initial) == (
-        reading.level,
-        reading.seen,
-        reading.recent,
-        reading.initial,
-    )
+    for name in ("level", "seen", "recent", "initial", "spread"):
+        assert getattr(other, name) == getattr(reading, name)
     assert other.report() == reading.report()
     fresh = source()
     fresh.load(source().tensors())
