@@ -1,7 +1,7 @@
 """IQ-Learn's recovered reward: r(s, a, s') = Q(s, a) - gamma V(s') of a Q-function learnt from demonstrations alone.
 
-Frozen. Divided by how much more Q gives to demonstrated actions than to M random ones in the same states, as the
-energies are: demonstrations are one unit above random actions.
+Frozen. Divided by how far apart Q sees a demonstrated action and M random ones in the same state, root mean square over
+the demonstrations: nothing makes a Q-function learnt offline prefer the demonstrated ones on average, as energies do.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from energyflow.seeding import torch_generator
 
 
 class RecoveredReward:
-    """(Q(s, a) - gamma V(s')) / gap."""
+    """(Q(s, a) - gamma V(s')) / scale."""
 
     window = (1, 1)
     frozen = True
 
-    def __init__(self, model: IQLearnOffline, noise: Tensor, gap: float) -> None:
-        """`noise` [M, Da] are the fixed draws behind V(s')."""
-        self.model, self.noise, self.gap = model, noise, gap
-        self.measured = {"gap": gap}
+    def __init__(self, model: IQLearnOffline, noise: Tensor, scale: float, gap: float) -> None:
+        """`noise` [M, Da] are the fixed draws behind V(s'); `gap` is noted: Q's mean preference for demonstrations."""
+        self.model, self.noise, self.scale = model, noise, scale
+        self.measured = {"scale": scale, "gap": gap}
 
     @torch.no_grad()
     def reward(self, batch: Transitions) -> Tensor:
@@ -34,7 +34,7 @@ class RecoveredReward:
         normalizer = self.model.normalizer
         obs, next_obs = normalizer.standardize_obs(batch.obs[:, 0]), normalizer.standardize_obs(batch.next_obs)
         action = normalizer.standardize_action(batch.action[:, 0])
-        return self.model.recovered(obs, action, next_obs, self.noise) / self.gap
+        return self.model.recovered(obs, action, next_obs, self.noise) / self.scale
 
 
 @torch.no_grad()
@@ -43,7 +43,7 @@ def make(given: Ingredients) -> RewardSource:
 
     Raises:
         ParamsError: the model is not that of IQ-Learn.
-        ScaleError: Q does not prefer demonstrated actions.
+        ScaleError: Q is the same for all actions, or has diverged.
     """
     assert given.demos is not None
     if not isinstance(given.model, IQLearnOffline):
@@ -54,5 +54,6 @@ def make(given: Ingredients) -> RewardSource:
     obs, action = demonstration_windows(given.demos.episodes, (1, 1), given.seed)
     normalizer = given.model.normalizer
     states, actions = normalizer.standardize_obs(obs[:, 0]), normalizer.standardize_action(action[:, 0])
-    gap = float(given.model.advantage(states, actions, references).double().mean())
-    return RecoveredReward(given.model, noise, positive(gap, "Q", "does not prefer demonstrated to random actions"))
+    advantage = given.model.advantage(states, actions, references).double()
+    scale = positive(float(advantage.square().mean().sqrt()), "Q", "does not tell demonstrated from random actions")
+    return RecoveredReward(given.model, noise, scale, float(advantage.mean()))

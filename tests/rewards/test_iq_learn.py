@@ -118,16 +118,10 @@ def test_the_target_follows_slowly(every: Params) -> None:
         torch.testing.assert_close(new - old, torch.full_like(old, model.own.tau), rtol=1e-3, atol=1e-6)
 
 
-def test_the_source_is_q_minus_discounted_value_and_the_gap_its_unit(every: Params) -> None:
+def test_the_source_is_q_minus_discounted_value_in_units_of_what_q_tells_apart(every: Params) -> None:
     model, demos = model_of(every), as_demos(make_demos())
     given = Ingredients("iq_learn", every.shape["iq_learn"], 0, model, demos)
-    try:
-        source = build_source(given)
-    except ScaleError:  # an untrained Q prefers nothing: turn it around
-        with torch.no_grad():
-            for parameter in list(model.critic.parameters())[-2:]:
-                parameter *= -1.0
-        source = build_source(given)
+    source = build_source(given)
     batch = transitions(torch.randn(8, OBS_DIM), 0.3 * torch.randn(8, ACTION_DIM), torch.randn(8, OBS_DIM))
     reward = source.reward(batch)
     assert torch.equal(reward, source.reward(batch))  # a function: no draw of its own
@@ -142,9 +136,20 @@ def test_the_source_is_q_minus_discounted_value_and_the_gap_its_unit(every: Para
             action, density = squashed.sample(mean, log_std, draw)
             pair = torch.cat([norm.standardize_obs(batch.next_obs), norm.standardize_action(action)], 1)
             values.append(model.critic(pair)[:, 0] - model.own.temperature * density)
-    expected = (q[:, 0] - model.own.discount * torch.stack(values).mean(0)) / source.measured["gap"]
+    expected = (q[:, 0] - model.own.discount * torch.stack(values).mean(0)) / source.measured["scale"]
     torch.testing.assert_close(reward, expected, rtol=1e-4, atol=1e-5)
-    assert source.measured["gap"] > 0
+    assert 0 < abs(source.measured["gap"]) < source.measured["scale"]
+    with torch.no_grad():
+        for parameter in list(model.critic.parameters())[-2:]:
+            parameter *= -2.0
+    turned = build_source(given)  # one that prefers random actions is a reward too, if a bad one
+    assert turned.measured["scale"] == pytest.approx(2 * source.measured["scale"])
+    assert turned.measured["gap"] == pytest.approx(-2 * source.measured["gap"])
+    with torch.no_grad():
+        for parameter in list(model.critic.parameters())[-2:]:
+            parameter *= 0.0
+    with pytest.raises(ScaleError, match="Q does not tell demonstrated from random actions"):
+        build_source(given)
 
 
 def test_training_windows_are_state_action_and_next_state(every: Params) -> None:
