@@ -100,7 +100,7 @@ class Params(Sections):
     theory_train: dict[str, TrainParams]
     ablations: AblationsParams | None  # likewise
     overlaid: dict[str, Sections]
-    chosen: dict[str, list[str]]  # methods of the tasks that not all are run on
+    fewer: dict[str, list[str]]  # methods of the tasks that not all are run on
 
     @property
     def models(self) -> list[str]:
@@ -113,7 +113,7 @@ class Params(Sections):
 
     def runs(self, method: str, task: str) -> bool:
         """Whether a method of the preset is run on a task."""
-        return method in self.chosen.get(task, [method])
+        return method in self.fewer.get(task, [method])
 
     def verdict(self) -> VerdictParams:
         """How the theory's rows become verdicts and figures."""
@@ -131,7 +131,7 @@ PRESET_SCALARS = (
     *("theory", "ablations"),
 )
 GRIDS = ("core", "full")
-FULL = ("methods", "sources", "shape_tasks")  # what `presets.<preset>.full` may overlay
+FULL = ("methods", "sources", "shape_tasks", "tasks")  # what `presets.<preset>.full` may hold: see _on_grid
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape", "online")
 BASE_KEYS = [
     "preset",
@@ -180,23 +180,28 @@ def _check_names(preset: str, over: dict[str, Any]) -> None:
 
 
 def _check_overlays(over: dict[str, Any], where: str) -> None:
-    """Raise ParamsError unless every entry of `presets.<preset>.task` is about a task that is run.
-
-    It may overlay sections, and list the `methods` that are run on it, where the preset's others would take too long.
-    """
-    from energyflow.policies.registry import check_policy  # here: see _check_names
-
+    """Raise ParamsError unless every entry of `presets.<preset>.task` overlays sections of a task that is run."""
     closed(over["task"], where, sorted({*over["tasks"], *over["shape_tasks"]}), complete=False)
     for task, overlay in over["task"].items():
-        closed(overlay, f"{where}.{task}", (*PRESET_SECTIONS, "methods"), complete=False)
-        if "methods" in overlay:
-            if task == over["tasks"][0]:
-                raise ParamsError(f"{where}.{task}: 'methods' is not for the first task: every method is timed on it")
-            _check_list(overlay["methods"], f"{where}.{task}.methods", check_policy)
+        closed(overlay, f"{where}.{task}", PRESET_SECTIONS, complete=False)
 
 
-def _on_grid(raw: dict[str, Any], preset: str) -> dict[str, Any]:
-    """The content with the preset as it is on the grid in use: `full` overlays what the preset runs.
+def _check_full_tasks(tasks: Any, ran: list[str], where: str) -> None:
+    """Raise ParamsError unless they are tasks of the preset, the first one of them."""
+
+    def check(task: str) -> None:
+        if task not in ran:
+            raise ParamsError(f"params.yaml: {where}: '{task}' is not a task of the preset; {nearest(task, ran)}")
+
+    _check_list(tasks, where, check)
+    if ran[0] not in tasks:
+        raise ParamsError(f"params.yaml: {where}: add '{ran[0]}': every method is timed on the first task")
+
+
+def _on_grid(raw: dict[str, Any], preset: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The content with the preset as it is on the grid in use, and the methods of the tasks that not all are run on.
+
+    `full` overlays what the preset runs, but for `tasks`: where the methods that it adds are run.
 
     Raises:
         ParamsError: the grid is unknown, or `full` overlays something else.
@@ -206,8 +211,13 @@ def _on_grid(raw: dict[str, Any], preset: str) -> dict[str, Any]:
     closed(over["full"], f"{where}.full", FULL, complete=False)
     if raw["grid"] not in GRIDS:
         raise ParamsError(f"params.yaml: grid: unknown '{raw['grid']}'; allowed: {', '.join(GRIDS)}")
-    chosen = over | (over["full"] if raw["grid"] == "full" else {})
-    return raw | {"presets": raw["presets"] | {preset: chosen}}
+    full = dict(over["full"])
+    tasks = full.pop("tasks", over["tasks"])
+    _check_full_tasks(tasks, over["tasks"], f"{where}.full.tasks")
+    if raw["grid"] == "core":
+        return raw, {}
+    fewer = {task: over["methods"] for task in over["tasks"] if task not in tasks}
+    return raw | {"presets": raw["presets"] | {preset: over | full}}, fewer
 
 
 def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
@@ -227,7 +237,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     presets, name = raw["presets"], preset or raw["preset"]
     if not isinstance(presets, dict) or name not in presets:
         raise ParamsError(f"params.yaml: preset: unknown preset '{name}'; {nearest(str(name), list(presets))}")
-    raw = _on_grid(raw, name)
+    raw, fewer = _on_grid(raw, name)
     over = raw["presets"][name]
     _check_names(name, over)
     _check_names(f"{name}.full", over | over["full"])
@@ -252,7 +262,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             theory_train=train_sections(raw, theory) if theory else {},
             ablations=ablations.merge_ablations(raw["ablations"], over["ablations"]),
             overlaid={task: Sections(**sections(raw, name, task)) for task in over["task"]},
-            chosen={task: overlay["methods"] for task, overlay in over["task"].items() if "methods" in overlay},
+            fewer=fewer,
             **sections(raw, name),
         )
     except ValidationError as error:

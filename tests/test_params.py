@@ -61,9 +61,7 @@ def value(raw: dict[str, Any], dotted: str) -> Any:
         ("presets.laptop.task", {"metaworld/hammer": {"eval": {}}}, "did you mean 'evaluate'?"),
         ("presets.laptop.task", {"metaworld/hammer": {"train": {"stepz": 1}}}, "did you mean 'steps'?"),
         ("presets.laptop.task", {"metaworld/hammer": {"train": 3}}, "expected a mapping, got int"),
-        ("presets.laptop.task", {"metaworld/hammer": {"methods": ["flow"]}}, "unknown method 'flow'; did you mean"),
-        ("presets.laptop.task", {"metaworld/hammer": {"methods": []}}, "hammer.methods: expected a non-empty list"),
-        ("presets.laptop.task", {"metaworld/button_press": {"methods": ["energyflow"]}}, "is not for the first task"),
+        ("presets.laptop.task", {"metaworld/hammer": {"methods": []}}, "unknown key 'methods'"),
         ("presets.laptop.methods", ["energyflow", "difusion_policy"], "did you mean 'diffusion_policy'?"),
         ("presets.laptop.sources", ["centred_energy"], "did you mean 'centered_energy'?"),
         ("presets.laptop.methods", ["flow_policy"], "nfe_methods"),
@@ -71,7 +69,10 @@ def value(raw: dict[str, Any], dotted: str) -> Any:
         ("presets.laptop.methods", [], "presets.laptop.methods: expected a non-empty list"),
         ("grid", "ful", "grid: unknown 'ful'; allowed: core, full"),
         ("presets.laptop.full.methods", ["flow_polcy"], "did you mean 'flow_policy'?"),
-        ("presets.laptop.full", {"tasks": []}, "presets.laptop.full: unknown key 'tasks'"),
+        ("presets.laptop.full", {"seeds": []}, "presets.laptop.full: unknown key 'seeds'"),
+        ("presets.laptop.full", {"tasks": []}, "presets.laptop.full.tasks: expected a non-empty list"),
+        ("presets.laptop.full", {"tasks": ["metaworld/drawer"]}, "not a task of the preset; did you mean"),
+        ("presets.laptop.full", {"tasks": ["metaworld/hammer"]}, "add 'metaworld/button_press': every method is timed"),
         ("preset", "lapotp", "did you mean 'laptop'?"),
         ("reward_model.window", "two_steps", "window"),
         (
@@ -136,7 +137,10 @@ def test_the_full_grid_adds_methods_and_sources_and_changes_no_job(raw: dict[str
     core, full = resolve(raw), resolve(raw | {"grid": "full"})
     assert set(core.methods) < set(full.methods)
     assert set(core.sources) < set(full.sources) == set(SOURCES)
-    assert set(core.shape_tasks) < set(full.shape_tasks)
+    assert set(core.shape_tasks) < set(resolve(raw | {"grid": "full"}, "paper").shape_tasks)
+    assert full.runs("near", "metaworld/button_press")
+    assert not full.runs("near", "metaworld/hammer")
+    assert full.runs("energyflow", "metaworld/hammer")
     assert (core.train, core.online, core.shape, core.evaluate) == (full.train, full.online, full.shape, full.evaluate)
     assert core.reward_model.items() <= full.reward_model.items()
     overlaid = raw["presets"]["laptop"]["full"]["methods"] = ["flow_policy", "energyflow", "energyflow_paper"]

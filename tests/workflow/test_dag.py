@@ -136,7 +136,8 @@ def test_online_methods_bring_their_models_on_every_task(
     bare: Tree, sources: list[str], shape_tasks: list[str]
 ) -> None:
     """Once, where a source that is tried reads the same model."""
-    online = {"methods": ["energyflow", "energyflow_paper", *ONLINE], "sources": sources, "shape_tasks": shape_tasks}
+    methods = ["energyflow", "energyflow_paper", *ONLINE]
+    online = {"methods": methods, "sources": sources, "shape_tasks": shape_tasks, "full": {}}
     with bare.edited() as file:
         bare.write_params(lambda raw: raw["presets"]["laptop"].update(online))
         p, plan = params.load(file), bare.plan()
