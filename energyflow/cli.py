@@ -91,7 +91,7 @@ def _expert(a: Arguments) -> None:
 
 
 def _latency(a: Arguments) -> None:
-    from energyflow.evaluation import measure_latency
+    from energyflow.latency import measure_latency
 
     measure_latency(a.model, a.out)
 

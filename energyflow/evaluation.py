@@ -19,8 +19,6 @@ from energyflow.seeding import torch_generator
 from energyflow.storage import Run, write_csv
 
 SIMULATORS = 12  # of one job: building one costs 0.2 s, a planning call costs about the same for 1 and for 12
-LATENCY_REPEATS = 50
-LATENCY_WARMUP = 5
 
 
 def episodes_of(params: EvaluateParams) -> list[Episode]:
@@ -109,24 +107,3 @@ def evaluate_expert(task: str, params: EvaluateParams, out: Path) -> None:
             outcomes.append(outcome)
         write_csv(out / "episodes.csv", _rows(outcomes, task=task, method="expert", seed=0, nfe=0))
         run.note(episodes=len(outcomes))
-
-
-def measure_latency(model: Path, out: Path) -> None:
-    """Time planning calls at batch 1, one row per repeat, after a warm-up; milliseconds per chunk."""
-    device = default_device()
-    policy = load(model).to(device)
-    method = policy.params.method
-    parameters = sum(p.numel() for p in policy.parameters())
-    with Run("latency", out, params={}, inputs=[model], method=method) as run:
-        generator = torch_generator(0, "latency", device)
-        obs = policy.normalizer.obs_mean.expand(1, policy.spec.obs_horizon, -1)
-        rows = []
-        for repeat in range(-LATENCY_WARMUP, LATENCY_REPEATS):
-            started = time.perf_counter()
-            policy.act(obs, generator).cpu()  # the copy waits for a GPU to finish
-            elapsed = 1000.0 * (time.perf_counter() - started)
-            if repeat >= 0:
-                row = {"method": method, "network": policy.params.network.kind, "parameters": parameters}
-                rows.append(row | {"nfe": policy.nfe, "batch": 1, "repeat": repeat, "ms": round(elapsed, 4)})
-        write_csv(out / "latency.csv", rows)
-        run.note(device=str(device))

@@ -10,7 +10,8 @@ import torch
 
 import energyflow
 from energyflow.ablations.resolve import VARIANTS
-from energyflow.evaluation import evaluate, evaluate_expert, measure_latency
+from energyflow.evaluation import evaluate, evaluate_expert
+from energyflow.latency import measure_latency
 from energyflow.params import Params
 from energyflow.policies.registry import METHODS, STEPWISE
 from energyflow.rewards.registry import ONLINE

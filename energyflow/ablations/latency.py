@@ -1,16 +1,14 @@
-"""Milliseconds per plan at several batch sizes, on as many threads as the job was given."""
+"""Milliseconds per plan at several batch sizes, and the processor that they are true of."""
 
 from __future__ import annotations
 
 import platform
-import time
 from pathlib import Path
 
 from energyflow.ablations.sections import LatencyParams
-from energyflow.evaluation import LATENCY_REPEATS, LATENCY_WARMUP
+from energyflow.latency import planning_times
 from energyflow.policies.base import default_device
 from energyflow.policies.checkpoint import load
-from energyflow.seeding import torch_generator
 from energyflow.storage import Run, write_csv
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -24,22 +22,11 @@ def processor() -> str:
 
 
 def measure(model: Path, section: LatencyParams, out: Path) -> None:
-    """Time planning calls, one row a repeat, after a warm-up; columns as in `latency.csv`, and `exec_horizon`."""
+    """Write `latency.csv` with `exec_horizon` beside its usual columns, and `run.json`."""
     device = default_device()
     policy = load(model).to(device)
-    method, spec = policy.params.method, policy.spec
-    about = {"method": method, "network": policy.params.network.kind, "nfe": policy.nfe}
-    about |= {"parameters": sum(p.numel() for p in policy.parameters()), "exec_horizon": spec.exec_horizon}
     record = section.model_dump(mode="json")
-    with Run("ablations_latency", out, params=record, inputs=[model], method=method) as run:
-        generator, rows = torch_generator(0, "latency", device), []
-        for batch in section.batches:
-            obs = policy.normalizer.obs_mean.expand(batch, spec.obs_horizon, -1)
-            for repeat in range(-LATENCY_WARMUP, LATENCY_REPEATS):
-                started = time.perf_counter()
-                policy.act(obs, generator).cpu()  # the copy waits for a GPU to finish
-                elapsed = 1000.0 * (time.perf_counter() - started)
-                if repeat >= 0:
-                    rows.append(about | {"batch": batch, "repeat": repeat, "ms": round(elapsed, 4)})
-        write_csv(out / "latency.csv", rows)
+    with Run("ablations_latency", out, params=record, inputs=[model], method=policy.params.method) as run:
+        horizon = {"exec_horizon": policy.spec.exec_horizon}
+        write_csv(out / "latency.csv", [row | horizon for row in planning_times(policy, section.batches)])
         run.note(device=str(device), processor=processor())
