@@ -90,6 +90,7 @@ class Params(Sections):
     every_method: list[str]  # of any grid
     sources: list[str]
     tasks: list[str] = Field(min_length=1)
+    every_task: list[str]  # of any grid
     seeds: list[int] = Field(min_length=1)
     shape_tasks: list[str]
     network_kind: Literal["mlp", "unet"]
@@ -100,7 +101,6 @@ class Params(Sections):
     theory_train: dict[str, TrainParams]
     ablations: AblationsParams | None  # likewise
     overlaid: dict[str, Sections]
-    fewer: dict[str, list[str]]  # methods of the tasks that not all are run on
 
     @property
     def models(self) -> list[str]:
@@ -110,10 +110,6 @@ class Params(Sections):
     def of(self, task: str) -> Sections:
         """The sections of a task: those of the preset, under its entry in `presets.<preset>.task` if it has one."""
         return self.overlaid.get(task, self)
-
-    def runs(self, method: str, task: str) -> bool:
-        """Whether a method of the preset is run on a task."""
-        return method in self.fewer.get(task, [method])
 
     def verdict(self) -> VerdictParams:
         """How the theory's rows become verdicts and figures."""
@@ -131,7 +127,7 @@ PRESET_SCALARS = (
     *("theory", "ablations"),
 )
 GRIDS = ("core", "full")
-FULL = ("methods", "sources", "shape_tasks", "tasks")  # what `presets.<preset>.full` may hold: see _on_grid
+FULL = ("methods", "sources", "tasks", "shape_tasks")  # what `presets.<preset>.full` may overlay
 PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape", "online")
 BASE_KEYS = [
     "preset",
@@ -179,29 +175,15 @@ def _check_names(preset: str, over: dict[str, Any]) -> None:
         raise ParamsError(f"params.yaml: presets.{preset}: sources and shape_tasks need each other, or are both []")
 
 
-def _check_overlays(over: dict[str, Any], where: str) -> None:
-    """Raise ParamsError unless every entry of `presets.<preset>.task` overlays sections of a task that is run."""
-    closed(over["task"], where, sorted({*over["tasks"], *over["shape_tasks"]}), complete=False)
+def _check_overlays(over: dict[str, Any], tasks: list[str], where: str) -> None:
+    """Raise ParamsError unless every entry of `presets.<preset>.task` overlays sections of a task of any grid."""
+    closed(over["task"], where, sorted({*tasks, *over["shape_tasks"]}), complete=False)
     for task, overlay in over["task"].items():
         closed(overlay, f"{where}.{task}", PRESET_SECTIONS, complete=False)
 
 
-def _check_full_tasks(tasks: Any, ran: list[str], where: str) -> None:
-    """Raise ParamsError unless they are tasks of the preset, the first one of them."""
-
-    def check(task: str) -> None:
-        if task not in ran:
-            raise ParamsError(f"params.yaml: {where}: '{task}' is not a task of the preset; {nearest(task, ran)}")
-
-    _check_list(tasks, where, check)
-    if ran[0] not in tasks:
-        raise ParamsError(f"params.yaml: {where}: add '{ran[0]}': every method is timed on the first task")
-
-
-def _on_grid(raw: dict[str, Any], preset: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """The content with the preset as it is on the grid in use, and the methods of the tasks that not all are run on.
-
-    `full` overlays what the preset runs, but for `tasks`: where the methods that it adds are run.
+def _on_grid(raw: dict[str, Any], preset: str) -> dict[str, Any]:
+    """The content with the preset as it is on the grid in use: `full` overlays what the preset runs.
 
     Raises:
         ParamsError: the grid is unknown, or `full` overlays something else.
@@ -211,13 +193,8 @@ def _on_grid(raw: dict[str, Any], preset: str) -> tuple[dict[str, Any], dict[str
     closed(over["full"], f"{where}.full", FULL, complete=False)
     if raw["grid"] not in GRIDS:
         raise ParamsError(f"params.yaml: grid: unknown '{raw['grid']}'; allowed: {', '.join(GRIDS)}")
-    full = dict(over["full"])
-    tasks = full.pop("tasks", over["tasks"])
-    _check_full_tasks(tasks, over["tasks"], f"{where}.full.tasks")
-    if raw["grid"] == "core":
-        return raw, {}
-    fewer = {task: over["methods"] for task in over["tasks"] if task not in tasks}
-    return raw | {"presets": raw["presets"] | {preset: over | full}}, fewer
+    chosen = over | (over["full"] if raw["grid"] == "full" else {})
+    return raw | {"presets": raw["presets"] | {preset: chosen}}
 
 
 def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
@@ -237,12 +214,14 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
     presets, name = raw["presets"], preset or raw["preset"]
     if not isinstance(presets, dict) or name not in presets:
         raise ParamsError(f"params.yaml: preset: unknown preset '{name}'; {nearest(str(name), list(presets))}")
-    raw, fewer = _on_grid(raw, name)
+    core = presets[name]
+    raw = _on_grid(raw, name)
     over = raw["presets"][name]
     _check_names(name, over)
     _check_names(f"{name}.full", over | over["full"])
     closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
-    _check_overlays(over, f"presets.{name}.task")
+    every_task = list(dict.fromkeys([*over["tasks"], *core["tasks"], *over["full"].get("tasks", [])]))
+    _check_overlays(over, every_task, f"presets.{name}.task")
     try:
         theory = merge_theory(raw["theory"], over["theory"])
         params = Params(
@@ -252,6 +231,7 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             every_method=every_method(over),
             sources=over["sources"],
             tasks=over["tasks"],
+            every_task=every_task,
             seeds=over["seeds"],
             shape_tasks=over["shape_tasks"],
             network_kind=over["network"],
@@ -262,7 +242,6 @@ def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
             theory_train=train_sections(raw, theory) if theory else {},
             ablations=ablations.merge_ablations(raw["ablations"], over["ablations"]),
             overlaid={task: Sections(**sections(raw, name, task)) for task in over["task"]},
-            fewer=fewer,
             **sections(raw, name),
         )
     except ValidationError as error:

@@ -86,10 +86,7 @@ def metrics_file(params: Params) -> str:
 
 
 def expand(pattern_list: list[str], params: Params, **fixed: list[str] | list[int]) -> list[str]:
-    """Fill the wildcards of the patterns with the grid of the preset; `fixed` narrows a wildcard.
-
-    A method is left out on tasks that it is not run on.
-    """
+    """Fill the wildcards of the patterns with the grid of the preset; `fixed` narrows a wildcard."""
     grid: dict[str, list[str] | list[int]] = {
         "task": params.tasks,
         "method": params.methods,
@@ -102,16 +99,14 @@ def expand(pattern_list: list[str], params: Params, **fixed: list[str] | list[in
     for pattern in pattern_list:
         used = [k for k in grid if "{" + k + "}" in pattern]
         for values in product(*(grid[k] for k in used)):
-            named = dict(zip(used, values, strict=True))
-            if not {"task", "method"} <= named.keys() or params.runs(str(named["method"]), str(named["task"])):
-                files.append(pattern.format(**named))
+            files.append(pattern.format(**dict(zip(used, values, strict=True))))
     return files
 
 
 def reward_model_files(params: Params) -> list[str]:
     """What the sources read where rewards are tried, and the methods' own sources wherever these are trained."""
     wanted = [(task, params.sources) for task in params.shape_tasks]
-    wanted += [(task, sources_of([m for m in params.methods if params.runs(m, task)])) for task in params.tasks]
+    wanted += [(task, sources_of(params.methods)) for task in params.tasks]
     pattern = patterns(params.preset)["reward_model"]
     files = [expand(pattern, params, task=[task], model=models_of(sources)) for task, sources in wanted]
     return list(dict.fromkeys(file for part in files for file in part))

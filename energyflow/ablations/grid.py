@@ -84,14 +84,13 @@ def compared(p: Params, axis: str) -> list[Run]:
     found = resolve.ablations_of(p)
     section = found.axes[axis]
     shaped = section.kind == "shape"
-    wanted, ran = (found.shape_tasks, p.shape_tasks) if shaped else (found.tasks, p.tasks)
+    wanted, ran = (found.shape_tasks, p.shape_tasks) if shaped else (found.tasks, p.every_task)
     tasks = [task for task in wanted if task in ran]
     seeds = [seed for seed in found.seeds if seed in p.seeds]
     return [
         Run(axis, value, task, item, seed)
         for item in resolve.present(p, section)
         for task, value, seed in product(tasks, resolve.settings(p, axis, item), seeds)
-        if shaped or p.runs(item, task)
     ]
 
 

@@ -86,7 +86,7 @@ def checks(p: Params) -> list[CheckKey]:
     theory, found = theory_of(p), []
     for check in CHECKS:
         if check == "robots":
-            found += [CheckKey(check, task, seed) for task in p.tasks for seed in p.seeds if robot_methods(p)]
+            found += [CheckKey(check, task, seed) for task in p.every_task for seed in p.seeds if robot_methods(p)]
         else:
             experts = getattr(theory, check).experts
             found += [CheckKey(check, expert, seed) for expert in experts for seed in theory.seeds]

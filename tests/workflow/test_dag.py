@@ -33,7 +33,7 @@ PRESETS = ("smoke", "laptop", "robomimic", "paper")
 def jobs(p: Params) -> dict[str, int]:
     """The number of jobs of each rule in a complete run, from the grid alone."""
     tasks, seeds, shape_tasks = len(p.tasks), len(p.seeds), len(p.shape_tasks)
-    runs = [(task, method) for task in p.tasks for method in p.methods if p.runs(method, task)]
+    runs = [(task, method) for task in p.tasks for method in p.methods]
     online = [(task, method) for task, method in runs if method in ONLINE]
     models = {(task, model) for task in p.shape_tasks for model in models_of(p.sources)}
     models |= {(task, model) for task, method in online for model in models_of(sources_of([method]))}
@@ -82,15 +82,6 @@ def test_plan_is_the_grid(bare: Tree, preset: str) -> None:
     for grid_name in ("core", "full"):
         p = params.resolve(raw | {"grid": grid_name}, preset)
         assert bare.plan("--config", f"preset={preset}", f"grid={grid_name}") == jobs(p)
-
-
-def test_methods_are_left_out_on_tasks_that_they_are_not_run_on() -> None:
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    p = params.resolve(raw | {"grid": "full"}, "robomimic")
-    files = [file for stage in paths.stages(p).values() for file in stage]
-    assert any("/square/near_bc/" in file for file in files)
-    assert not any("/transport/near" in file or "/transport/ebil" in file for file in files)
-    assert sum("/transport/energyflow/" in file for file in files) == 3 * (4 + 2 + 2)  # train, evaluate, nfe
 
 
 @pytest.mark.parametrize("preset", ["smoke", "laptop"])

@@ -44,7 +44,7 @@ def one_of(names):
 
 
 wildcard_constraints:
-    task=one_of({*P.tasks, *P.shape_tasks}),
+    task=one_of({*P.every_task, *P.shape_tasks}),
     method=one_of(P.every_method),
     source=one_of(P.sources),
     model=one_of(P.models),
