@@ -35,7 +35,7 @@ results: $(STAMP)  ## demonstrations to tables and figures: the preset of params
 	snakemake --report results/report.html
 	python -m energyflow.engines commit
 
-full: $(STAMP)  ## every method and every source of reward of the preset: hours (results/README.md)
+full: $(STAMP)  ## the methods and sources of reward that the paper compares, on fewer tasks: hours
 	snakemake --cores all --quiet reason --config grid=full
 
 readme: $(STAMP)  ## copy the tables that the README quotes into it again

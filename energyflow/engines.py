@@ -84,9 +84,9 @@ def folders(stage: str, p: Params) -> list[str]:
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in paths.stages(p).values())
-    times = {  # measured for core, estimated from single jobs for full
+    times = {  # measured, but for robomimic's full: estimated from single jobs
         "core": {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"},
-        "full": {"smoke": "5 minutes", "laptop": "five hours", "robomimic": "six hours"},
+        "full": {"smoke": "5 minutes", "laptop": "two and a half hours", "robomimic": "six hours"},
     }
     needed = times[p.grid].get(p.preset, "days")
     return (
