@@ -101,7 +101,7 @@ def test_an_unlisted_value_of_the_preset_belongs_to_the_axis(raw: dict[str, Any]
 
 def test_what_the_preset_does_not_run_is_left_out(raw: dict[str, Any]) -> None:
     raw["presets"]["laptop"] |= {"methods": ["energyflow", "energyflow_paper"], "seeds": [1, 7]}
-    raw["presets"]["laptop"] |= {"tasks": ["metaworld/assembly"], "sources": [], "shape_tasks": []}
+    raw["presets"]["laptop"] |= {"tasks": ["metaworld/assembly"], "sources": [], "shape_tasks": [], "full": {}}
     p = resolve_params(raw)
     runs = [run for axis in resolve.ablations_of(p).axes for run in grid.compared(p, axis)]
     assert {run.item for run in runs} == {"energyflow", "energyflow_paper"}
