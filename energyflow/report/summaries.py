@@ -144,8 +144,8 @@ def ranking(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
 
     `published` is the mean of the paper's numbers for the same tasks, empty where one of them is not known. The paper
     ranks the reference above a method with a lower number; `verdict` says what the runs say about that: `holds` or
-    `contradicted` where the whole interval of `improvement` lies on one side of 50 %, else `undecided`. The tasks are
-    those of the suite that every method was run on.
+    `contradicted` where the whole interval of `improvement` lies on one side of 50 %, else `undecided`. Methods
+    that were not run on every task of the suite are left out.
 
     Args:
         rows: from `episodes`.
@@ -158,20 +158,13 @@ def ranking(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
     tasks = list(dict.fromkeys(task for task, _, _ in grid))
     out = []
     for suite in dict.fromkeys(map(names.suite, tasks)):
-        inside = _shared(grid, [task for task in tasks if names.suite(task) == suite])
+        inside = [task for task in tasks if names.suite(task) == suite]
         found = [_ranked(grid, suite, inside, method, params) for method in methods(grid)]
         frame = pd.DataFrame([row for row in found if row is not None])
         order = frame["iqm"].rank(ascending=False, method="min").astype(int)
         paper = frame["published"].rank(ascending=False, method="min")
         out.append(frame.assign(rank=order, published_rank=paper).sort_values("rank", kind="stable"))
     return pd.concat(out, ignore_index=True)
-
-
-def _shared(grid: Cells, tasks: list[str]) -> list[str]:
-    """Those of the tasks that every method was run on; all of them if there is none."""
-    ran = {task: {method for t, method, _ in grid if t == task} for task in tasks}
-    every = set().union(*ran.values())
-    return [task for task in tasks if ran[task] == every] or tasks
 
 
 def _ranked(grid: Cells, suite: str, tasks: list[str], method: str, params: ReportParams) -> dict[str, Any] | None:
