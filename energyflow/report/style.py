@@ -72,8 +72,10 @@ def colour(name: str, table: Mapping[str, str], plot: PlotParams) -> Colour | st
     if name in (names.EXPERT, "dense"):  # the two references are not competitors
         return EXPERT_COLOUR
     colours = sns.color_palette(plot.palette or "colorblind", n_colors=len(table))
-    red, green, blue = colours[names.rank(name, table) % len(colours)]
-    return red, green, blue
+    place = names.rank(name, table) % len(colours)
+    light = 0.6 ** colours[:place].count(colours[place])  # a palette that is too short starts again, darker
+    red, green, blue = colours[place]
+    return light * red, light * green, light * blue
 
 
 def marker(name: str, table: Mapping[str, str]) -> str:
