@@ -86,7 +86,7 @@ def summary(p: Params) -> str:
     count = sum(len(files) for files in paths.stages(p).values())
     times = {  # measured, but for robomimic's full: estimated from single jobs
         "core": {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"},
-        "full": {"smoke": "5 minutes", "laptop": "two and a half hours", "robomimic": "six hours"},
+        "full": {"smoke": "5 minutes", "laptop": "four hours", "robomimic": "six hours"},
     }
     needed = times[p.grid].get(p.preset, "days")
     return (
