@@ -84,7 +84,7 @@ def folders(stage: str, p: Params) -> list[str]:
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in paths.stages(p).values())
-    times = {  # measured, but for robomimic's full: estimated from single jobs
+    times = {  # from the times of all their jobs, but for robomimic's full: estimated from some
         "core": {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"},
         "full": {"smoke": "5 minutes", "laptop": "four hours", "robomimic": "six hours"},
     }
