@@ -84,9 +84,9 @@ def folders(stage: str, p: Params) -> list[str]:
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in paths.stages(p).values())
-    times = {  # from the times of all their jobs, but for robomimic's full: estimated from some
+    times = {  # from the times of all their jobs
         "core": {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"},
-        "full": {"smoke": "5 minutes", "laptop": "four hours", "robomimic": "six hours"},
+        "full": {"smoke": "5 minutes", "laptop": "four hours", "robomimic": "three hours"},
     }
     needed = times[p.grid].get(p.preset, "days")
     return (
