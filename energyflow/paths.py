@@ -116,7 +116,8 @@ def stages(params: Params) -> dict[str, list[str]]:
     """Map each DVC stage (`name`, or `name@item` of a matrix stage) to the files that it owns."""
     pattern = patterns(params.preset)
     shape_tasks = params.shape_tasks
-    owned: dict[str, list[str]] = {"collect": expand(pattern["collect"], params)}
+    demonstrated = list(dict.fromkeys([*params.tasks, *shape_tasks]))
+    owned: dict[str, list[str]] = {"collect": expand(pattern["collect"], params, task=demonstrated)}
     for method in params.methods:
         owned[f"train@{method}"] = expand(pattern["train"], params, method=[method])
     owned["expert"] = expand(pattern["expert"], params)

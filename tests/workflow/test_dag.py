@@ -38,7 +38,7 @@ def jobs(p: Params) -> dict[str, int]:
     models = {(task, model) for task in p.shape_tasks for model in models_of(p.sources)}
     models |= {(task, model) for task, method in online for model in models_of(sources_of([method]))}
     found = ALL_REPORTS | {
-        "collect": tasks,
+        "collect": len({*p.tasks, *p.shape_tasks}),
         "video": sum(task.startswith("robomimic/") for task in p.tasks),
         "expert": tasks,
         "train": seeds * (len(runs) - len(online)),
@@ -81,7 +81,9 @@ def test_plan_is_the_grid(bare: Tree, preset: str) -> None:
     raw = yaml.safe_load((bare.path / "params.yaml").read_text())
     for grid_name in ("core", "full"):
         p = params.resolve(raw | {"grid": grid_name}, preset)
-        assert bare.plan("--config", f"preset={preset}", f"grid={grid_name}") == jobs(p)
+        planned = bare.plan("--config", f"preset={preset}", f"grid={grid_name}")
+        assert planned == jobs(p)
+        assert len(paths.stages(p)["collect"]) == planned["collect"] * len(paths.patterns(preset)["collect"])
 
 
 @pytest.mark.parametrize("preset", ["smoke", "laptop"])
