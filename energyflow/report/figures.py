@@ -253,10 +253,13 @@ def loss(paths: Sequence[Path], plot: PlotParams, _report: ReportParams) -> Figu
             axes.plot(steps, part["loss"], color=shade, linewidth=1.2, label=names.method_name(method))
         axes.set_title(names.task_label(task))
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
         axes.yaxis.set_major_formatter(FuncFormatter(_short))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    low, high = panels[0].get_ylim()
+    within_decade = (1.0, 2.0, 5.0) if high < 100 * low else (1.0,)  # more labels than that overlap
+    for axes in panels:
+        axes.yaxis.set_major_locator(LogLocator(subs=within_decade, numticks=8))
     style.legend_below(figure, panels[0], 3)
     return figure
 
