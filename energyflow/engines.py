@@ -86,11 +86,7 @@ def summary(p: Params) -> str:
     count = sum(len(files) for files in paths.stages(p).values())
     times = {  # from the times of all their jobs
         "core": {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"},
-        "full": {
-            "smoke": "5 minutes",
-            "laptop": "five and a quarter hours",
-            "robomimic": "four and three quarter hours",
-        },
+        "full": {"smoke": "5 minutes", "laptop": "five and a quarter hours", "robomimic": "seven hours"},
     }
     needed = times[p.grid].get(p.preset, "days")
     return (
