@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -40,6 +42,7 @@ COMMANDS = {
     "prune": "move files that no rule makes any more to .snakemake/orphans",
     "commit": "update dvc.lock after a complete run of Snakemake",
     "check": "fail unless both engines agree that everything is done",
+    "times": "sum the seconds that the finished jobs of each stage took",
     "plots": "draw dvc plots on a page that opens offline",
     "fsck": "hash DVC's cache again",
 }
@@ -84,15 +87,27 @@ def folders(stage: str, p: Params) -> list[str]:
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in paths.stages(p).values())
-    times = {  # from the times of all their jobs
+    known = {  # half of what `times` sums, with demonstrations and reports
         "core": {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"},
         "full": {"smoke": "5 minutes", "laptop": "five and a quarter hours", "robomimic": "seven hours"},
     }
-    needed = times[p.grid].get(p.preset, "days")
+    needed = known[p.grid].get(p.preset, "days")
     return (
         f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"
         f" a complete run takes about {needed} on two cores, an incomplete one continues"
     )
+
+
+def times(p: Params) -> list[tuple[str, int, int, float]]:
+    """What the finished jobs took, by their records: stage, jobs finished, jobs in all, hours of one core."""
+    found = []
+    for name, files in stages(p).items():
+        records = [Path(file) for file in files if Path(file).name == "run.json"]
+        finished = [json.loads(path.read_text()) for path in records if path.exists()]
+        if finished:
+            hours = sum(record["wall_seconds"] for record in finished) / 3600
+            found.append((name, len(finished), len(records), hours))
+    return found
 
 
 def _record(file: str, root: Path = METADATA) -> Path:
@@ -290,6 +305,20 @@ def stage(p: Params, name: str) -> int:
     return status
 
 
+def _spent(p: Params) -> str:
+    spent = times(p)
+    lines = [f"{name:20} {done:4} of {count:4} jobs {hours:6.2f} h" for name, done, count, hours in spent]
+    return "\n".join([*lines, f"{'together':38}{sum(hours for *_, hours in spent):6.2f} h of one core"])
+
+
+SAYS: dict[str, Callable[[Params], str]] = {  # commands that do one thing and say one thing
+    "prune": lambda p: f"moved {len(prune(p))} file(s) to .snakemake/orphans",
+    "commit": lambda p: f"dvc.lock is up to date; moved {len(commit(p))} orphan(s)",
+    "plots": lambda _: plots(),
+    "times": _spent,
+}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 0 only if all is in order."""
     parser = argparse.ArgumentParser(prog="python -m energyflow.engines", description="Glue between Snakemake and DVC.")
@@ -297,6 +326,8 @@ def main(arguments: list[str] | None = None) -> int:
     added = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
     added["stage"].add_argument("name")
     added["fsck"].add_argument("--fix", action="store_true", help="delete the corrupt objects")
+    for option in ("preset", "grid"):
+        added["times"].add_argument(f"--{option}", help="default: that of params.yaml")
     given = parser.parse_args(arguments)
     try:
         if given.command == "fsck":
@@ -306,17 +337,13 @@ def main(arguments: list[str] | None = None) -> int:
             if bad:
                 print("then delete the files in the workspace that came from it, and: dvc pull")
             return int(bool(bad))
-        p = params.load()
+        p = params.load(preset=vars(given).get("preset"), grid=vars(given).get("grid"))
         if given.command == "stage":
             return stage(p, given.name)
-        if given.command == "guard":
+        if given.command in SAYS:
+            print(SAYS[given.command](p))
+        elif given.command == "guard":
             guard(p)
-        elif given.command == "prune":
-            print(f"moved {len(prune(p))} file(s) to .snakemake/orphans")
-        elif given.command == "commit":
-            print(f"dvc.lock is up to date; moved {len(commit(p))} orphan(s)")
-        elif given.command == "plots":
-            print(plots())
         elif found := check(p):
             print("\n".join(found))
             return 1

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from energyflow.report import learning, names, style, summaries
@@ -215,10 +215,6 @@ def _thousands(value: float, _position: int | None = None) -> str:
     return f"{value / 1000:g}k" if value else "0"
 
 
-def _short(value: float, _position: int | None = None) -> str:
-    return f"{value:g}"
-
-
 def _areas(axes: Axes, part: pd.DataFrame, plot: PlotParams) -> None:
     for place, row in enumerate(part.itertuples()):
         value = part[part["source"] == row.source]
@@ -252,14 +248,8 @@ def loss(paths: Sequence[Path], plot: PlotParams, _report: ReportParams) -> Figu
             axes.fill_between(steps, low, high, color=shade, alpha=0.2, linewidth=0)
             axes.plot(steps, part["loss"], color=shade, linewidth=1.2, label=names.method_name(method))
         axes.set_title(names.task_label(task))
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(_short))
-        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
-    low, high = panels[0].get_ylim()
-    within_decade = (1.0, 2.0, 5.0) if high < 100 * low else (1.0,)  # more labels than that overlap
-    for axes in panels:
-        axes.yaxis.set_major_locator(LogLocator(subs=within_decade, numticks=8))
+    style.log_axis(panels[0], "y")
     style.legend_below(figure, panels[0], 3)
     return figure
 

@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from energyflow.report import names
 from energyflow.report.rows import ReportError
@@ -113,3 +114,17 @@ def percent_axis(axes: Axes) -> None:
     """A vertical axis from 0 to 100 with room for markers at both ends."""
     axes.set_ylim(-4, 104)
     axes.set_yticks([0, 25, 50, 75, 100])
+
+
+def log_axis(axes: Axes, which: str) -> None:
+    """A logarithmic axis, `x` or `y`, of what is drawn already: 1, 2 and 5 times powers of ten, or powers over decades.
+
+    Axes that share theirs with this one follow it.
+    """
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    axis.set_minor_formatter(NullFormatter())
+    if low > 0 and high < 50 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 4 * low else tuple(map(float, range(1, 10)))))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

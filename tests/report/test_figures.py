@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,25 @@ def test_a_method_has_its_own_colour_and_marker_whatever_else_is_drawn(plot: Plo
         assert len({style.colour(name, table, plot) for name in table}) == len(table)
         assert len({style.marker(name, table) for name in table}) == len(table)
     assert style.colour("unheard_of", names.METHODS, plot) == style.colour("unheard_of", names.METHODS, plot)
+
+
+@pytest.mark.parametrize("which", ["x", "y"])
+@pytest.mark.parametrize(("low", "high"), [(0.9, 1.4), (0.02, 0.7), (0.5, 60.0), (1e-7, 1e3)])
+def test_the_labels_of_a_logarithmic_axis_do_not_overlap(which: str, low: float, high: float) -> None:
+    with style.look():
+        figure, panels = style.panels(5, "Training steps", "Loss")
+        values = np.geomspace(low, high, 50)
+        for axes in panels:
+            axes.plot(*((values, np.arange(50)) if which == "x" else (np.arange(50), values)))
+        style.log_axis(panels[0], which)
+        figure.draw_without_rendering()
+        axes = panels[3]  # the first of the last row has labels on both axes, and shares them with the one that was set
+        axis = axes.xaxis if which == "x" else axes.yaxis
+        first, last = axis.get_view_interval()
+        boxes = [tick.label1.get_window_extent() for tick in axis.get_major_ticks() if first <= tick.get_loc() <= last]
+        ends = sorted((box.x0, box.x1) if which == "x" else (box.y0, box.y1) for box in boxes)
+        assert len(ends) >= 2
+        assert all(end < start for (_, end), (start, _) in itertools.pairwise(ends))
 
 
 class Gaussian(EnergyPolicy):

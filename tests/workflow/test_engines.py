@@ -101,6 +101,21 @@ def test_grids_share_their_rows_and_not_their_tables(tmp_path: Path, monkeypatch
     assert engines.orphans(core) == engines.orphans(full) == [stray]
 
 
+def test_times_sums_the_records_of_finished_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    p = params.load(preset="robomimic", grid="full")
+    records = [file for file in engines.stages(p)["train"] if file.endswith("run.json")]
+    for file in records[:2]:
+        Path(file).parent.mkdir(parents=True)
+        Path(file).write_text(json.dumps({"wall_seconds": 2700.0, "cpu_seconds": 1.0}))
+    assert engines.times(p) == [("train", 2, len(records), 1.5)]
+    assert engines.main(["times", "--preset", "robomimic", "--grid", "full"]) == 0
+    assert "1.50 h of one core" in capsys.readouterr().out
+
+
 def test_links_into_the_cache_are_refused(scratch: Tree) -> None:
     scratch.dvc("config", "--local", "cache.type", "hardlink")
     for command in ("check", "commit"):

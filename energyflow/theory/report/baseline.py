@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from energyflow.report import style
 from energyflow.report.render import Column, Table, with_interval
 from energyflow.theory.report import point
 from energyflow.theory.report.estimates import over_seeds, paired, read_rows
@@ -150,7 +151,7 @@ def figure(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) -> Fi
     across.axhline(50.0, color="0.5", ls=":", lw=1, label="chance")
     # the legend is of this panel
     across.plot([], [], "--", lw=0.7, color=point.PREDICTED, label="predicted: 1 / sqrt(M)")
-    point.log(noise, "y")
+    style.log_axis(noise, "y")
     titles = ("baseline's noise / spread of E", "in order within a state (%)", "in order across states (%)")
     for axes, text in zip((noise, inside, across), titles, strict=True):
         point.log_x(axes, frame["m"])

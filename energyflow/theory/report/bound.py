@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from energyflow.report import style
 from energyflow.report.render import Column, Table, fixed, with_interval
 from energyflow.theory.report import point, subjects
 from energyflow.theory.report.estimates import FAILS, HOLDS, nearest_sigma, over_seeds, read_rows
@@ -96,8 +97,8 @@ def figure(rows: pd.DataFrame, params: VerdictParams) -> Figure:
         for column, dash, label in (("eta", "--", "bound eta |a - a'|"), ("eta_rms", ":", "RMS error in place of eta")):
             ends = np.array([bins["distance"].min(), bins["distance_max"].max()])
             axes.plot(ends, summary[column] * ends, dash, color=point.PREDICTED, lw=1, label=label)
-        point.log(axes, "x")
-        point.log(axes, "y")
+        style.log_axis(axes, "x")
+        style.log_axis(axes, "y")
         axes.set_title(subjects.label(name))
         axes.set_xlabel("|a - a'|")
         axes.set_ylabel("error of dE (nats)")

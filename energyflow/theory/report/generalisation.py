@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from energyflow.report import style
 from energyflow.report.render import Column, Table, with_interval
 from energyflow.theory.report import point, subjects
 from energyflow.theory.report.estimates import exponent, judged, over_seeds, paired, read_rows
@@ -171,7 +172,7 @@ def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
             (shifted, "dim", "action dimension d", "gap beyond the range"),
         ):
             point.log_x(axes, frame[values])
-            point.log(axes, "y")
+            style.log_axis(axes, "y")
             axes.set_xlabel(x)
             axes.set_ylabel(y)
     point.legend(drawn, flat[0], columns=3)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from energyflow.report import style
 from energyflow.report.render import Column, Table, fixed, with_interval
 from energyflow.theory.report import point, subjects
 from energyflow.theory.report.estimates import exponent, interval, judge, over_seeds, read_rows
@@ -109,7 +110,7 @@ def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
     ratio.plot(dims, 1.0 / np.sqrt(dims), "--", color=point.PREDICTED, lw=1)
     for axes, text in ((steep, "L (times sigma)"), (ratio, "L / (B sqrt(d))")):
         point.log_x(axes, frame["dim"])
-        point.log(axes, "y")
+        style.log_axis(axes, "y")
         axes.set_xlabel("action dimension d")
         axes.set_ylabel(text)
     point.legend(drawn, steep, columns=2)

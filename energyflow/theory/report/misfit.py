@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from energyflow.pages.point import listed
+from energyflow.report import style
 from energyflow.report.render import Column, Table, fixed, with_interval
 from energyflow.theory.report import point, subjects
 from energyflow.theory.report.estimates import FAILS, HOLDS, OPEN, judge, nearest_sigma, over_seeds, read_rows
@@ -129,7 +130,7 @@ def figure(frame: pd.DataFrame, at: pd.DataFrame, average: pd.DataFrame, sigma: 
     order.set_yticks(places, [subjects.label(str(name)) for name in at.index])
     slope.set_yticks(places, [])
     if (at[["slope", "slope_exact"]] > 0).all(axis=None):
-        point.log(slope, "x")
+        style.log_axis(slope, "x")
     order.set_xlabel("in order of Q* (%)")
     slope.set_xlabel("slope on -Q*/alpha")
     point.legend(drawn, order, columns=3)

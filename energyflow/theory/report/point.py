@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from energyflow.pages import point
 from energyflow.pages.point import PANEL, Point, legend, line, panels
@@ -34,17 +34,6 @@ def log_x(axes: Axes, values: pd.Series) -> None:
     axes.xaxis.set_major_locator(FixedLocator(sorted(values.dropna().unique())))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def log(axes: Axes, which: str) -> None:
-    """A logarithmic axis, `x` or `y`, of continuous values: 1, 2 and 5 times powers of ten, or powers over decades."""
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
-    axis.set_minor_formatter(NullFormatter())
-    if low > 0 and high < 50 * low:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 4 * low else tuple(map(float, range(1, 10)))))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def palette(params: VerdictParams) -> list[tuple[float, float, float]]:
