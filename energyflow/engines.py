@@ -88,7 +88,7 @@ def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
     count = sum(len(files) for files in paths.stages(p).values())
     known = {  # half of what `times` sums, with demonstrations and reports
-        "core": {"smoke": "5 minutes", "laptop": "an hour", "robomimic": "two and a half hours"},
+        "core": {"smoke": "5 minutes", "laptop": "an hour and a quarter", "robomimic": "two and a half hours"},
         "full": {"smoke": "5 minutes", "laptop": "five and a quarter hours", "robomimic": "seven hours"},
     }
     needed = known[p.grid].get(p.preset, "days")
