@@ -31,7 +31,7 @@ rule all:
 
 
 # Targets for a part: `snakemake stage_train` makes what `dvc repro train` does, `stage_train_energyflow` one method of it.
-for target, files in {**engines.stages(P), **STAGES}.items():
+for target, files in {**stages.outputs(P), **STAGES}.items():
 
     rule:
         name:
@@ -44,7 +44,7 @@ for target, files in {**engines.stages(P), **STAGES}.items():
 
 
 onstart:
-    print(f"preset {P.preset}: {engines.summary(P)}")
+    print(f"preset {P.preset}: {stages.summary(P)}")
 
 
 onsuccess:

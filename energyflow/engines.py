@@ -1,37 +1,27 @@
 """Glue between Snakemake and DVC: `python -m energyflow.engines --help`.
 
-Snakemake owns the jobs; a DVC stage asks it for the outputs of that stage (`stage`). Snakemake's own records
-(`.snakemake/metadata`) are versioned by DVC, so that a clone knows what each output was made from.
+Snakemake owns the jobs; a DVC stage asks it for the outputs of that stage (`stage`). Which those are: stages.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 import hashlib
-import json
 import os
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
-from energyflow import params, paths
+from energyflow import params, stages
 from energyflow.params import Params
 from energyflow.sections import ParamsError, nearest
+from energyflow.stages import EngineError
 from energyflow.targets import TARGETS
 
-METADATA = Path(".snakemake/metadata")  # one record an output, written when its job ends
-INCOMPLETE = Path(".snakemake/incomplete")  # one marker an output, while its job runs
-REPORT = "report"
-IN_GIT = (REPORT, *(target.name for target in TARGETS))  # stages whose outputs are in git: in a clone before any record
 # Targets of Snakemake, and the files of the DVC stages that make the same.
 STAGE_FILES = {"all": "dvc.yaml", **{target.name: f"workflow/{target.name}/dvc.yaml" for target in TARGETS}}
-# Presets whose records live in a database of their own (profiles/smoke), out of DVC's sight.
-UNRECORDED = ("smoke",)
 # A linked file shares its bytes with DVC's cache, and Snakemake rewrites its records in place.
 SAFE_CACHE = {"reflink", "copy"}
 # Never `--quiet all`: it hides the message about a held lock.
@@ -46,137 +36,6 @@ COMMANDS = {
     "plots": "draw dvc plots on a page that opens offline",
     "fsck": "hash DVC's cache again",
 }
-
-
-class EngineError(RuntimeError):
-    """The two engines disagree, or a run must not start; the message says what to do."""
-
-
-def stages(p: Params) -> dict[str, list[str]]:
-    """Map each DVC stage, a phase, to the files that it owns."""
-    found: dict[str, list[str]] = {"shape": []}  # dvc.yaml has it, whether or not the preset has sources
-    for name, files in paths.stages(p).items():
-        found.setdefault(name.partition("@")[0], []).extend(files)
-    for target in TARGETS:
-        found |= target.stages(p)
-    return found
-
-
-def targets(p: Params) -> list[str]:
-    """What is to be kept up to date: `all`, and each other target once some of it has been computed."""
-    return ["all", *(target.name for target in TARGETS if _begun(target.name, target.stages(p)))]
-
-
-def _begun(target: str, owned: dict[str, list[str]]) -> bool:
-    """Whether a target has results beside the page, which comes with the clone."""
-    return any(Path(file).exists() for stage, files in owned.items() if stage != target for file in files)
-
-
-def folders(stage: str, p: Params) -> list[str]:
-    """Folders that a DVC stage owns, which are its outs."""
-    if stage == "collect":
-        return [f"data/{p.preset}"]
-    for target in TARGETS:
-        if stage in target.folders:
-            return [f"{target.folder(p.preset)}/{name}" for name in target.folders[stage]]
-    if stage == REPORT:
-        return [f"{paths.report_dir(p)}/{kind}" for kind in ("tables", "figures", "plots")]
-    return [f"results/{p.preset}/{stage}"]
-
-
-def summary(p: Params) -> str:
-    """One line on what a complete run of the preset does."""
-    count = sum(len(files) for files in paths.stages(p).values())
-    known = {  # half of what `times` sums, with demonstrations and reports
-        "core": {"smoke": "5 minutes", "laptop": "an hour and a quarter", "robomimic": "two and a half hours"},
-        "full": {"smoke": "5 minutes", "laptop": "five and a quarter hours", "robomimic": "seven hours"},
-    }
-    needed = known[p.grid].get(p.preset, "days")
-    return (
-        f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"
-        f" a complete run takes about {needed} on two cores, an incomplete one continues"
-    )
-
-
-def times(p: Params) -> list[tuple[str, int, int, float]]:
-    """What the finished jobs took, by their records: stage, jobs finished, jobs in all, hours of one core."""
-    found = []
-    for name, files in stages(p).items():
-        records = [Path(file) for file in files if Path(file).name == "run.json"]
-        finished = [json.loads(path.read_text()) for path in records if path.exists()]
-        if finished:
-            hours = sum(record["wall_seconds"] for record in finished) / 3600
-            found.append((name, len(finished), len(records), hours))
-    return found
-
-
-def _record(file: str, root: Path = METADATA) -> Path:
-    """Where Snakemake keeps what it knows of a file."""
-    name = base64.urlsafe_b64encode(file.encode()).decode()
-    if len(name) >= 255:
-        raise EngineError(f"{file}: the path is too long for one record of Snakemake; shorten the names in it")
-    return root / name
-
-
-def unrecorded(p: Params) -> list[str]:
-    """Outputs on disk without a record: Snakemake could not see that a parameter of theirs has changed."""
-    owned = (file for name, files in stages(p).items() if name not in IN_GIT for file in files)
-    return sorted(
-        f for f in owned if Path(f).exists() and not any(_record(f, r).exists() for r in (METADATA, INCOMPLETE))
-    )
-
-
-def guard(p: Params) -> None:
-    """Refuse to plan on outputs of unknown origin: called by the Snakefile before every run.
-
-    Tables and figures come with the clone, so they may lack records; their risk is to look newer than the
-    results of this clone. Made old here, they are drawn again as soon as the results are there.
-
-    Raises:
-        EngineError: an output has no record; the message tells the ways out.
-    """
-    if p.preset in UNRECORDED or os.environ.get("ENERGYFLOW_NO_GUARD"):
-        return
-    if bad := unrecorded(p):
-        raise EngineError(
-            f"{len(bad)} output(s) exist without a record of what made them, e.g. {bad[0]}.\n"
-            "  restore the records: dvc checkout .snakemake/metadata   (or dvc pull --allow-missing)\n"
-            "  or recompute: delete those outputs and run again\n"
-            "  or, only if `dvc status` is clean: ENERGYFLOW_NO_GUARD=1 snakemake --touch --forceall -c1"
-        )
-    for file in (file for name in IN_GIT for file in stages(p).get(name, [])):
-        if Path(file).exists() and not _record(file).exists():
-            os.utime(file, (86400, 86400))
-
-
-def orphans(p: Params, stage: str | None = None) -> list[str]:
-    """Files in the folders of a stage (default: of all) that no rule makes any more, on whichever grid."""
-    owned, grids = stages(p), [params.load(preset=p.preset, grid=grid) for grid in params.GRIDS]
-    wanted = {file for one in (p, *grids) for files in stages(one).values() for file in files}
-    homes = {str(Path(file).parent) for file in wanted}
-    found = []
-    for root in (top for name in ([stage] if stage else owned) for top in folders(name, p)):
-        for file in (f for f in Path(root).rglob("*") if f.is_file()):
-            # a resume point, or the half-written file of a running job, lives beside the outputs
-            pending = file.name.startswith(("resume.", ".")) and str(file.parent) in homes
-            if str(file) not in wanted and not pending:
-                found.append(str(file))
-    return sorted(found)
-
-
-def prune(p: Params, stage: str | None = None) -> list[str]:
-    """Move orphans to `.snakemake/orphans/<time>/`, drop their records, and return them."""
-    bad = orphans(p, stage)
-    trash = Path(".snakemake/orphans") / time.strftime("%Y%m%dT%H%M%S")
-    for file in bad:
-        (trash / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(file, trash / file)
-        _record(file).unlink(missing_ok=True)
-        home = Path(file).parent
-        while home.name != p.preset and not any(home.iterdir()):
-            home.rmdir()
-            home = home.parent
-    return bad
 
 
 def _snakemake(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
@@ -225,8 +84,10 @@ def commit(p: Params) -> list[str]:
         EngineError: Snakemake still has work, the link type is unsafe, or DVC failed.
     """
     require_safe_cache()
-    moved = prune(p)
-    done = [target for target in targets(p) if up_to_date(target)]  # a target under way waits for the next commit
+    moved = stages.prune(p)
+    done = [
+        target for target in stages.targets(p) if up_to_date(target)
+    ]  # a target under way waits for the next commit
     if "all" not in done:
         raise EngineError("snakemake still has work to do: run `snakemake --cores all` first")
     for target in done:
@@ -244,12 +105,12 @@ def check(p: Params) -> list[str]:
     """
     require_safe_cache()
     found = []
-    for target in targets(p):
+    for target in stages.targets(p):
         if not up_to_date(target):
             found.append(f"snakemake has work to do (snakemake -n {target} tells what and why)")
         if _dvc("status", "-q", STAGE_FILES[target]).returncode:
             found.append("dvc sees changes (dvc status; after a complete run: python -m energyflow.engines commit)")
-    if left := orphans(p):
+    if left := stages.orphans(p):
         found.append(f"{len(left)} file(s) that no rule makes, e.g. {left[0]} (python -m energyflow.engines prune)")
     return found
 
@@ -292,27 +153,27 @@ def stage(p: Params, name: str) -> int:
     Raises:
         EngineError: there is no such stage.
     """
-    known = [*stages(p), "provenance"]
+    known = [*stages.outputs(p), "provenance"]
     if name not in known:
         raise EngineError(f"no stage '{name}'; {nearest(name, known)}")
-    for out in folders(name, p) if name != "provenance" else ():  # DVC wants its outs, be they empty
+    for out in stages.folders(name, p) if name != "provenance" else ():  # DVC wants its outs, be they empty
         Path(out).mkdir(parents=True, exist_ok=True)
     status = _snakemake(*QUIET, "--", "all" if name == "provenance" else f"stage_{name}").returncode
     if status:
         print("if no other snakemake runs in this folder: snakemake --unlock, then again", file=sys.stderr)
     else:  # the last stages also clean up after what was dropped from the grid
-        prune(p, None if name in (REPORT, "provenance") else name)
+        stages.prune(p, None if name in (stages.REPORT, "provenance") else name)
     return status
 
 
 def _spent(p: Params) -> str:
-    spent = times(p)
+    spent = stages.times(p)
     lines = [f"{name:20} {done:4} of {count:4} jobs {hours:6.2f} h" for name, done, count, hours in spent]
     return "\n".join([*lines, f"{'together':38}{sum(hours for *_, hours in spent):6.2f} h of one core"])
 
 
 SAYS: dict[str, Callable[[Params], str]] = {  # commands that do one thing and say one thing
-    "prune": lambda p: f"moved {len(prune(p))} file(s) to .snakemake/orphans",
+    "prune": lambda p: f"moved {len(stages.prune(p))} file(s) to .snakemake/orphans",
     "commit": lambda p: f"dvc.lock is up to date; moved {len(commit(p))} orphan(s)",
     "plots": lambda _: plots(),
     "times": _spent,
@@ -343,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.command in SAYS:
             print(SAYS[given.command](p))
         elif given.command == "guard":
-            guard(p)
+            stages.guard(p)
         elif found := check(p):
             print("\n".join(found))
             return 1

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from energyflow import dependencies, engines, params, paths
+from energyflow import dependencies, params, paths, stages
 from energyflow.ablations import grid as ablations
 from energyflow.ablations import resolve as settings
 from energyflow.pages.files import Target
@@ -62,8 +62,8 @@ def theory_jobs(p: Params) -> dict[str, int]:
 
 def ablations_jobs(p: Params) -> dict[str, int]:
     """The number of jobs of each rule of the ablations."""
-    stages = ablations.TARGET.made(p)
-    found = {rule: len(files) // len(ablations.PATTERNS[rule]) for rule, files in stages.items()}
+    made = ablations.TARGET.made(p)
+    found = {rule: len(files) // len(ablations.PATTERNS[rule]) for rule, files in made.items()}
     return {rule: count for rule, count in found.items() if count} | {
         "ablations_point": len(ablations.points(p)),
         "ablations": 1,
@@ -197,18 +197,18 @@ def in_preset(tree: Tree, preset: str) -> dict[str, Any]:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_dvc_covers_every_output(bare: Tree, preset: str) -> None:
     p = params.load(bare.path / "params.yaml", preset)
-    found, owned = in_preset(bare, preset), engines.stages(p)
+    found, owned = in_preset(bare, preset), stages.outputs(p)
     pages = {target.page(preset) for target in TARGETS}
     assert set(found) == {*owned, *BESIDE, "provenance"}
     for name, files in owned.items():
         if preset == "smoke" and name in BESIDE:
             continue  # in a folder of its own, which DVC does not know
         outs = {out.def_path for out in found[name].outs}
-        folders = set(engines.folders(name, p))
+        folders = set(stages.folders(name, p))
         assert outs - {paths.metrics_file(p), *pages} == folders, name
         assert all(any(f == out or f.startswith(out + "/") for out in outs) for f in files), name
     assert all(out.persist for stage in found.values() for out in stage.outs)
-    assert {out.def_path for out in found["provenance"].outs} == {str(engines.METADATA)}
+    assert {out.def_path for out in found["provenance"].outs} == {str(stages.METADATA)}
 
 
 def made_by(rule: str, method: str) -> str:
@@ -310,7 +310,7 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
     if p.ablations is not None:
         passed |= ablations_sections(p)
     passed["report"] += [p.methods, p.sources, p.nfe_methods, p.tasks, p.seeds, p.shape_tasks]
-    return {name: json.dumps([passed[name], files]) for name, files in engines.stages(p).items()}
+    return {name: json.dumps([passed[name], files]) for name, files in stages.outputs(p).items()}
 
 
 def leaves(node: Any, where: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

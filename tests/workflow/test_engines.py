@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from energyflow import engines, params
+from energyflow import engines, params, stages
 from tests.conftest import ROOT
 from tests.workflow.test_dag import jobs
 from tests.workflow.test_plans import SUCCESS, tiny
@@ -50,8 +50,8 @@ def test_lost_records_stop_every_engine(scratch: Tree) -> None:
 
 def test_report_of_an_older_state_is_made_again(scratch: Tree) -> None:
     """Tables and figures that came with git, newer than results whose report never ran here."""
-    for file in engines.stages(scratch.params)[engines.REPORT]:
-        record = scratch.path / engines._record(file)
+    for file in stages.outputs(scratch.params)[stages.REPORT]:
+        record = scratch.path / stages.record(file)
         record.unlink()
         (scratch.path / file).touch()
     assert set(scratch.plan()) == {name for name in jobs(scratch.params) if name.startswith(("table", "figure"))} | {
@@ -89,16 +89,16 @@ def test_grids_share_their_rows_and_not_their_tables(tmp_path: Path, monkeypatch
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     core, full = (params.load(grid=grid) for grid in params.GRIDS)
-    assert not set(engines.stages(core)["report"]) & set(engines.stages(full)["report"])
-    few, many = (set(engines.stages(p)["train"]) for p in (core, full))
+    assert not set(stages.outputs(core)["report"]) & set(stages.outputs(full)["report"])
+    few, many = (set(stages.outputs(p)["train"]) for p in (core, full))
     assert few & many  # rows of the same method, task and seed are trained once
     assert few - many  # tasks
     assert many - few  # methods
     stray = "results/laptop/train/metaworld/hammer/nobody/seed0/model.json"
-    for file in (stray, *few, *many, *engines.stages(full)["report"]):
+    for file in (stray, *few, *many, *stages.outputs(full)["report"]):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
-    assert engines.orphans(core) == engines.orphans(full) == [stray]
+    assert stages.orphans(core) == stages.orphans(full) == [stray]
 
 
 def test_times_sums_the_records_of_finished_jobs(
@@ -107,11 +107,11 @@ def test_times_sums_the_records_of_finished_jobs(
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     p = params.load(preset="robomimic", grid="full")
-    records = [file for file in engines.stages(p)["train"] if file.endswith("run.json")]
+    records = [file for file in stages.outputs(p)["train"] if file.endswith("run.json")]
     for file in records[:2]:
         Path(file).parent.mkdir(parents=True)
         Path(file).write_text(json.dumps({"wall_seconds": 2700.0, "cpu_seconds": 1.0}))
-    assert engines.times(p) == [("train", 2, len(records), 1.5)]
+    assert stages.times(p) == [("train", 2, len(records), 1.5)]
     assert engines.main(["times", "--preset", "robomimic", "--grid", "full"]) == 0
     assert "1.50 h of one core" in capsys.readouterr().out
 

@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(workflow.basedir))  # the library of this checkout, installed or not
 
-from energyflow import engines, paths
+from energyflow import paths, stages
 from energyflow.dependencies import code
 from energyflow.params import resolve
 from energyflow.sections import ParamsError
@@ -17,8 +17,8 @@ from energyflow.targets import TARGETS
 try:
     P = resolve(dict(config))
     if workflow.is_main_process:
-        engines.guard(P)
-except (ParamsError, engines.EngineError) as error:
+        stages.guard(P)
+except (ParamsError, stages.EngineError) as error:
     raise WorkflowError(str(error)) from None
 
 PATTERN = paths.patterns(P.preset)
