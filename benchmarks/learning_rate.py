@@ -22,13 +22,13 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from energyflow import params as params_module
-from energyflow.evaluation import evaluate
-from energyflow.jobs import COLLECT_SEEDS
+from energyflow.core.files import write_csv
+from energyflow.learning.evaluation import evaluate
+from energyflow.learning.trainer import train
+from energyflow.pipeline import params as params_module
+from energyflow.pipeline.sections import COLLECT_SEEDS
 from energyflow.policies.base import Policy
 from energyflow.policies.registry import check_method
-from energyflow.storage import write_csv
-from energyflow.training import train
 
 TASKS = ("metaworld/assembly", "metaworld/bin_picking")
 RATES = (1e-3, 2e-3, 4e-3, 8e-3, 16e-3)

@@ -30,14 +30,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from energyflow import params as params_module
-from energyflow.demos.format import load_demos
+from energyflow.core.files import write_csv
+from energyflow.datasets.format import load_demos
 from energyflow.envs.tasks import make_env
+from energyflow.learning.trainer import train
 from energyflow.networks.blocks import gradient
+from energyflow.pipeline import params as params_module
 from energyflow.policies.checkpoint import load_model
 from energyflow.policies.near_energy import NEAREnergy
-from energyflow.storage import write_csv
-from energyflow.training import train
 
 TASKS = ("metaworld/assembly", "metaworld/button_press")
 WEIGHTS = (1.0, 0.1, 0.01, 0.001, 0.0)

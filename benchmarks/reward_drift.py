@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from energyflow import params as params_module
+from energyflow.agents.relabel import Floats, Record
+from energyflow.config.sections import ShapeParams
+from energyflow.core.seeding import generator
 from energyflow.envs.simulator import Array, Expert, Simulator
 from energyflow.envs.tasks import make_env
-from energyflow.rewards.relabel import Floats, Record
+from energyflow.pipeline import params as params_module
 from energyflow.rewards.sources import make_source
 from energyflow.rewards.windows import Index
-from energyflow.sections import ShapeParams
-from energyflow.seeding import generator
 
 SOURCES = ("raw_energy", "centered_energy", "centered_energy_bounded")
 PHASES = ("start", "middle", "end", "after success")  # quarters 1, 2-3 and 4 of the way to success

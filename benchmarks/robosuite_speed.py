@@ -22,12 +22,12 @@ import pandas as pd
 import robosuite
 from scipy import stats
 
+from energyflow.core.files import write_csv, write_text
 from energyflow.envs.robomimic.control import Controllers
 from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
 from energyflow.envs.simulator import Array
 from energyflow.report import names
 from energyflow.report.render import Column, Table, fixed, plain, whole, with_interval
-from energyflow.storage import write_csv, write_text
 
 Step = Callable[[Any], object]
 

@@ -15,7 +15,7 @@ def load(path: str | Path) -> Policy:
     """Load a trained policy from its `model.safetensors`; `model.json` must stand beside it.
 
     Raises:
-        CheckpointError: a file is missing, damaged, or of another format version.
+        UserError: a file is missing, damaged, or of another format version.
     """
     from energyflow.policies.checkpoint import load as load_checkpoint  # torch only when it is needed
 

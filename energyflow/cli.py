@@ -11,33 +11,33 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from energyflow.sections import (
+from energyflow.config.section import parse_section
+from energyflow.config.sections import (
     CollectParams,
     EvaluateParams,
     OnlineParams,
-    ParamsError,
     PlotParams,
     ReportParams,
     ShapeParams,
     TrainParams,
-    parse_section,
 )
+from energyflow.core.errors import UserError
 
 if TYPE_CHECKING:
-    from energyflow.params import Sections
+    from energyflow.pipeline.params import Sections
 
 Arguments = argparse.Namespace
 
 
 def _of_params_yaml(a: Arguments, task: str) -> Sections:
     """The sections of params.yaml for a task, where the command line does not carry them."""
-    from energyflow.params import load
+    from energyflow.pipeline.params import load
 
     return load(preset=a.preset).of(task)
 
 
 def _collect(a: Arguments) -> None:
-    from energyflow.demos import human, scripted
+    from energyflow.datasets import human, scripted
 
     section = parse_section(CollectParams, a.params) if a.params else _of_params_yaml(a, a.task).collect
     section = section.model_copy(update={"source": a.source}) if a.source else section
@@ -47,9 +47,9 @@ def _collect(a: Arguments) -> None:
 
 
 def _train(a: Arguments) -> None:
-    from energyflow.demos.format import load_demos
+    from energyflow.datasets.format import load_demos
     from energyflow.envs.tasks import task_of
-    from energyflow.training import train
+    from energyflow.learning.trainer import train
 
     task = a.task or task_of(load_demos(a.demos).env_args, a.demos.stem)
     section = parse_section(TrainParams, a.params) if a.params else _of_params_yaml(a, task).training(a.method)
@@ -60,9 +60,9 @@ def _train(a: Arguments) -> None:
 
 
 def _train_online(a: Arguments) -> None:
-    from energyflow.demos.format import load_demos
+    from energyflow.agents.online import train_online
+    from energyflow.datasets.format import load_demos
     from energyflow.envs.tasks import task_of
-    from energyflow.rewards.online import train_online
 
     task = a.task or task_of(load_demos(a.demos).env_args, a.demos.stem)
     section = parse_section(OnlineParams, a.params) if a.params else _of_params_yaml(a, task).training_online(a.method)
@@ -73,8 +73,8 @@ def _train_online(a: Arguments) -> None:
 
 
 def _evaluate(a: Arguments) -> None:
-    from energyflow.evaluation import evaluate
-    from energyflow.storage import read_json
+    from energyflow.core.files import read_json
+    from energyflow.learning.evaluation import evaluate
 
     trained = read_json(a.model.with_suffix(".json"))
     task = a.task or trained["task"]
@@ -85,19 +85,19 @@ def _evaluate(a: Arguments) -> None:
 
 
 def _expert(a: Arguments) -> None:
-    from energyflow.evaluation import evaluate_expert
+    from energyflow.learning.evaluation import evaluate_expert
 
     evaluate_expert(a.task, parse_section(EvaluateParams, a.params), a.out)
 
 
 def _latency(a: Arguments) -> None:
-    from energyflow.latency import measure_latency
+    from energyflow.learning.latency import measure_latency
 
     measure_latency(a.model, a.out)
 
 
 def _shape(a: Arguments) -> None:
-    from energyflow.rewards.sac import run_shape
+    from energyflow.agents.sac import run_shape
 
     run_shape(a.task, a.source, a.seed, parse_section(ShapeParams, a.params), a.model, a.demos, a.out)
 
@@ -136,13 +136,13 @@ def _metrics(a: Arguments) -> None:
 
 
 def _theory_model(a: Arguments) -> None:
-    from energyflow.theory.models import train_model
+    from energyflow.studies.theory.models import train_model
 
     train_model(a.name, parse_section(TrainParams, a.params), a.count, a.seed, a.out)
 
 
 def _theory_check(a: Arguments) -> None:
-    from energyflow.theory.jobs import run_check
+    from energyflow.studies.theory.jobs import run_check
 
     run_check(a.name, a.subject, a.seed, a.params, a.inputs, a.out)
 
@@ -160,27 +160,27 @@ def _page(target: str) -> Callable[[Arguments], None]:
 
 
 def _ablations_demos(a: Arguments) -> None:
-    from energyflow.ablations.demos import write_subset
+    from energyflow.studies.ablations.demos import write_subset
 
     write_subset(a.demos, a.count, a.out)
 
 
 def _ablations_sample(a: Arguments) -> None:
-    from energyflow.ablations.sampling import resample
-    from energyflow.ablations.sections import SamplingParams
+    from energyflow.studies.ablations.sampling import resample
+    from energyflow.studies.ablations.sections import SamplingParams
 
     resample(a.model, parse_section(SamplingParams, a.params), a.out)
 
 
 def _ablations_gradients(a: Arguments) -> None:
-    from energyflow.ablations.gradients import measure
+    from energyflow.studies.ablations.gradients import measure
 
     measure(a.model, a.demos, a.out)
 
 
 def _ablations_latency(a: Arguments) -> None:
-    from energyflow.ablations.latency import measure
-    from energyflow.ablations.sections import LatencyParams
+    from energyflow.studies.ablations.latency import measure
+    from energyflow.studies.ablations.sections import LatencyParams
 
     measure(a.model, parse_section(LatencyParams, a.params), a.out)
 
@@ -278,8 +278,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one stage; a user's mistake is one line on stderr and exit status 2, a bug is a traceback."""
-    from energyflow.storage import StorageError
-
     arguments = parser().parse_args(argv)
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads and arguments.stage in COMPUTING:
@@ -288,12 +286,7 @@ def main(argv: list[str] | None = None) -> int:
         torch.set_num_threads(int(threads))
     try:
         arguments.handler(arguments)
-    except (ParamsError, StorageError, ValueError, RuntimeError) as error:
-        if type(error) in (
-            ValueError,
-            RuntimeError,
-        ):  # not one of the errors that this project words for its users
-            raise
+    except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

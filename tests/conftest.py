@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from energyflow import params as params_module
-from energyflow.demos.scripted import collect
-from energyflow.params import Params
-from energyflow.sections import CollectParams, TrainParams
+from energyflow.config.sections import CollectParams, TrainParams
+from energyflow.datasets.scripted import collect
+from energyflow.pipeline import params as params_module
+from energyflow.pipeline.params import Params
 
 ROOT = Path(__file__).parents[1]
 TASK = "metaworld/button_press"
 
 # Minutes each, and the run that the last one needs is made by the first: they start before the others (`make test`).
 LONGEST = [
-    *("workflow/test_plans.py", "workflow/test_dag.py", "test_training.py", "envs/test_robomimic.py"),
-    "workflow/test_engines.py",
+    *("pipeline/test_plans.py", "pipeline/test_dag.py", "learning/test_trainer.py", "envs/test_robomimic.py"),
+    "pipeline/test_engines.py",
 ]
 
 torch.set_num_threads(1)

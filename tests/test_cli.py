@@ -11,8 +11,8 @@ import torch
 
 import energyflow
 from energyflow.cli import main
-from energyflow.demos.format import Demonstration, write_demos
-from energyflow.storage import read_json
+from energyflow.core.files import read_json
+from energyflow.datasets.format import Demonstration, write_demos
 
 SMOKE = ["--preset", "smoke"]
 

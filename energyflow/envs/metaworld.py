@@ -15,10 +15,11 @@ import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
 
+from energyflow.config.sections import Level
+from energyflow.core.errors import UserError
+from energyflow.core.seeding import generator
 from energyflow.envs.perturb import displace, push_beyond
 from energyflow.envs.simulator import Array, Expert
-from energyflow.sections import Level, ParamsError
-from energyflow.seeding import generator
 
 STEP_LIMIT = 500  # of the simulator itself: it raises beyond
 MAX_DRAWS = 100
@@ -63,7 +64,7 @@ class MetaWorldEnv:
         """Build the simulator (about 0.2 s) of a task of `SPECS`; see `envs.tasks.make_env`."""
         self.obs_layout, self.obs_dim, self.action_dim = {"state": 39}, 39, 4
         if obs_keys is not None and tuple(obs_keys) != tuple(self.obs_layout):
-            raise ParamsError(f"{task}: no observations {', '.join(obs_keys)}; Meta-World has one vector, 'state'")
+            raise UserError(f"{task}: no observations {', '.join(obs_keys)}; Meta-World has one vector, 'state'")
         self.spec = SPECS[task]
         self._env = ALL_V3_ENVIRONMENTS[self.spec.simulator_id]()
         self._env._partially_observable = False

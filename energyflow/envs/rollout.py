@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from energyflow.config.sections import Level
 from energyflow.envs.simulator import Array, Simulator
-from energyflow.sections import Level
 
 Plan = Callable[[Array, NDArray[np.int64]], Array]  # obs [B, To, Do], elapsed [B] -> actions [B, exec_horizon, Da]
 

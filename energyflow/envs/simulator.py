@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from energyflow.sections import Level
+from energyflow.config.sections import Level
 
 Array = NDArray[np.float64]
 Expert = Callable[[Array], Array]  # obs [Do] -> action [Da] in the box, for the episode that it was made for

@@ -6,7 +6,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from energyflow.sections import ParamsError, nearest
+from energyflow.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def check_task(name: str) -> str:
     """Return the suite of a task that can be trained on.
 
     Raises:
-        ParamsError: no such task; the message suggests the nearest name.
+        UserError: no such task; the message suggests the nearest name.
     """
     if re.fullmatch(rf"{CUSTOM}/[\w.-]+", str(name)):
         return CUSTOM
@@ -49,7 +49,7 @@ def check_simulated(name: str) -> str:
     """Return the suite of a task that has a simulator; raises as `check_task`."""
     if name not in TASKS:
         own = f"; {name} has demonstrations only" if str(name).startswith(f"{CUSTOM}/") else ""
-        raise ParamsError(f"unknown task '{name}'; {nearest(str(name), list(TASKS))}{own}")
+        raise UserError(f"unknown task '{name}'; {nearest(str(name), list(TASKS))}{own}")
     return name.split("/")[0]
 
 
@@ -72,7 +72,7 @@ def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
         obs_keys: what to observe, in this order; by default the suite's usual observations.
 
     Raises:
-        ParamsError: no such task, or no such observation.
+        UserError: no such task, or no such observation.
     """
     module, cls = SUITES[check_simulated(name)].split(":")
     build: Callable[[str, Sequence[str] | None], Simulator] = getattr(import_module(module), cls)

@@ -56,6 +56,11 @@ class ScalarHead(nn.Module):
         return out.squeeze(-1)
 
 
+def expand(sigma: Tensor) -> Tensor:
+    """[B] -> [B, 1, 1], to multiply chunks."""
+    return sigma[:, None, None]
+
+
 def gradient(value: Callable[[Tensor], Tensor], at: Tensor, *, create_graph: bool) -> Tensor:
     """Gradient of a batch of scalars with respect to the batch of inputs they come from.
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from energyflow.config.sections import NetworkParams
 from energyflow.networks.blocks import ScalarHead
 from energyflow.networks.mlp import MLPTrunk
 from energyflow.networks.unet import UNetTrunk
-from energyflow.sections import NetworkParams
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from energyflow.config.sections import MLPParams
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, TimeFeatures
-from energyflow.sections import MLPParams
 
 
 class MLPTrunk(nn.Module):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from energyflow.config.sections import UNetParams
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, TimeFeatures
-from energyflow.sections import UNetParams
 
 
 class FiLMBlock(nn.Module):

@@ -9,9 +9,11 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from energyflow.demos.windows import Normalizer
+from energyflow.config.section import Section, describe
+from energyflow.config.sections import TrainParams
+from energyflow.core.errors import UserError
 from energyflow.networks.build import Spec
-from energyflow.sections import ParamsError, Section, TrainParams, describe
+from energyflow.networks.normalizer import Normalizer
 
 
 def default_device() -> torch.device:
@@ -36,13 +38,13 @@ class Model(nn.Module, ABC):
         """Validate the method's section.
 
         Raises:
-            ParamsError: unknown, missing or mistyped key.
+            UserError: unknown, missing or mistyped key.
         """
         name = cls.__module__.rsplit(".", 1)[-1]
         try:
             return cls.Params.model_validate(raw).model_dump()
         except ValidationError as error:
-            raise ParamsError(f"params.yaml: method.{name}: {describe(error)}") from None
+            raise UserError(f"params.yaml: method.{name}: {describe(error)}") from None
 
     @abstractmethod
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,17 +9,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from energyflow.config.sections import TrainParams
+from energyflow.core.errors import UserError
+from energyflow.core.files import atomic_path, read_json, write_json
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Model, Policy
 from energyflow.policies.registry import check_method
-from energyflow.sections import TrainParams
-from energyflow.storage import atomic_path, read_json, write_json
 
 FORMAT = 2
-
-
-class CheckpointError(ValueError):
-    """A checkpoint is missing, damaged, or not of the task or method that was asked for."""
 
 
 def build(spec: Spec, params: TrainParams) -> Model:
@@ -55,25 +52,25 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Read a safetensors file.
 
     Raises:
-        CheckpointError: missing or damaged.
+        UserError: missing or damaged.
     """
     try:
         return load_file(path)
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file; train it first") from None
+        raise UserError(f"{path}: no such file; train it first") from None
     except SafetensorError as error:
-        raise CheckpointError(f"{path}: damaged ({error}); delete it and train again, or `dvc checkout`") from None
+        raise UserError(f"{path}: damaged ({error}); delete it and train again, or `dvc checkout`") from None
 
 
 def load(path: str | Path, task: str | None = None) -> Policy:
     """Load a policy; see `load_model`.
 
     Raises:
-        CheckpointError: as there, or the model is no policy.
+        UserError: as there, or the model is no policy.
     """
     model = load_model(path, task)
     if not isinstance(model, Policy):
-        raise CheckpointError(f"{path}: '{model.params.method}' is no policy but a model that a reward reads")
+        raise UserError(f"{path}: '{model.params.method}' is no policy but a model that a reward reads")
     return model
 
 
@@ -85,20 +82,18 @@ def load_model(path: str | Path, task: str | None = None) -> Model:
         task: if given, the checkpoint must be of this task.
 
     Raises:
-        CheckpointError: missing, damaged, of another format or of another task.
+        UserError: missing, damaged, of another format or of another task.
     """
     path = Path(path)
     tensors, description = load_tensors(path), read_json(path.with_suffix(".json"))
     if description.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: format {description.get('format')}, this version reads {FORMAT}; train again")
+        raise UserError(f"{path}: format {description.get('format')}, this version reads {FORMAT}; train again")
     if task is not None and description["task"] != task:
-        raise CheckpointError(
-            f"{path}: trained on {description['task']}, asked for {task}; pass that task's checkpoint"
-        )
+        raise UserError(f"{path}: trained on {description['task']}, asked for {task}; pass that task's checkpoint")
     spec = Spec(**{**description["spec"], "obs_keys": tuple(description["spec"]["obs_keys"])})
     model = build(spec, TrainParams.model_validate(description["params"]))
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise CheckpointError(f"{path}: does not fit {path.with_suffix('.json')}: {error}") from None
+        raise UserError(f"{path}: does not fit {path.with_suffix('.json')}: {error}") from None
     return model.eval().requires_grad_(False)

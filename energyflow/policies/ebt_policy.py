@@ -16,10 +16,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from energyflow.config.section import Section
+from energyflow.config.sections import TrainParams
+from energyflow.networks.blocks import expand
 from energyflow.networks.build import ScalarPotential, Spec
 from energyflow.policies.base import Policy
-from energyflow.policies.karras import expand
-from energyflow.sections import Section, TrainParams
 
 RMS_EPSILON = 1e-7  # keeps a chunk of zeros finite
 

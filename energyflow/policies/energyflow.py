@@ -11,11 +11,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from energyflow.networks.blocks import gradient
+from energyflow.config.sections import TrainParams
+from energyflow.networks.blocks import expand, gradient
 from energyflow.networks.build import ScalarPotential, Spec
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy
-from energyflow.sections import TrainParams
 
 
 class EnergyFlow(EnergyPolicy):
@@ -32,8 +32,8 @@ class EnergyFlow(EnergyPolicy):
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         """EDM's weight (sigma^2 + 1) / sigma^2 on |D - a0|^2: |grad f - target|^2 with a unit-variance target."""
         sigma = karras.log_uniform(len(action), self.own.sigma_min, self.own.sigma_max, generator)
-        noised = action + karras.expand(sigma) * self.noise(action, generator)
-        c_skip, c_out, c_in = map(karras.expand, karras.coefficients(sigma))
+        noised = action + expand(sigma) * self.noise(action, generator)
+        c_skip, c_out, c_in = map(expand, karras.coefficients(sigma))
         slope = self._slope(c_in * noised, obs, sigma, create_graph=True)
         return (slope - (action - c_skip * noised) / c_out).square().mean()
 
@@ -47,13 +47,13 @@ class EnergyFlow(EnergyPolicy):
         """See `EnergyPolicy.energy`; the scale grows like 1 / sigma^2."""
         c_skip, c_out, c_in = karras.coefficients(sigma)
         quadratic = (1.0 - c_skip) / (2.0 * sigma**2) * action.square().sum(dim=(1, 2))
-        potential = self.potential(karras.expand(c_in) * action, obs, karras.noise_feature(sigma))
+        potential = self.potential(expand(c_in) * action, obs, karras.noise_feature(sigma))
         energy: Tensor = quadratic - c_out / (sigma**2 * c_in) * potential
         return energy
 
     def denoise(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
         """D(a, s, sigma) [B, Tp, Da] = E[a0 | a]; minus the energy's gradient is (D - a) / sigma^2."""
-        c_skip, c_out, c_in = map(karras.expand, karras.coefficients(sigma))
+        c_skip, c_out, c_in = map(expand, karras.coefficients(sigma))
         return c_skip * action + c_out * self._slope(c_in * action, obs, sigma, create_graph=False)
 
     def _slope(self, scaled: Tensor, obs: Tensor, sigma: Tensor, *, create_graph: bool) -> Tensor:

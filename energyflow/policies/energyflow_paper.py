@@ -13,11 +13,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from energyflow.networks.blocks import gradient
+from energyflow.config.section import Section
+from energyflow.config.sections import TrainParams
+from energyflow.networks.blocks import expand, gradient
 from energyflow.networks.build import ScalarPotential, Spec
-from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy
-from energyflow.sections import Section, TrainParams
 
 
 class PaperParams(Section):
@@ -45,7 +45,7 @@ class EnergyFlowPaper(EnergyPolicy):
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         """Denoising score matching with weight sigma^2."""
         time = torch.rand(len(action), generator=generator, device=action.device)
-        sigma, eps = karras.expand(self.sigma(time)), self.noise(action, generator)
+        sigma, eps = expand(self.sigma(time)), self.noise(action, generator)
         slope = gradient(lambda a: self.potential(a, obs, time), action + sigma * eps, create_graph=True)
         return (eps - sigma * slope).square().mean()
 
@@ -58,7 +58,7 @@ class EnergyFlowPaper(EnergyPolicy):
             time = action.new_full((len(action),), now)
             slope = gradient(lambda a, time=time: self.potential(a, obs, time), action, create_graph=False)  # type: ignore[misc]
             # d[sigma^2]/dt = 2 sigma^2 log(sigma_max / sigma_min)
-            action = action + (after - now) * rate * karras.expand(self.sigma(time)) ** 2 * slope
+            action = action + (after - now) * rate * expand(self.sigma(time)) ** 2 * slope
         return action
 
     def energy(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:

@@ -15,11 +15,12 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
+from energyflow.config.sections import NetworkParams, TrainParams
+from energyflow.core.errors import nearest
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
 from energyflow.networks.build import ScalarPotential, Spec, VectorField
 from energyflow.policies import karras
 from energyflow.policies.energyflow import EnergyFlow
-from energyflow.sections import NetworkParams, TrainParams, nearest
 
 ROUGH = "relu"  # its second derivative is zero almost everywhere: no use in a loss that differentiates the energy twice
 

@@ -6,10 +6,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from energyflow.config.section import Section
+from energyflow.config.sections import TrainParams
+from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
 from energyflow.policies.base import Policy
-from energyflow.policies.karras import expand
-from energyflow.sections import Section, TrainParams
 
 
 class FlowParams(Section):

@@ -16,10 +16,11 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from energyflow.config.section import Section
+from energyflow.config.sections import TrainParams
 from energyflow.networks.blocks import gradient
 from energyflow.networks.build import ScalarPotential, Spec
 from energyflow.policies.base import Policy
-from energyflow.sections import Section, TrainParams
 
 Energy = Callable[[Tensor], Tensor]  # candidates [B, N, Tp, Da] in the action box -> [B, N]
 

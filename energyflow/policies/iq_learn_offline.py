@@ -16,12 +16,13 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from energyflow.config.section import Section
+from energyflow.config.sections import TrainParams
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
 from energyflow.networks.build import Spec
 from energyflow.policies import squashed
 from energyflow.policies.base import Policy
 from energyflow.policies.layers import perceptron
-from energyflow.sections import Section, TrainParams
 
 
 class IQLearnParams(Section):

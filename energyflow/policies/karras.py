@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from energyflow.sections import Section
+from energyflow.config.section import Section
 
 
 class KarrasParams(Section):
@@ -21,11 +21,6 @@ class KarrasParams(Section):
     sigma_max: float = Field(gt=0)
     nfe: int = Field(ge=1)
     rho: float = Field(gt=0)
-
-
-def expand(sigma: Tensor) -> Tensor:
-    """[B] -> [B, 1, 1], to multiply chunks."""
-    return sigma[:, None, None]
 
 
 def log_uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:

@@ -16,9 +16,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from energyflow.config.section import Section
+from energyflow.config.sections import TrainParams
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Policy
-from energyflow.sections import Section, TrainParams
 
 ACTING_STD = 1e-4  # robomimic's `low_noise_eval`: pick a mode, take its mean
 

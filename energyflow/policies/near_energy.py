@@ -11,10 +11,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from energyflow.config.section import Section
+from energyflow.config.sections import TrainParams
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Model
 from energyflow.policies.layers import perceptron
-from energyflow.sections import Section, TrainParams
 
 
 class NEAREnergyParams(Section):

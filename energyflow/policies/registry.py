@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from energyflow.sections import ParamsError, nearest
+from energyflow.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from energyflow.policies.base import Model, Policy
@@ -40,10 +40,10 @@ def check_method(name: str) -> type[Model]:
     """Look a method up.
 
     Raises:
-        ParamsError: no such method; the message suggests the nearest name.
+        UserError: no such method; the message suggests the nearest name.
     """
     if name not in METHODS:
-        raise ParamsError(f"unknown method '{name}'; {nearest(str(name), list(METHODS))}")
+        raise UserError(f"unknown method '{name}'; {nearest(str(name), list(METHODS))}")
     module, cls = METHODS[name].split(":")
     found: type[Model] = getattr(import_module(module), cls)
     return found
@@ -53,11 +53,11 @@ def check_policy(name: str) -> type[Policy]:
     """Look up a method that can act.
 
     Raises:
-        ParamsError: no such method, or one that is only a model which a reward reads.
+        UserError: no such method, or one that is only a model which a reward reads.
     """
     from energyflow.policies.base import Policy
 
     found = check_method(name)
     if not issubclass(found, Policy):
-        raise ParamsError(f"method '{name}' is no policy but a model that a reward reads")
+        raise UserError(f"method '{name}' is no policy but a model that a reward reads")
     return found

@@ -11,11 +11,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from energyflow.config.section import Section
+from energyflow.config.sections import TrainParams
 from energyflow.networks.build import Spec
 from energyflow.policies import squashed
 from energyflow.policies.base import Policy
 from energyflow.policies.layers import perceptron
-from energyflow.sections import Section, TrainParams
 
 LOG_STD = (-5.0, 2.0)  # range of what cloning learns: an action that never varies would have an infinite density
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from energyflow.config.sections import TrainParams
+from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
 from energyflow.policies import karras
 from energyflow.policies.base import Policy
-from energyflow.sections import TrainParams
 
 
 class Unconstrained(Policy):
@@ -25,8 +26,8 @@ class Unconstrained(Policy):
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         """EDM's weighted denoising loss, as in `energyflow`."""
         sigma = karras.log_uniform(len(action), self.own.sigma_min, self.own.sigma_max, generator)
-        noised = action + karras.expand(sigma) * self.noise(action, generator)
-        c_skip, c_out, c_in = map(karras.expand, karras.coefficients(sigma))
+        noised = action + expand(sigma) * self.noise(action, generator)
+        c_skip, c_out, c_in = map(expand, karras.coefficients(sigma))
         field = self.field(c_in * noised, obs, karras.noise_feature(sigma))
         loss: Tensor = (field - (action - c_skip * noised) / c_out).square().mean()
         return loss
@@ -39,6 +40,6 @@ class Unconstrained(Policy):
 
     def denoise(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
         """D(a, s, sigma) [B, Tp, Da]; not the gradient of anything in general."""
-        c_skip, c_out, c_in = map(karras.expand, karras.coefficients(sigma))
+        c_skip, c_out, c_in = map(expand, karras.coefficients(sigma))
         field: Tensor = self.field(c_in * action, obs, karras.noise_feature(sigma))
         return c_skip * action + c_out * field

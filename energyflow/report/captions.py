@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from energyflow.config.sections import ReportParams
+from energyflow.core.files import read_json
 from energyflow.report import costs, names, published
 from energyflow.report.rows import select
-from energyflow.sections import ReportParams
-from energyflow.storage import read_json
 
 
 def grouped(value: float) -> str:

@@ -10,24 +10,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from energyflow.config.sections import ReportParams
+from energyflow.core.errors import UserError
+from energyflow.core.files import read_json
+from energyflow.core.seeding import generator
 from energyflow.report import names
-from energyflow.report.rows import LATENCY_COLUMNS, ReportError, identity, read_rows, require
+from energyflow.report.rows import LATENCY_COLUMNS, identity, read_rows, require
 from energyflow.report.statistics import percentiles
-from energyflow.sections import ReportParams
-from energyflow.seeding import generator
-from energyflow.storage import read_json
 
 
 def value(path: Path, record: dict[str, Any], *keys: str) -> Any:
     """A nested value of a JSON file.
 
     Raises:
-        ReportError: the key is not there; the message names the file and the key.
+        UserError: the key is not there; the message names the file and the key.
     """
     found: Any = record
     for key in keys:
         if not isinstance(found, dict) or key not in found:
-            raise ReportError(f"{path}: missing key '{'.'.join(keys)}'; delete it and run its stage again")
+            raise UserError(f"{path}: missing key '{'.'.join(keys)}'; delete it and run its stage again")
         found = found[key]
     return found
 
@@ -36,11 +37,11 @@ def number(path: Path, record: dict[str, Any], *keys: str) -> float:
     """A nested number of a JSON file.
 
     Raises:
-        ReportError: the key is not there, or is not a finite number.
+        UserError: the key is not there, or is not a finite number.
     """
     found = value(path, record, *keys)
     if isinstance(found, bool) or not isinstance(found, int | float) or not np.isfinite(found):
-        raise ReportError(f"{path}: '{'.'.join(keys)}' is not a finite number (got {found!r})")
+        raise UserError(f"{path}: '{'.'.join(keys)}' is not a finite number (got {found!r})")
     return float(found)
 
 
@@ -80,7 +81,7 @@ def cost(paths: Sequence[Path], params: ReportParams) -> pd.DataFrame:
         One row per method; columns in results/README.md.
 
     Raises:
-        ReportError: an input is missing or incomplete, or the models of one method differ in size.
+        UserError: an input is missing or incomplete, or the models of one method differ in size.
     """
     train, model = runs(paths, "train", "table cost"), models(paths, "table cost")
     evaluated = runs(paths, "evaluate", "table cost")
@@ -90,10 +91,10 @@ def cost(paths: Sequence[Path], params: ReportParams) -> pd.DataFrame:
         made = model[model["method"] == method]
         timed = latency[(latency["method"] == method) & (latency["batch"] == 1)]
         if made.empty or timed.empty:
-            raise ReportError(f"table cost: method '{method}' has no {'model.json' if made.empty else 'latency.csv'}")
+            raise UserError(f"table cost: method '{method}' has no {'model.json' if made.empty else 'latency.csv'}")
         horizons = made.loc[made["task"] == made["task"].iloc[0], "exec_horizon"]
         if horizons.nunique() > 1 or timed["nfe"].nunique() > 1:
-            raise ReportError(f"table cost: the runs of method '{method}' differ in exec_horizon or NFE")
+            raise UserError(f"table cost: the runs of method '{method}' differ in exec_horizon or NFE")
         trained = train[train["method"] == method]
         horizon = int(horizons.iloc[0])
         row: dict[str, Any] = {"method": method, "network": timed["network"].iloc[0]}

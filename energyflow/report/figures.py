@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from energyflow.config.sections import PlotParams, ReportParams
 from energyflow.report import learning, names, style, summaries
 from energyflow.report.style import colour, marker
-from energyflow.sections import PlotParams, ReportParams
 
 Build = Callable[[Sequence[Path], PlotParams, ReportParams], Figure]
 SPREAD = 0.62  # of a category's width, over which its methods stand side by side

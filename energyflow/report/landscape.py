@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import energyflow
-from energyflow.demos.format import load_demos
-from energyflow.demos.windows import make_windows
+from energyflow.config.sections import PlotParams, ReportParams
+from energyflow.core.errors import UserError
+from energyflow.core.seeding import torch_generator
+from energyflow.datasets.format import load_demos
+from energyflow.datasets.windows import make_windows
 from energyflow.policies.base import EnergyPolicy
 from energyflow.report import names
-from energyflow.report.rows import ReportError, identity
-from energyflow.sections import PlotParams, ReportParams
-from energyflow.seeding import torch_generator
+from energyflow.report.rows import identity
 
 BATCH = 4096  # chunks per call of the energy
 CONTOURS = 14
@@ -55,17 +56,17 @@ def slice_energy(policy: EnergyPolicy, obs: Tensor, chunk: Tensor, plot: PlotPar
         seed: of the sampler.
 
     Raises:
-        ReportError: a plot option that the slice needs is missing, or the energy is not finite.
+        UserError: a plot option that the slice needs is missing, or the energy is not finite.
     """
     if plot.samples is None or plot.resolution is None or plot.sigma is None or plot.extent is None:
-        raise ReportError("params.yaml: plots.landscape needs samples, resolution, sigma and extent")
+        raise UserError("params.yaml: plots.landscape needs samples, resolution, sigma and extent")
     drawn = policy.act(obs.expand(plot.samples, -1, -1), torch_generator(seed, "landscape samples"))
     centre = policy.normalizer.standardize_action(chunk)
     samples = policy.normalizer.standardize_action(drawn).flatten(1).double()
     spread = samples - samples.mean(dim=0)
     _, singular, axes = torch.linalg.svd(spread, full_matrices=False)
     if len(axes) < 2:
-        raise ReportError("the landscape needs at least two samples of chunks with at least two numbers")
+        raise UserError("the landscape needs at least two samples of chunks with at least two numbers")
     axes = axes[:2] * torch.sign(axes[:2].sum(dim=1, keepdim=True) + 1e-12)  # the sign of an axis is arbitrary
     flat = centre.flatten(1).double()
     projected = (samples - flat) @ axes.T
@@ -75,7 +76,7 @@ def slice_energy(policy: EnergyPolicy, obs: Tensor, chunk: Tensor, plot: PlotPar
     points = flat + torch.stack([first.flatten(), second.flatten()], dim=1) @ axes
     energy = _energy(policy, points.float().reshape(-1, *chunk.shape[1:]), obs, plot.sigma)
     if not torch.isfinite(energy).all():
-        raise ReportError("the energy is not finite on the slice; train the model again")
+        raise UserError("the energy is not finite on the slice; train the model again")
     variance = singular.square()
     return Slice(
         axis=axis.numpy(),
@@ -100,15 +101,15 @@ def landscape(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> 
     """Contours of the energy halfway through the first demonstration.
 
     Raises:
-        ReportError: the inputs are not one model of an energy and its demonstrations.
+        UserError: the inputs are not one model of an energy and its demonstrations.
     """
     models = [path for path in paths if path.suffix == ".safetensors"]
     demos_files = [path for path in paths if path.suffix == ".hdf5"]
     if len(models) != 1 or len(demos_files) != 1:
-        raise ReportError("figure landscape: needs one model.safetensors and one demos.hdf5")
+        raise UserError("figure landscape: needs one model.safetensors and one demos.hdf5")
     policy = energyflow.load(models[0])
     if not isinstance(policy, EnergyPolicy):
-        raise ReportError(f"{models[0]}: not an energy; the landscape needs energyflow or energyflow_paper")
+        raise UserError(f"{models[0]}: not an energy; the landscape needs energyflow or energyflow_paper")
     demos = load_demos(demos_files[0], policy.spec.obs_keys)
     windows = make_windows(demos, policy.spec.obs_horizon, policy.spec.pred_horizon)
     step = len(demos.episodes[0].actions) // 2

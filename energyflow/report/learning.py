@@ -17,20 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from energyflow.config.sections import ReportParams
+from energyflow.core.errors import UserError
 from energyflow.report import names
-from energyflow.report.rows import CURVE_COLUMNS, ReportError, read_rows, require
-from energyflow.report.statistics import (
-    Cell,
-    Estimate,
-    cell,
-    draw_seeds,
-    draw_states,
-    estimate,
-    paired,
-    replicate,
-)
+from energyflow.report.rows import CURVE_COLUMNS, read_rows, require
+from energyflow.report.statistics import Cell, Estimate, cell, draw_seeds, draw_states, estimate, paired, replicate
 from energyflow.report.summaries import numbers
-from energyflow.sections import ReportParams
 
 SOLVED = 0.8  # success from which a source counts as having learnt the task
 FAILS = 0.5  # a source whose final success lies below this has failed
@@ -74,7 +66,7 @@ def curves(rows: pd.DataFrame) -> dict[tuple[str, str], Curve]:
     An episode number stands for the same initial state at every step mark and for every seed.
 
     Raises:
-        ReportError: a seed lacks an episode at a mark, so that a curve would mix different sets of episodes.
+        UserError: a seed lacks an episode at a mark, so that a curve would mix different sets of episodes.
     """
     order = names.in_order(rows["source"], names.SOURCE_ORDER)
     out = {}
@@ -92,7 +84,7 @@ def _curve(part: pd.DataFrame, where: str) -> Curve:
     seeds = tuple(sorted({int(seed) for seed in part["seed"]}))
     for mark, layer in zip(marks, layers, strict=True):
         if layer.seeds != seeds or layer.states != layers[0].states or not np.isfinite(layer.scores).all():
-            raise ReportError(f"shape/{where}: step {mark} lacks episodes that other seeds or steps have; run it again")
+            raise UserError(f"shape/{where}: step {mark} lacks episodes that other seeds or steps have; run it again")
     return Curve(tuple(marks), np.stack([layer.scores for layer in layers]), seeds, layers[0].states)
 
 

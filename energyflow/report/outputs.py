@@ -8,18 +8,19 @@ from typing import Any
 
 import pandas as pd
 
+from energyflow.config.sections import PlotParams, ReportParams
+from energyflow.core.errors import UserError, nearest
+from energyflow.core.files import write_csv, write_json, write_text
 from energyflow.report import learning, names, style, summaries
 from energyflow.report.figures import FIGURES
-from energyflow.report.rows import ReportError, select
+from energyflow.report.rows import select
 from energyflow.report.tables import TABLES
-from energyflow.sections import PlotParams, ReportParams, nearest
-from energyflow.storage import write_csv, write_json, write_text
 
 
 def _suffixes(outputs: Sequence[Path], wanted: tuple[str, ...], what: str) -> dict[str, Path]:
     found = {path.suffix.removeprefix("."): path for path in outputs}
     if set(found) != set(wanted) or len(found) != len(outputs):
-        raise ReportError(f"{what}: expected one output each of {', '.join(wanted)}; got {list(map(str, outputs))}")
+        raise UserError(f"{what}: expected one output each of {', '.join(wanted)}; got {list(map(str, outputs))}")
     return found
 
 
@@ -33,10 +34,10 @@ def write_table(name: str, inputs: Sequence[Path], params: ReportParams, outputs
         outputs: one .csv, one .md, one .tex.
 
     Raises:
-        ReportError: unknown table, or an input is missing, incomplete or contradictory.
+        UserError: unknown table, or an input is missing, incomplete or contradictory.
     """
     if name not in TABLES:
-        raise ReportError(f"unknown table '{name}'; {nearest(name, list(TABLES))}")
+        raise UserError(f"unknown table '{name}'; {nearest(name, list(TABLES))}")
     files = _suffixes(outputs, ("csv", "md", "tex"), f"table {name}")
     table = TABLES[name](inputs, params)
     write_csv(files["csv"], table.csv())
@@ -57,7 +58,7 @@ def write_figure(
         outputs: .png, .svg and .pdf files.
 
     Raises:
-        ReportError: unknown figure, or an input is missing, incomplete or contradictory.
+        UserError: unknown figure, or an input is missing, incomplete or contradictory.
     """
     with style.look():
         if name == "landscape":
@@ -68,7 +69,7 @@ def write_figure(
         elif name in FIGURES:
             figure = FIGURES[name](inputs, plot, report)
         else:
-            raise ReportError(f"unknown figure '{name}'; {nearest(name, [*FIGURES, 'landscape'])}")
+            raise UserError(f"unknown figure '{name}'; {nearest(name, [*FIGURES, 'landscape'])}")
         style.save(figure, plot.dpi, outputs)
 
 
@@ -79,11 +80,11 @@ def write_plot_data(inputs: Sequence[Path], params: ReportParams, outputs: Seque
     are several. The templates of `.dvc/plots` draw one line per name.
 
     Raises:
-        ReportError: an output of an unknown name, or an input is missing or incomplete.
+        UserError: an output of an unknown name, or an input is missing or incomplete.
     """
     for path in outputs:
         if path.stem not in PLOTS:
-            raise ReportError(f"{path}: unknown plot data '{path.stem}'; {nearest(path.stem, list(PLOTS))}")
+            raise UserError(f"{path}: unknown plot data '{path.stem}'; {nearest(path.stem, list(PLOTS))}")
         write_csv(path, PLOTS[path.stem](inputs, params).round(4))
 
 
@@ -128,7 +129,7 @@ def write_metrics(inputs: Sequence[Path], params: ReportParams, outputs: Sequenc
     """Write the numbers behind `dvc metrics`: percentages to two decimals, nested by topic, name and task.
 
     Raises:
-        ReportError: an input is missing or incomplete.
+        UserError: an input is missing or incomplete.
     """
     (path,) = outputs
     rows = summaries.episodes(inputs, "metrics")

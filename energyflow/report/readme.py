@@ -11,8 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-from energyflow.report.rows import ReportError
-from energyflow.storage import atomic_path
+from energyflow.core.errors import UserError
+from energyflow.core.files import atomic_path
 
 MARKED = re.compile(
     r"(?P<begin><!-- rows of (?P<file>\S+) with (?P<which>.+?) -->\n)(?P<rows>.*?)(?P<end><!-- end of rows -->)", re.S
@@ -27,7 +27,7 @@ def filled(text: str, root: Path) -> str:
         root: folder that the marks' paths start from.
 
     Raises:
-        ReportError: a file is missing, or has no such row.
+        UserError: a file is missing, or has no such row.
     """
     return MARKED.sub(lambda m: m["begin"] + rows(root / m["file"], m["which"]) + m["end"], text)
 
@@ -36,14 +36,14 @@ def rows(file: Path, which: str) -> str:
     """Header, rule and the rows that match `which` of the table in a Markdown file, columns aligned anew.
 
     Raises:
-        ReportError: the file is missing, or has no such row.
+        UserError: the file is missing, or has no such row.
     """
     if not file.is_file():
-        raise ReportError(f"{file}: no such table; the workflow makes it")
+        raise UserError(f"{file}: no such table; the workflow makes it")
     header, rule, *body = [line for line in file.read_text().splitlines() if line.startswith("|")]
     chosen = [line for line in body if re.search(which, line)]
     if not chosen:
-        raise ReportError(f"{file}: no row matches {which!r}")
+        raise UserError(f"{file}: no row matches {which!r}")
     right = [cell.endswith(":") for cell in _cells(rule)]
     table = [_cells(line) for line in (header, *chosen)]
     widths = [max(4, *map(len, column)) for column in zip(*table, strict=True)]
@@ -65,7 +65,7 @@ def main(root: Path = Path()) -> int:
     readme = root / "README.md"
     try:
         text = filled(readme.read_text(encoding="utf-8"), root)
-    except ReportError as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return 1
     with atomic_path(readme) as temporary:

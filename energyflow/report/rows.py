@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from energyflow import paths
+from energyflow.config import layout as paths
+from energyflow.core.errors import UserError
 
 _WILDCARDS = {"preset": "[^/]+", "task": "[^/]+/[^/]+", "seed": r"\d+"}
 _WILDCARDS |= dict.fromkeys(("method", "source", "model"), "[^/]+")
 
 
 def _regex(pattern: str) -> re.Pattern[str]:
-    """The regular expression of files in a folder that a pattern of energyflow/paths.py describes."""
+    """The regular expression of files in a folder that a pattern of energyflow/config/layout.py describes."""
     parts = re.split(r"{(\w+)}", pattern)
     text = "".join(f"(?P<{p}>{_WILDCARDS[p]})" if i % 2 else re.escape(p) for i, p in enumerate(parts))
     return re.compile(f"(?:^|/){text}[^/]+$")
@@ -40,10 +41,6 @@ LOSS_COLUMNS = ("step", "loss")
 _TEXT = ("task", "method", "level", "source", "network")
 
 
-class ReportError(ValueError):
-    """An input of the report is missing, incomplete or contradictory; the message names the file."""
-
-
 @dataclass(frozen=True)
 class Identity:
     """The run that a file belongs to, read from its path."""
@@ -57,25 +54,25 @@ def stage(path: Path) -> str:
     """Name of the stage that made a file.
 
     Raises:
-        ReportError: the path is not one of energyflow/paths.py.
+        UserError: the path is not one of energyflow/config/layout.py.
     """
     for name, regex in _STAGES.items():
         if regex.search(path.as_posix()):
             return name
-    raise ReportError(f"{path}: not a path of the form results/<preset>/<stage>/... (see energyflow/paths.py)")
+    raise UserError(f"{path}: not a path of the form results/<preset>/<stage>/... (see energyflow/config/layout.py)")
 
 
 def identity(path: Path) -> Identity:
     """Task, method (or source) and seed of a file of one run.
 
     Raises:
-        ReportError: the path is not that of a run of a method or source with a seed.
+        UserError: the path is not that of a run of a method or source with a seed.
     """
     match = _STAGES[stage(path)].search(path.as_posix())
     found = {} if match is None else match.groupdict()
     item = found.get("method", found.get("source", found.get("model")))
     if item is None or "task" not in found or "seed" not in found:
-        raise ReportError(f"{path}: does not belong to one task, method and seed")
+        raise UserError(f"{path}: does not belong to one task, method and seed")
     return Identity(task=found["task"], item=item, seed=int(found["seed"]))
 
 
@@ -88,11 +85,11 @@ def require(inputs: Sequence[Path], stage_name: str, file_name: str, wanted_by: 
     """As `select`, but an empty selection is an error.
 
     Raises:
-        ReportError: no such input was given.
+        UserError: no such input was given.
     """
     found = select(inputs, stage_name, file_name)
     if not found:
-        raise ReportError(
+        raise UserError(
             f"{wanted_by}: no results/<preset>/{stage_name}/**/{file_name} among its {len(inputs)} inputs;"
             f" run the stage '{stage_name}' first"
         )
@@ -110,11 +107,11 @@ def read_rows(files: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
         One frame with exactly `columns`, in that order; names are strings, `success` is a float of 0 or 1.
 
     Raises:
-        ReportError: no files, or a file is missing, has no rows, lacks a column, or holds an empty, non-
+        UserError: no files, or a file is missing, has no rows, lacks a column, or holds an empty, non-
             numeric or infinite value; the message names the file, the column and the line.
     """
     if not files:
-        raise ReportError("no input files: nothing was given to read rows from")
+        raise UserError("no input files: nothing was given to read rows from")
     return pd.concat([_read_one(path, columns) for path in files], ignore_index=True)
 
 
@@ -124,16 +121,16 @@ def _read_one(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=["", "nan", "NaN"])
     except FileNotFoundError:
-        raise ReportError(f"{path}: no such file") from None
+        raise UserError(f"{path}: no such file") from None
     except pd.errors.EmptyDataError:
-        raise ReportError(f"{path}: empty file; delete it and run its stage again") from None
+        raise UserError(f"{path}: empty file; delete it and run its stage again") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ReportError(f"{path}: damaged, not a CSV file ({error}); delete it and run its stage again") from None
+        raise UserError(f"{path}: damaged, not a CSV file ({error}); delete it and run its stage again") from None
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        raise ReportError(f"{path}: missing column '{missing[0]}'; found: {', '.join(map(str, frame.columns))}")
+        raise UserError(f"{path}: missing column '{missing[0]}'; found: {', '.join(map(str, frame.columns))}")
     if frame.empty:
-        raise ReportError(f"{path}: no rows, only a header; delete it and run its stage again")
+        raise UserError(f"{path}: no rows, only a header; delete it and run its stage again")
     frame = frame[list(columns)]
     for column in columns:
         _check_values(path, column, frame[column])
@@ -145,11 +142,11 @@ def _read_one(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 def _check_values(path: Path, column: str, values: pd.Series) -> None:
     if column not in _TEXT and not pd.api.types.is_numeric_dtype(values):
         line = int(pd.to_numeric(values, errors="coerce").isna().to_numpy().argmax()) + 2  # line 1 is the header
-        raise ReportError(f"{path}:{line}: column '{column}' is not a number (got {values.iloc[line - 2]!r})")
+        raise UserError(f"{path}:{line}: column '{column}' is not a number (got {values.iloc[line - 2]!r})")
     bad = values.isna() | values.isin([float("inf"), float("-inf")])
     if bad.any():
         line = int(bad.to_numpy().argmax()) + 2
-        raise ReportError(f"{path}:{line}: column '{column}' is empty or not finite (got {values.iloc[line - 2]})")
+        raise UserError(f"{path}:{line}: column '{column}' is empty or not finite (got {values.iloc[line - 2]})")
     if column == "success" and not values.isin([0, 1]).all():
         line = int((~values.isin([0, 1])).to_numpy().argmax()) + 2
-        raise ReportError(f"{path}:{line}: column 'success' must be 0 or 1 (got {values.iloc[line - 2]})")
+        raise UserError(f"{path}:{line}: column 'success' must be 0 or 1 (got {values.iloc[line - 2]})")

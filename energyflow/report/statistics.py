@@ -29,9 +29,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from energyflow.report.rows import ReportError
-from energyflow.sections import ReportParams
-from energyflow.seeding import generator
+from energyflow.config.sections import ReportParams
+from energyflow.core.errors import UserError
+from energyflow.core.seeding import generator
 
 Array = NDArray[np.float64]
 Statistic = Literal["mean", "iqm"]
@@ -84,14 +84,14 @@ def cell(rows: pd.DataFrame, value: str = "success", state: str = "env_seed") ->
     """Arrange the rows of one cell as seeds x states.
 
     Raises:
-        ReportError: there are no rows, or a seed met a state twice.
+        UserError: there are no rows, or a seed met a state twice.
     """
     if rows.empty:
-        raise ReportError("no rows for a cell of the report")
+        raise UserError("no rows for a cell of the report")
     twice = rows.duplicated(["seed", state])
     if twice.any():
         where = rows[twice].iloc[0].to_dict()
-        raise ReportError(f"the same episode appears twice: {where}; was one file given two times?")
+        raise UserError(f"the same episode appears twice: {where}; was one file given two times?")
     table = rows.pivot(index="seed", columns=state, values=value).sort_index().sort_index(axis=1)
     return Cell(
         scores=table.to_numpy(dtype=np.float64),
@@ -192,13 +192,13 @@ def paired(
             together; otherwise the seeds of the two are drawn independently, the states together.
 
     Raises:
-        ReportError: a pair shares no initial state, or `same_seeds` and it has different seeds.
+        UserError: a pair shares no initial state, or `same_seeds` and it has different seeds.
     """
     draws, points, discordant, n = [], [], [], 0
     for i, (a, b) in enumerate(pairs):
         a, b = _align(a, b, purpose)
         if same_seeds and a.seeds != b.seeds:
-            raise ReportError(f"{purpose}: seeds differ: {a.seeds} and {b.seeds}")
+            raise UserError(f"{purpose}: seeds differ: {a.seeds} and {b.seeds}")
         states = draw_states(len(a.states), params, f"{purpose} {i}")
         first = draw_seeds(len(a.seeds), params, f"{purpose} {i} first")
         second = first if same_seeds else draw_seeds(len(b.seeds), params, f"{purpose} {i} second")
@@ -236,7 +236,7 @@ def improvement(pairs: Sequence[tuple[Cell, Cell]], params: ReportParams, purpos
         purpose: name of the comparison.
 
     Raises:
-        ReportError: a pair shares no initial state.
+        UserError: a pair shares no initial state.
     """
     draws, points, runs = [], [], 0
     for i, (a, b) in enumerate(pairs):
@@ -262,7 +262,7 @@ def improvement(pairs: Sequence[tuple[Cell, Cell]], params: ReportParams, purpos
 def _align(a: Cell, b: Cell, purpose: str) -> tuple[Cell, Cell]:
     shared = sorted(set(a.states) & set(b.states))
     if not shared:
-        raise ReportError(
+        raise UserError(
             f"{purpose}: no initial state in common, so no paired difference; evaluate both on one seed list"
         )
     return a.at(shared), b.at(shared)

@@ -14,10 +14,10 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from energyflow.config.sections import PlotParams
+from energyflow.core.errors import UserError
+from energyflow.core.files import atomic_path
 from energyflow.report import names
-from energyflow.report.rows import ReportError
-from energyflow.sections import PlotParams
-from energyflow.storage import atomic_path
 
 Colour = tuple[float, float, float]
 EXPERT_COLOUR = "0.25"
@@ -52,12 +52,12 @@ def save(figure: Figure, dpi: int, outputs: Sequence[Path]) -> None:
     """Write a figure in the format of each output's suffix (png, svg, pdf), atomically.
 
     Raises:
-        ReportError: another suffix.
+        UserError: another suffix.
     """
     for path in outputs:
         kind = path.suffix.removeprefix(".")
         if kind not in _METADATA:
-            raise ReportError(f"{path}: figures are written as {', '.join(_METADATA)}, not '{kind}'")
+            raise UserError(f"{path}: figures are written as {', '.join(_METADATA)}, not '{kind}'")
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format=kind, dpi=dpi, metadata=_METADATA[kind])
 

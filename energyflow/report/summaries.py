@@ -13,18 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from energyflow.config.sections import ReportParams
+from energyflow.core.errors import UserError
 from energyflow.report import names, published
-from energyflow.report.rows import (
-    EPISODE_COLUMNS,
-    LOSS_COLUMNS,
-    ReportError,
-    identity,
-    read_rows,
-    require,
-    select,
-)
+from energyflow.report.rows import EPISODE_COLUMNS, LOSS_COLUMNS, identity, read_rows, require, select
 from energyflow.report.statistics import Cell, Estimate, cell, estimate, improvement, paired
-from energyflow.sections import ReportParams
 
 Key = tuple[str, str, str]  # task, method, level
 Cells = dict[Key, Cell]
@@ -95,11 +88,11 @@ def success(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
         One row per scope and method; columns in results/README.md.
 
     Raises:
-        ReportError: no episode at level "0".
+        UserError: no episode at level "0".
     """
     grid = cells(rows[rows["level"] == names.BASE_LEVEL])
     if not grid:
-        raise ReportError(f"no episodes at level '{names.BASE_LEVEL}'; found: {', '.join(sorted(set(rows['level'])))}")
+        raise UserError(f"no episodes at level '{names.BASE_LEVEL}'; found: {', '.join(sorted(set(rows['level'])))}")
     out = []
     for scope, tasks in scopes(grid).items():
         for method in methods(grid):

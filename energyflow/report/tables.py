@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from energyflow.config.sections import ReportParams
 from energyflow.report import captions, costs, learning, names, published, summaries
 from energyflow.report.captions import counted, grouped, interval_heading, span
-from energyflow.report.render import (
-    NONE,
-    Column,
-    Row,
-    Table,
-    fixed,
-    interval,
-    plain,
-    whole,
-    with_interval,
-)
-from energyflow.sections import ReportParams
+from energyflow.report.render import NONE, Column, Row, Table, fixed, interval, plain, whole, with_interval
 
 Build = Callable[[Sequence[Path], ReportParams], Table]
 

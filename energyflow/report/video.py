@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from energyflow.demos.format import DemonstrationError, load_demos
+from energyflow.core.errors import UserError
+from energyflow.core.files import atomic_path
+from energyflow.datasets.format import load_demos
 from energyflow.envs.robomimic.simulator import RobomimicEnv
 from energyflow.envs.simulator import Array
 from energyflow.envs.tasks import task_of
-from energyflow.storage import atomic_path
 
 HEIGHT, WIDTH = 180, 240
 EVERY = 5  # control steps from picture to picture
@@ -25,15 +26,11 @@ COLOURS = 48
 CAMERAS = {"robomimic/transport": "shouldercamera0"}  # where robomimic's usual view does not show it all
 
 
-class RenderError(RuntimeError):
-    """Nothing can be rendered here; the message says what is missing."""
-
-
 def images(env: RobomimicEnv, states: Iterable[Array], camera: str) -> Iterator[NDArray[np.uint8]]:
     """Render stored states off screen: [HEIGHT, WIDTH, 3] each.
 
     Raises:
-        RenderError: this machine has no OpenGL that works without a screen.
+        UserError: this machine has no OpenGL that works without a screen.
     """
     sim = env.env.sim
     model, data = sim.model._model, sim.data._data
@@ -43,7 +40,7 @@ def images(env: RobomimicEnv, states: Iterable[Array], camera: str) -> Iterator[
     try:
         renderer = mujoco.Renderer(model, HEIGHT, WIDTH)
     except Exception as error:
-        raise RenderError(
+        raise UserError(
             f"{env.task}: no off-screen OpenGL ({error}); install libegl1 and libgl1-mesa-dri, or set MUJOCO_GL to"
             " another of MuJoCo's back ends"
         ) from None
@@ -59,16 +56,16 @@ def write_video(demos: Path, out: Path) -> None:
     """Render the first demonstration of a RoboMimic file as an animated GIF.
 
     Raises:
-        DemonstrationError: the file is damaged, stores no states, or is of another suite.
-        RenderError: no OpenGL without a screen on this machine.
+        UserError: the file is damaged, stores no states, or is of another suite.
+        UserError: no OpenGL without a screen on this machine.
     """
     task = task_of(load_demos(demos).env_args, demos.stem)
     if not task.startswith("robomimic/"):
-        raise DemonstrationError(f"{demos}: {task}: only demonstrations of RoboMimic store the states to render")
+        raise UserError(f"{demos}: {task}: only demonstrations of RoboMimic store the states to render")
     with h5py.File(demos, "r") as file:
         first = file["data/demo_0"]
         if "states" not in first:
-            raise DemonstrationError(f"{demos}: demo_0: no 'states' to render")
+            raise UserError(f"{demos}: demo_0: no 'states' to render")
         states = np.asarray(first["states"][::EVERY], dtype=np.float64)
     env = RobomimicEnv(task)
     env.reset(0)

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from energyflow.demos.format import Demos
-from energyflow.demos.windows import Normalizer
+from energyflow.agents.state import optimizer_tensors, restore_optimizer, within
+from energyflow.core.seeding import integer_seed, torch_generator
+from energyflow.datasets.format import Demos
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
+from energyflow.networks.normalizer import Normalizer
 from energyflow.policies.layers import perceptron
 from energyflow.rewards.base import ChangingSource, LogDensity, Replay, Transitions
 from energyflow.rewards.settings import AdversarySettings
-from energyflow.rewards.state import optimizer_tensors, restore_optimizer, within
-from energyflow.seeding import integer_seed, torch_generator
 
 
 class Adversary(ChangingSource):
@@ -134,5 +134,5 @@ class Adversary(ChangingSource):
 def statistics(demos: Demos) -> Normalizer:
     """Means and standard deviations of the demonstrations."""
     normalizer = Normalizer(demos.obs_dim, demos.action_dim)
-    normalizer.fit(demos, standardize_obs=True)
+    normalizer.fit(demos.observations, demos.actions, standardize_obs=True)
     return normalizer

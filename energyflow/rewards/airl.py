@@ -16,7 +16,7 @@ import math
 import torch
 from torch import Tensor
 
-from energyflow.demos.windows import Normalizer
+from energyflow.networks.normalizer import Normalizer
 from energyflow.rewards.adversarial import Adversary, statistics
 from energyflow.rewards.base import Ingredients, LogDensity, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_transitions

@@ -10,10 +10,10 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from energyflow.demos.format import Demos
+from energyflow.config.sections import ShapeParams
+from energyflow.datasets.format import Demos
 from energyflow.policies.base import Model
 from energyflow.rewards.windows import Index
-from energyflow.sections import ShapeParams
 
 LogDensity = Callable[[Tensor, Tensor], Tensor]  # (obs [B, Do], action [B, Da]), environment units -> log pi(a | s) [B]
 

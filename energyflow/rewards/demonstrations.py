@@ -9,16 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from energyflow.demos.format import Demonstration
+from energyflow.core.errors import UserError
+from energyflow.core.seeding import generator
+from energyflow.datasets.format import Demonstration
 from energyflow.rewards.base import Transitions
 from energyflow.rewards.windows import Index, window_indices
-from energyflow.seeding import generator
 
 SCALE_WINDOWS = 2048  # demonstration windows that a scale is measured on
-
-
-class ScaleError(ValueError):
-    """A reward model gives no scale to divide rewards by."""
 
 
 def demonstration_windows(
@@ -69,8 +66,8 @@ def positive(scale: float, model: str, what: str) -> float:
     """The scale, if rewards can be divided by it.
 
     Raises:
-        ScaleError: it is not positive.
+        UserError: it is not positive.
     """
     if not np.isfinite(scale) or scale <= 0:
-        raise ScaleError(f"{model} {what} ({scale:.3g}, must be positive); train the reward model longer")
+        raise UserError(f"{model} {what} ({scale:.3g}, must be positive); train the reward model longer")
     return scale

@@ -10,10 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from energyflow.core.errors import UserError
 from energyflow.policies.ebil_energy import EBILEnergy
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows, positive
-from energyflow.sections import ParamsError
 
 
 class JointEnergy:
@@ -42,12 +42,12 @@ def make(given: Ingredients) -> RewardSource:
     """Measure the scale on the demonstrations.
 
     Raises:
-        ParamsError: the model is not EBIL's.
-        ScaleError: the energy is 1 on all demonstrations.
+        UserError: the model is not EBIL's.
+        UserError: the energy is 1 on all demonstrations.
     """
     assert given.demos is not None
     if not isinstance(given.model, EBILEnergy):
-        raise ParamsError(f"source '{given.name}' reads a model of method 'ebil_energy'")
+        raise UserError(f"source '{given.name}' reads a model of method 'ebil_energy'")
     obs, action = demonstration_windows(given.demos.episodes, (1, 1), given.seed)
     scale = float(bounded(given.model, obs, action).double().mean())
     return JointEnergy(given.model, positive(scale, "the energy", "leaves demonstrations no reward"))

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from energyflow.core.errors import UserError
 from energyflow.policies.base import EnergyPolicy
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows
 from energyflow.rewards.readout import Readout, measure_gap
 from energyflow.rewards.settings import EnergySettings, SparseEnergySettings
-from energyflow.sections import ParamsError
 
 
 class RawEnergy:
@@ -71,13 +71,13 @@ def make(given: Ingredients) -> RewardSource:
     """Any of the sources that read an energy; the scale is measured on the demonstrations.
 
     Raises:
-        ParamsError: the model has no energy.
-        ScaleError: the energy does not separate demonstrated from random actions.
+        UserError: the model has no energy.
+        UserError: the energy does not separate demonstrated from random actions.
     """
     assert given.model is not None
     assert given.demos is not None
     if not isinstance(given.model, EnergyPolicy):
-        raise ParamsError(f"'{given.model.params.method}' has no energy; '{given.name}' reads an energyflow policy")
+        raise UserError(f"'{given.model.params.method}' has no energy; '{given.name}' reads an energyflow policy")
     settings = SparseEnergySettings if given.name == "centered_energy_sparse" else EnergySettings
     own = settings(**given.params.source_params)
     readout = Readout(given.model, own.sigma, own.references, given.seed)

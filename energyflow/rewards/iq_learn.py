@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from energyflow.core.errors import UserError
+from energyflow.core.seeding import torch_generator
 from energyflow.policies.iq_learn_offline import IQLearnOffline
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows, positive
 from energyflow.rewards.settings import IQLearnSettings
-from energyflow.sections import ParamsError
-from energyflow.seeding import torch_generator
 
 
 class RecoveredReward:
@@ -42,12 +42,12 @@ def make(given: Ingredients) -> RewardSource:
     """Measure the scale on the demonstrations.
 
     Raises:
-        ParamsError: the model is not that of IQ-Learn.
-        ScaleError: Q is the same for all actions, or has diverged.
+        UserError: the model is not that of IQ-Learn.
+        UserError: Q is the same for all actions, or has diverged.
     """
     assert given.demos is not None
     if not isinstance(given.model, IQLearnOffline):
-        raise ParamsError(f"source '{given.name}' reads a model of method 'iq_learn_offline'")
+        raise UserError(f"source '{given.name}' reads a model of method 'iq_learn_offline'")
     shape = (IQLearnSettings(**given.params.source_params).references, given.model.spec.action_dim)
     references = torch.randn(shape, generator=torch_generator(given.seed, "reward references"))
     noise = torch.randn(shape, generator=torch_generator(given.seed, "reward values"))

@@ -15,11 +15,11 @@ import math
 import torch
 from torch import Tensor
 
+from energyflow.core.errors import UserError
 from energyflow.policies.flow_policy import FlowPolicy
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows, positive
 from energyflow.rewards.settings import LikelihoodSettings
-from energyflow.sections import ParamsError
 
 MAX_ROWS = 16384  # rows per forward pass: bounds memory, not the result
 
@@ -84,12 +84,12 @@ def make(given: Ingredients) -> RewardSource:
     """Measure mean and standard deviation on the demonstrations.
 
     Raises:
-        ParamsError: the model is no flow policy.
-        ScaleError: all demonstrations are equally likely.
+        UserError: the model is no flow policy.
+        UserError: all demonstrations are equally likely.
     """
     assert given.demos is not None
     if not isinstance(given.model, FlowPolicy):
-        raise ParamsError(f"source '{given.name}' reads a model of method 'flow_policy'")
+        raise UserError(f"source '{given.name}' reads a model of method 'flow_policy'")
     own, spec = LikelihoodSettings(**given.params.source_params), given.model.spec
     obs, action = demonstration_windows(given.demos.episodes, (spec.obs_horizon, spec.pred_horizon), given.seed)
     density = log_density(given.model, obs, action, own.steps).double()

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from energyflow.core.errors import UserError
 from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.base import ChangingSource, Ingredients, LogDensity, Replay, RewardSource, Transitions
 from energyflow.rewards.settings import NEARSettings
-from energyflow.sections import ParamsError
 
 MEASURED = 2000  # rows of the replay that the standard deviation is taken over, evenly spread
 TINY = 1e-8  # an energy that is the same everywhere rewards nothing, whatever it is divided by
@@ -113,8 +113,8 @@ def make(given: Ingredients) -> RewardSource:
     """Read the model from the largest noise on.
 
     Raises:
-        ParamsError: the model is not NEAR's.
+        UserError: the model is not NEAR's.
     """
     if not isinstance(given.model, NEAREnergy):
-        raise ParamsError(f"source '{given.name}' reads a model of method 'near_energy'")
+        raise UserError(f"source '{given.name}' reads a model of method 'near_energy'")
     return AnnealedEnergy(given.model, NEARSettings(**given.params.source_params))

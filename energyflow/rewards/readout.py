@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from energyflow.networks.blocks import gradient
+from energyflow.core.errors import UserError
+from energyflow.core.seeding import torch_generator
+from energyflow.networks.blocks import expand, gradient
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy
-from energyflow.rewards.demonstrations import ScaleError
-from energyflow.seeding import torch_generator
 
 MAX_ROWS = 16384  # energy rows per forward pass: bounds memory, not the result
 PROPOSALS = 4  # of the energy's own actions: enough to find the best mode of a scripted expert
@@ -74,7 +74,7 @@ class Readout:
 
         def denoise(action: Tensor, sigma: Tensor) -> Tensor:
             slope = gradient(lambda a: self.model.energy(a, rows, sigma), action, create_graph=False)
-            return (action - karras.expand(sigma**2) * slope).clamp(low, high)
+            return (action - expand(sigma**2) * slope).clamp(low, high)
 
         ladder = np.geomspace(self.start, self.sigma, PROPOSAL_STEPS).tolist()
         proposals = karras.euler(denoise, self.start * self.noise.repeat(len(states), 1, 1), [*ladder, 0.0])
@@ -91,11 +91,11 @@ def measure_gap(readout: Readout, obs: Tensor, action: Tensor) -> float:
     """Mean centred reward of demonstrated chunks: the unit of every energy reward.
 
     Raises:
-        ScaleError: the energy does not prefer demonstrated actions, so no reward can be read from it.
+        UserError: the energy does not prefer demonstrated actions, so no reward can be read from it.
     """
     gap = float(readout.centered(obs, action).double().mean())
     if not np.isfinite(gap) or gap <= 0:
-        raise ScaleError(
+        raise UserError(
             f"the energy does not separate demonstrated from random actions at sigma = {readout.sigma}"
             f" (gap {gap:.3g}, must be positive); train the reward model longer or change shape.energy.sigma"
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from energyflow.config.section import Section, describe
+from energyflow.core.errors import UserError, nearest
 from energyflow.rewards.settings import (
     AdversarySettings,
     AIRLSettings,
@@ -18,7 +20,6 @@ from energyflow.rewards.settings import (
     NoSettings,
     SparseEnergySettings,
 )
-from energyflow.sections import ParamsError, Section, describe, nearest
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,17 @@ class SourceSpec:
         """The source's own numbers, validated, from the section `shape` of params.yaml.
 
         Raises:
-            ParamsError: an unknown, missing or mistyped key.
+            UserError: an unknown, missing or mistyped key.
         """
         merged: dict[str, Any] = {}
         for section in self.sections:
             if not isinstance(shape[section], dict):
-                raise ParamsError(f"shape.{section}: expected a mapping, got {type(shape[section]).__name__}")
+                raise UserError(f"shape.{section}: expected a mapping, got {type(shape[section]).__name__}")
             merged |= shape[section]
         try:
             return self.settings.model_validate(merged).model_dump()
         except ValidationError as error:
-            raise ParamsError(f"params.yaml: shape.{' + '.join(self.sections)}: {describe(error)}") from None
+            raise UserError(f"params.yaml: shape.{' + '.join(self.sections)}: {describe(error)}") from None
 
 
 def _energy(
@@ -147,10 +148,10 @@ def check_source(name: str) -> SourceSpec:
     """Return the source called `name`.
 
     Raises:
-        ParamsError: there is no such source; the message suggests the nearest name.
+        UserError: there is no such source; the message suggests the nearest name.
     """
     if name not in SOURCES:
-        raise ParamsError(f"unknown reward source {name!r}; {nearest(name, list(SOURCES))}")
+        raise UserError(f"unknown reward source {name!r}; {nearest(name, list(SOURCES))}")
     return SOURCES[name]
 
 
@@ -181,12 +182,12 @@ class OnlineSpec:
         """The method's own numbers, validated.
 
         Raises:
-            ParamsError: an unknown, missing or mistyped key.
+            UserError: an unknown, missing or mistyped key.
         """
         try:
             return self.settings.model_validate(section).model_dump()
         except ValidationError as error:
-            raise ParamsError(f"params.yaml: method.{method}: {describe(error)}") from None
+            raise UserError(f"params.yaml: method.{method}: {describe(error)}") from None
 
 
 ONLINE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from energyflow.sections import Section
+from energyflow.config.section import Section
 
 
 class NoSettings(Section):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from energyflow.demos.format import load_demos
+from energyflow.config.sections import ShapeParams
+from energyflow.core.errors import UserError
+from energyflow.datasets.format import load_demos
 from energyflow.policies.checkpoint import load_model
 from energyflow.rewards.base import Ingredients, RewardSource
 from energyflow.rewards.registry import check_source
-from energyflow.sections import ParamsError, ShapeParams
 
 
 def ends_at_success(name: str, params: ShapeParams) -> bool:
@@ -21,8 +22,8 @@ def build_source(given: Ingredients) -> RewardSource:
     """Build a source from what was loaded for it: `make` of its module.
 
     Raises:
-        ParamsError: its model is of another kind than it reads.
-        ScaleError: the model gives no scale.
+        UserError: its model is of another kind than it reads.
+        UserError: the model gives no scale.
     """
     module = check_source(given.name).modules[0]
     source: RewardSource = import_module(f"energyflow.rewards.{module}").make(given)
@@ -43,17 +44,17 @@ def make_source(
         demos: demonstrations; likewise.
 
     Raises:
-        ParamsError: unknown source, a model or demonstrations are missing, or the model is of another kind.
-        CheckpointError: the checkpoint is damaged or of another task.
-        DemonstrationError: the demonstrations are damaged.
-        ScaleError: the model gives no scale.
+        UserError: unknown source, a model or demonstrations are missing, or the model is of another kind.
+        UserError: the checkpoint is damaged or of another task.
+        UserError: the demonstrations are damaged.
+        UserError: the model gives no scale.
     """
     spec = check_source(name)
     if spec.model is not None and model is None:
         more = " and --demos" if spec.needs_demos else ""
-        raise ParamsError(f"source '{name}' reads a model of method '{spec.model}': pass --model{more}")
+        raise UserError(f"source '{name}' reads a model of method '{spec.model}': pass --model{more}")
     if spec.needs_demos and demos is None:
-        raise ParamsError(f"source '{name}' reads demonstrations: pass --demos")
+        raise UserError(f"source '{name}' reads demonstrations: pass --demos")
     trained = load_model(model, task) if spec.model is not None and model is not None else None
     keys = None if trained is None else trained.spec.obs_keys
     loaded = load_demos(demos, keys) if spec.needs_demos and demos is not None else None

@@ -12,15 +12,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from energyflow.config.sections import EvaluateParams, Level, TrainParams
+from energyflow.core.errors import UserError
 from energyflow.envs.metaworld import SPECS, MetaWorldEnv
 from energyflow.envs.perturb import displace, push_beyond
 from energyflow.envs.rollout import Episode, rollout
 from energyflow.envs.tasks import TASKS, make_env
-from energyflow.evaluation import evaluate, evaluate_expert
-from energyflow.params import Params
-from energyflow.policies.checkpoint import CheckpointError
-from energyflow.sections import EvaluateParams, Level, ParamsError, TrainParams
-from energyflow.training import train
+from energyflow.learning.evaluation import evaluate, evaluate_expert
+from energyflow.learning.trainer import train
+from energyflow.pipeline.params import Params
 from tests.conftest import TASK
 
 ZERO = Level(hand=0.0, object=0.0, goal=0.0)
@@ -183,13 +183,13 @@ def test_nfe_sweep_rows(trained: Path, smoke: Params, tmp_path: Path) -> None:
 
 
 def test_evaluating_another_tasks_checkpoint_is_refused(trained: Path, section: EvaluateParams, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="asked for metaworld/hammer"):
+    with pytest.raises(UserError, match="asked for metaworld/hammer"):
         evaluate("metaworld/hammer", 0, section, trained, tmp_path)
     assert not (tmp_path / "episodes.csv").exists()
 
 
 def test_unknown_tasks_and_observations_are_named() -> None:
-    with pytest.raises(ParamsError, match=r"unknown task 'metaworld/hamer'; did you mean 'metaworld/hammer'\?"):
+    with pytest.raises(UserError, match=r"unknown task 'metaworld/hamer'; did you mean 'metaworld/hammer'\?"):
         make_env("metaworld/hamer")
-    with pytest.raises(ParamsError, match="metaworld/hammer: no observations robot0_eef_pos"):
+    with pytest.raises(UserError, match="metaworld/hammer: no observations robot0_eef_pos"):
         make_env("metaworld/hammer", ["robot0_eef_pos"])

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import robosuite
 
-from energyflow import params
-from energyflow.demos.scripted import demonstrate
+from energyflow.config.sections import Level
+from energyflow.core.errors import UserError
+from energyflow.datasets.scripted import demonstrate
 from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
-from energyflow.sections import Level, ParamsError
+from energyflow.pipeline import params
 
 ZERO = Level(hand=0.0, object=0.0, goal=0.0)
 FAR = Level(hand=0.05, object=0.03, goal=0.02)
@@ -118,5 +119,5 @@ def test_the_expert_has_many_styles(lift: RobomimicEnv) -> None:
 def test_observation_keys_can_be_chosen_and_typos_are_named(lift: RobomimicEnv) -> None:
     chosen = RobomimicEnv("robomimic/lift", ["object", "robot0_joint_pos"])
     assert chosen.obs_layout == {"object": 10, "robot0_joint_pos": 7}
-    with pytest.raises(ParamsError, match=r"no observation 'robot0_eef_pso'; did you mean 'robot0_eef_pos'\?"):
+    with pytest.raises(UserError, match=r"no observation 'robot0_eef_pso'; did you mean 'robot0_eef_pos'\?"):
         RobomimicEnv("robomimic/lift", ["robot0_eef_pso"])

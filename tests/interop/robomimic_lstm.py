@@ -16,9 +16,10 @@ from robomimic.algo.bc import BC_RNN_GMM
 from robomimic.config import config_factory
 from robomimic.models.policy_nets import RNNGMMActorNetwork
 
+from energyflow.config.section import parse_section
+from energyflow.config.sections import TrainParams
 from energyflow.networks.build import Spec
 from energyflow.policies.lstm_gmm import LSTMGMM
-from energyflow.sections import TrainParams, parse_section
 
 OBS, ACTION, HORIZON, BATCH, STEPS = 6, 3, 10, 4, 25
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from energyflow.networks.blocks import TimeFeatures
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.pipeline.params import Params
 from energyflow.policies.base import EnergyPolicy, Policy
 from energyflow.policies.checkpoint import build
 

@@ -12,8 +12,8 @@ import yaml
 
 import energyflow
 from energyflow.cli import main
+from energyflow.core.files import read_json
 from energyflow.policies import registry
-from energyflow.storage import read_json
 from tests.conftest import ROOT
 
 FILE = '''

@@ -9,15 +9,15 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
-from energyflow.demos.windows import Windows
+from energyflow.config.sections import TrainParams
+from energyflow.datasets.windows import Windows
+from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.pipeline.params import Params
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy, Policy
 from energyflow.policies.checkpoint import build
 from energyflow.policies.diffusion_policy import ancestral, cumulative_alphas
-from energyflow.sections import TrainParams
-from energyflow.training import Trainer
 
 SPEC = Spec(obs_dim=1, action_dim=1, obs_horizon=1, pred_horizon=1, exec_horizon=1, obs_keys=("state",))
 MODES, WIDTH, WEIGHT = (-0.9, 0.9), 0.4, 0.3  # the left mode has weight 0.3

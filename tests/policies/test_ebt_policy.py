@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from energyflow.demos.windows import Windows
+from energyflow.config.sections import MLPParams, NetworkParams
+from energyflow.datasets.windows import Windows
+from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.pipeline.params import Params
 from energyflow.policies import ebt_policy
 from energyflow.policies.checkpoint import build
 from energyflow.policies.ebt_policy import EBTPolicy, descend
-from energyflow.sections import MLPParams, NetworkParams
-from energyflow.training import Trainer
 
 SPEC = Spec(obs_dim=2, action_dim=3, obs_horizon=1, pred_horizon=4, exec_horizon=2, obs_keys=("state",))
 MU, SIZE, STIFFNESS = 0.9, 0.3, 0.05

@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from energyflow.demos.windows import Windows
+from energyflow.config.sections import MLPParams, NetworkParams, TrainParams
+from energyflow.core.errors import UserError
+from energyflow.datasets.windows import Windows
+from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.pipeline.params import Params
 from energyflow.policies.checkpoint import build
 from energyflow.policies.implicit_bc import ImplicitBC, LangevinParams, contrast, langevin, step_sizes
-from energyflow.sections import MLPParams, NetworkParams, ParamsError, TrainParams
-from energyflow.training import Trainer
 
 MODES, WIDTH, WEIGHT, UNIT = (-0.5, 0.5), 0.1, 0.3, 0.4  # the left mode has weight 0.3; UNIT: standard unit in the box
 SPEC = Spec(obs_dim=1, action_dim=1, obs_horizon=1, pred_horizon=1, exec_horizon=1, obs_keys=("state",))
@@ -166,7 +167,7 @@ def test_slopes_beyond_the_margin_are_penalised_in_units_of_the_box(laptop: Para
 def test_the_other_samplers_numbers_are_not_in_the_section() -> None:
     both = {"activation": "silu", "sampler": "dfo", **NUMBERS}
     assert ImplicitBC.params_model(both) == {"activation": "silu", "sampler": "dfo", "dfo": NUMBERS["dfo"]}
-    with pytest.raises(ParamsError, match=r"method\.implicit_bc: missing key 'langevin'"):
+    with pytest.raises(UserError, match=r"method\.implicit_bc: missing key 'langevin'"):
         ImplicitBC.params_model({"activation": "silu", "sampler": "langevin", "dfo": NUMBERS["dfo"]})
-    with pytest.raises(ParamsError, match="did you mean 'noise'"):
+    with pytest.raises(UserError, match="did you mean 'noise'"):
         ImplicitBC.params_model(both | {"dfo": {"nois": 1.0}})

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 import energyflow
-from energyflow.demos.format import Demonstration, write_demos
+from energyflow.config.sections import TrainParams
+from energyflow.datasets.format import Demonstration, write_demos
+from energyflow.learning.trainer import train
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.pipeline.params import Params
 from energyflow.policies.checkpoint import build
 from energyflow.policies.lstm_gmm import LSTMGMM
-from energyflow.sections import TrainParams
-from energyflow.training import train
 
 HORIZON = 10
 SPEC = Spec(obs_dim=3, action_dim=2, obs_horizon=HORIZON, pred_horizon=HORIZON, exec_horizon=1, obs_keys=("state",))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from energyflow.sections import PlotParams, ReportParams
+from energyflow.config.sections import PlotParams, ReportParams
 
 from . import synthetic
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from energyflow import paths
+from energyflow.config import layout as paths
 
 TASKS = (
     "metaworld/button_press",
@@ -40,7 +40,7 @@ FIRST_STATE = 100_000
 
 
 def at(pattern: str, root: Path, **wildcards: object) -> Path:
-    """Folder of a run of the preset laptop, as energyflow/paths.py has it."""
+    """Folder of a run of the preset laptop, as energyflow/config/layout.py has it."""
     return root / pattern.format(preset="laptop", **wildcards)
 
 

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from energyflow import paths
+from energyflow.config import layout as paths
+from energyflow.config.sections import PlotParams, ReportParams
+from energyflow.core.errors import UserError
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.pipeline.params import Params
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.checkpoint import build, save
 from energyflow.report import names, style
 from energyflow.report.figures import FIGURES
 from energyflow.report.landscape import slice_energy
 from energyflow.report.outputs import write_figure
-from energyflow.report.rows import ReportError
-from energyflow.sections import PlotParams, ReportParams
 
 from .synthetic import at
 
@@ -134,7 +134,7 @@ def test_the_landscape_of_a_checkpoint(
     inputs = [checkpoint, checkpoint.with_suffix(".json"), demos_path]
     first = draw("landscape", inputs, LANDSCAPE, report, tmp_path / "first")
     assert draw("landscape", inputs, LANDSCAPE, report, tmp_path / "second") == first
-    with pytest.raises(ReportError, match=r"one model\.safetensors and one demos\.hdf5"):
+    with pytest.raises(UserError, match=r"one model\.safetensors and one demos\.hdf5"):
         draw("landscape", inputs[:2], LANDSCAPE, report, tmp_path)
-    with pytest.raises(ReportError, match="needs samples, resolution, sigma and extent"):
+    with pytest.raises(UserError, match="needs samples, resolution, sigma and extent"):
         draw("landscape", inputs, LANDSCAPE.model_copy(update={"sigma": None}), report, tmp_path)

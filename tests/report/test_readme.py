@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from energyflow.core.errors import UserError
 from energyflow.report import readme
-from energyflow.report.rows import ReportError
 from tests.conftest import ROOT
 
 TABLE = """# Title
@@ -45,7 +45,7 @@ def test_what_is_missing_is_named_and_the_readme_stays(tmp_path: Path, pattern: 
     if pattern == "nobody":
         (tmp_path / "t.md").write_text(TABLE)
     (tmp_path / "README.md").write_text(text)
-    with pytest.raises(ReportError, match=f"t.md: {said}"):
+    with pytest.raises(UserError, match=f"t.md: {said}"):
         readme.filled(text, tmp_path)
     assert readme.main(tmp_path) == 1
     assert (tmp_path / "README.md").read_text() == text

@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from energyflow import paths
+from energyflow.config import layout as paths
+from energyflow.config.sections import PlotParams, ReportParams
+from energyflow.core.errors import UserError
 from energyflow.report.outputs import write_figure, write_metrics, write_plot_data, write_table
-from energyflow.report.rows import EPISODE_COLUMNS, ReportError, identity, read_rows, stage
-from energyflow.sections import PlotParams, ReportParams
+from energyflow.report.rows import EPISODE_COLUMNS, identity, read_rows, stage
 
 from . import synthetic
 
@@ -28,11 +29,11 @@ def test_a_path_says_which_run_it_belongs_to() -> None:
     assert stage(path) == "evaluate"
     found = identity(path)
     assert (found.task, found.item, found.seed) == ("metaworld/hammer", "energyflow", 2)
-    with pytest.raises(ReportError, match=r"results/<preset>/<stage>"):
+    with pytest.raises(UserError, match=r"results/<preset>/<stage>"):
         stage(Path("somewhere/episodes.csv"))
     shaped = Path(paths.SHAPE.format(preset="laptop", task="metaworld/hammer", source="dense", seed=1)) / "curve.csv"
     assert (stage(shaped), identity(shaped).item) == ("shape", "dense")
-    with pytest.raises(ReportError, match="one task, method and seed"):
+    with pytest.raises(UserError, match="one task, method and seed"):
         identity(Path(paths.LATENCY.format(preset="laptop", method="energyflow")) / "latency.csv")
 
 
@@ -69,15 +70,15 @@ def test_levels_stay_text(episodes: Path) -> None:
 def test_a_bad_file_is_an_error_that_names_it(episodes: Path, text: str, message: str) -> None:
     bad = episodes.with_name("bad.csv")
     bad.write_text(text)
-    with pytest.raises(ReportError, match=message) as error:
+    with pytest.raises(UserError, match=message) as error:
         read_rows([episodes, bad], EPISODE_COLUMNS)
     assert str(bad) in str(error.value)
 
 
 def test_a_missing_file_and_no_files_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="no such file"):
+    with pytest.raises(UserError, match="no such file"):
         read_rows([tmp_path / "none.csv"], EPISODE_COLUMNS)
-    with pytest.raises(ReportError, match="no input files"):
+    with pytest.raises(UserError, match="no input files"):
         read_rows([], EPISODE_COLUMNS)
 
 
@@ -88,10 +89,10 @@ def test_an_error_leaves_what_was_written_before(
     write_table("success", results, report, outputs)
     before = [path.read_bytes() for path in outputs]
     broken = synthetic.write(tmp_path / RUN / "episodes.csv", pd.DataFrame({"task": ["a/b"]}))
-    with pytest.raises(ReportError, match="missing column 'method'"):
+    with pytest.raises(UserError, match="missing column 'method'"):
         write_table("success", [*results, broken], report, outputs)
     assert [path.read_bytes() for path in outputs] == before
-    with pytest.raises(ReportError, match="missing column 'method'"):
+    with pytest.raises(UserError, match="missing column 'method'"):
         write_figure("success", [*results, broken], plot, report, [tmp_path / "success.png"])
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["success.csv", "success.md", "success.tex"]
 
@@ -100,23 +101,23 @@ def test_wrong_names_and_missing_stages_say_what_is_allowed(
     tmp_path: Path, results: list[Path], report: ReportParams, plot: PlotParams
 ) -> None:
     table = [tmp_path / f"t.{e}" for e in ("csv", "md", "tex")]
-    with pytest.raises(ReportError, match="did you mean 'success'"):
+    with pytest.raises(UserError, match="did you mean 'success'"):
         write_table("sucess", results, report, table)
-    with pytest.raises(ReportError, match="did you mean 'learning'"):
+    with pytest.raises(UserError, match="did you mean 'learning'"):
         write_figure("learnin", results, plot, report, [tmp_path / "f.png"])
-    with pytest.raises(ReportError, match="one output each of csv, md, tex"):
+    with pytest.raises(UserError, match="one output each of csv, md, tex"):
         write_table("success", results, report, table[:2])
-    with pytest.raises(ReportError, match="not 'jpg'"):
+    with pytest.raises(UserError, match="not 'jpg'"):
         write_figure("success", results, plot, report, [tmp_path / "f.jpg"])
-    with pytest.raises(ReportError, match="unknown plot data 'odd'"):
+    with pytest.raises(UserError, match="unknown plot data 'odd'"):
         write_plot_data(results, report, [tmp_path / "odd.csv"])
     only_training = [path for path in results if path.name == "train.csv"]
-    with pytest.raises(ReportError, match="run the stage 'evaluate' first"):
+    with pytest.raises(UserError, match="run the stage 'evaluate' first"):
         write_table("success", only_training, report, table)
-    with pytest.raises(ReportError, match="run the stage 'evaluate' first"):
+    with pytest.raises(UserError, match="run the stage 'evaluate' first"):
         write_metrics(only_training, report, [tmp_path / "metrics.json"])
 
 
 def test_one_file_given_twice_is_an_error(tmp_path: Path, results: list[Path], report: ReportParams) -> None:
-    with pytest.raises(ReportError, match="appears twice"):
+    with pytest.raises(UserError, match="appears twice"):
         write_table("success", results + results, report, [tmp_path / f"t.{e}" for e in ("csv", "md", "tex")])

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from energyflow.report.rows import ReportError
+from energyflow.config.sections import ReportParams
+from energyflow.core.errors import UserError
 from energyflow.report.statistics import (
     Cell,
     cell,
@@ -20,7 +21,6 @@ from energyflow.report.statistics import (
     wilson,
     wins,
 )
-from energyflow.sections import ReportParams
 
 
 def make(scores: np.ndarray) -> Cell:
@@ -145,7 +145,7 @@ def test_pairs_are_matched_by_state_and_not_by_position(report: ReportParams) ->
     a = Cell(np.array([[1.0, 0.0, 1.0]]), (0,), (5, 6, 7))
     b = Cell(np.array([[0.0, 1.0, 1.0]]), (0,), (6, 7, 8))
     assert paired([(a, b)], report, "matched").mean == 0.0  # states 6 and 7 are in both, with equal outcomes
-    with pytest.raises(ReportError, match="no initial state in common"):
+    with pytest.raises(UserError, match="no initial state in common"):
         paired([(a, Cell(b.scores, b.seeds, (1, 2, 3)))], report, "disjoint")
 
 
@@ -163,7 +163,7 @@ def test_cells_are_seeds_by_states_whatever_the_order_of_the_rows() -> None:
     found = cell(rows)
     assert (found.seeds, found.states) == ((0, 1), (8, 9))
     np.testing.assert_array_equal(found.scores, [[1, 0], [1, 0]])
-    with pytest.raises(ReportError, match="appears twice"):
+    with pytest.raises(UserError, match="appears twice"):
         cell(pd.concat([rows, rows]))
 
 

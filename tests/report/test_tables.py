@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from energyflow import paths
+from energyflow.config import layout as paths
+from energyflow.config.sections import ReportParams
+from energyflow.core.errors import UserError
 from energyflow.report import captions, costs, learning, published, render, summaries
 from energyflow.report.outputs import write_metrics, write_plot_data, write_table
-from energyflow.report.rows import ReportError
 from energyflow.report.statistics import Estimate
 from energyflow.report.tables import TABLES
-from energyflow.sections import ReportParams
 
 from . import synthetic
 
@@ -243,7 +243,7 @@ def test_each_part_of_the_claim_can_hold_fail_and_stay_open(report: ReportParams
 
 def test_a_curve_with_a_missing_episode_is_an_error(report: ReportParams) -> None:
     data = curve("dense", {1000: 0.0, 2000: 1.0})
-    with pytest.raises(ReportError, match="step 2000 lacks episodes"):
+    with pytest.raises(UserError, match="step 2000 lacks episodes"):
         learning.learning(data.drop(index=data.index[(data["step"] == 2000) & (data["seed"] == 1)][:1]), report)
 
 
@@ -274,7 +274,7 @@ def test_a_task_may_execute_fewer_steps_than_the_first_but_not_a_seed(
         return [new if path == old else path for path in results]
 
     assert row(costs.cost(changed(DRAWER), report), method="energyflow")["exec_horizon"] == 8
-    with pytest.raises(ReportError, match="differ in exec_horizon"):
+    with pytest.raises(UserError, match="differ in exec_horizon"):
         costs.cost(changed(BUTTON), report)
 
 
@@ -286,7 +286,7 @@ def test_a_record_without_a_number_is_an_error(tmp_path: Path, results: list[Pat
         ({"wall_seconds": None}, "'wall_seconds' is not a finite number"),
     ):
         broken.write_text(json.dumps(content))
-        with pytest.raises(ReportError, match=message) as error:
+        with pytest.raises(UserError, match=message) as error:
             costs.cost([*results, broken], report)
         assert str(broken) in str(error.value)
 

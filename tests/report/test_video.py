@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence
 
-from energyflow import dependencies
-from energyflow.demos.format import load_demos
+from energyflow.datasets.format import load_demos
+from energyflow.pipeline import code as dependencies
 from energyflow.report.video import EVERY, HEIGHT, WIDTH
 from tests.conftest import ROOT
 

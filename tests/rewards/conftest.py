@@ -13,16 +13,16 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor
 
-from energyflow.demos.format import Demonstration, Demos
+from energyflow.agents.env import EpisodeEnv
+from energyflow.agents.relabel import RelabelBuffer
+from energyflow.config.sections import ShapeParams, TrainParams
+from energyflow.datasets.format import Demonstration, Demos
 from energyflow.networks.build import Spec
-from energyflow.params import Params, resolve
+from energyflow.pipeline.params import Params, resolve
 from energyflow.policies.base import EnergyPolicy
 from energyflow.rewards.base import RewardSource, Transitions
-from energyflow.rewards.env import EpisodeEnv
 from energyflow.rewards.readout import Readout
 from energyflow.rewards.registry import SOURCES
-from energyflow.rewards.relabel import RelabelBuffer
-from energyflow.sections import ShapeParams, TrainParams
 from tests.conftest import ROOT
 
 OBS_DIM, ACTION_DIM = 3, 2

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from energyflow.demos.format import Demonstration
-from energyflow.demos.windows import Normalizer
-from energyflow.params import Params
+from energyflow.datasets.format import Demonstration
+from energyflow.networks.normalizer import Normalizer
+from energyflow.pipeline.params import Params
 from energyflow.policies import squashed
 from energyflow.rewards.adversarial import statistics
 from energyflow.rewards.airl import AIRL

@@ -16,17 +16,17 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from energyflow.agents.agent import FollowedSAC
+from energyflow.agents.relabel import RelabelBuffer
+from energyflow.agents.sac import run_shape, train_sac
+from energyflow.config.sections import ShapeParams
+from energyflow.learning.trainer import train
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.pipeline.params import Params
 from energyflow.policies.near_energy import NEAREnergy
-from energyflow.rewards.agent import FollowedSAC
 from energyflow.rewards.base import ChangingSource, Ingredients
 from energyflow.rewards.registry import SOURCES
-from energyflow.rewards.relabel import RelabelBuffer
-from energyflow.rewards.sac import run_shape, train_sac
 from energyflow.rewards.sources import build_source
-from energyflow.sections import ShapeParams
-from energyflow.training import train
 from tests.conftest import TASK
 
 from .conftest import ACTION_DIM, OBS_DIM, PointSimulator, as_demos, fill, make_demos

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from energyflow.demos.windows import Windows
+from energyflow.config.sections import TrainParams
+from energyflow.datasets.windows import Windows
+from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.pipeline.params import Params
 from energyflow.policies.base import Model
 from energyflow.policies.ebil_energy import EBILEnergy
 from energyflow.policies.flow_policy import FlowPolicy
@@ -20,8 +22,6 @@ from energyflow.rewards.base import Ingredients
 from energyflow.rewards.ebil import JointEnergy
 from energyflow.rewards.likelihood import log_density
 from energyflow.rewards.sources import build_source
-from energyflow.sections import TrainParams
-from energyflow.training import Trainer
 
 from .conftest import ACTION_DIM, OBS_DIM, as_demos, make_demos, transitions
 

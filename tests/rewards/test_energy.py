@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from energyflow.demos.format import Demonstration
-from energyflow.params import Params
+from energyflow.config.sections import ShapeParams
+from energyflow.core.errors import UserError
+from energyflow.datasets.format import Demonstration
+from energyflow.pipeline.params import Params
 from energyflow.rewards.base import Ingredients, RewardSource
 from energyflow.rewards.demonstrations import demonstration_windows
 from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
@@ -18,7 +20,6 @@ from energyflow.rewards.readout import Readout, measure_gap
 from energyflow.rewards.registry import SOURCES, check_source
 from energyflow.rewards.sources import build_source, ends_at_success, make_source
 from energyflow.rewards.windows import window_indices
-from energyflow.sections import ParamsError, ShapeParams
 
 from .conftest import ACTION_DIM, NOISE, OBS_DIM, WEIGHT, as_demos, transitions, wild_offset
 
@@ -125,11 +126,11 @@ def test_which_sources_end_at_success(shape: ShapeParams) -> None:
 
 
 def test_mistakes_are_named(shape: ShapeParams) -> None:
-    with pytest.raises(ParamsError, match="did you mean 'centered_energy'"):
+    with pytest.raises(UserError, match="did you mean 'centered_energy'"):
         check_source("centred_energy")
-    with pytest.raises(ParamsError, match="'energyflow': pass --model and --demos"):
+    with pytest.raises(UserError, match="'energyflow': pass --model and --demos"):
         make_source("raw_energy", "metaworld/button_press", shape, 0, None, None)
-    with pytest.raises(ParamsError, match="'gail' reads demonstrations: pass --demos"):
+    with pytest.raises(UserError, match="'gail' reads demonstrations: pass --demos"):
         make_source("gail", "metaworld/button_press", shape, 0, None, None)
 
 
@@ -138,7 +139,7 @@ def test_a_model_of_another_kind_is_refused(
 ) -> None:
     model, demos = make_readout().model, as_demos(expert_demos)
     for name in ("ebil", "near", "iq_learn", "likelihood"):
-        with pytest.raises(ParamsError, match=f"'{name}' reads a model of method"):
+        with pytest.raises(UserError, match=f"'{name}' reads a model of method"):
             build_source(Ingredients(name, smoke.shape[name], 0, model, demos))
 
 

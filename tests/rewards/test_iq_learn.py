@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from energyflow.demos.windows import Windows
+from energyflow.core.errors import UserError
+from energyflow.datasets.windows import Windows
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.pipeline.params import Params
 from energyflow.policies import squashed
 from energyflow.policies.iq_learn_offline import IQLearnOffline
 from energyflow.rewards.base import Ingredients
-from energyflow.rewards.demonstrations import ScaleError
 from energyflow.rewards.sources import build_source
 
 from .conftest import ACTION_DIM, OBS_DIM, as_demos, make_demos, transitions
@@ -148,12 +148,12 @@ def test_the_source_is_q_minus_discounted_value_in_units_of_what_q_tells_apart(e
     with torch.no_grad():
         for parameter in list(model.critic.parameters())[-2:]:
             parameter *= 0.0
-    with pytest.raises(ScaleError, match="Q does not tell demonstrated from random actions"):
+    with pytest.raises(UserError, match="Q does not tell demonstrated from random actions"):
         build_source(given)
 
 
 def test_training_windows_are_state_action_and_next_state(every: Params) -> None:
-    from energyflow.demos.windows import make_windows
+    from energyflow.datasets.windows import make_windows
 
     section, episodes = every.reward_model["iq_learn_offline"], make_demos()
     assert (section.obs_horizon, section.pred_horizon, section.exec_horizon) == (2, 2, 1)

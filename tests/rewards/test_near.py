@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from energyflow.demos.format import Demonstration
-from energyflow.demos.windows import Normalizer, make_windows
+from energyflow.datasets.format import Demonstration
+from energyflow.datasets.windows import make_windows
 from energyflow.networks.build import Spec
-from energyflow.params import Params
+from energyflow.networks.normalizer import Normalizer
+from energyflow.pipeline.params import Params
 from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.near import AnnealedEnergy
 from energyflow.rewards.settings import NEARSettings

@@ -10,7 +10,7 @@ sys.path.insert(0, str(workflow.basedir))  # the library of this checkout, insta
 from energyflow import paths, stages
 from energyflow.dependencies import code
 from energyflow.params import resolve
-from energyflow.sections import ParamsError
+from energyflow.sections import UserError
 from energyflow.rewards.registry import ONLINE, check_source
 from energyflow.targets import TARGETS
 
@@ -18,7 +18,7 @@ try:
     P = resolve(dict(config))
     if workflow.is_main_process:
         stages.guard(P)
-except (ParamsError, stages.EngineError) as error:
+except (UserError, stages.UserError) as error:
     raise WorkflowError(str(error)) from None
 
 PATTERN = paths.patterns(P.preset)

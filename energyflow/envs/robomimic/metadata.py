@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from energyflow.core.errors import UserError, nearest
 from energyflow.envs.robomimic.simulator import SPECS, env_kwargs
-from energyflow.sections import nearest
 
 # What gives an action its meaning; a name of robosuite 1.4 stands after the one of 1.5.
 CONTROLLER = (
@@ -20,10 +20,6 @@ CONTROLLER = (
     ("impedance_mode",),
     ("uncouple_pos_ori",),
 )
-
-
-class MetadataError(ValueError):
-    """A file was recorded in another task, on another robot or with other actions than the simulator has."""
 
 
 def convert(env_args: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -48,12 +44,12 @@ def check(task: str, env_args: dict[str, Any]) -> None:
     """Compare a file's converted `env_args` with the simulator of a task.
 
     Raises:
-        MetadataError: it names the first setting that differs, with both values.
+        UserError: it names the first setting that differs, with both values.
     """
     ours, theirs = env_kwargs(task), env_args.get("env_kwargs", {})
     name, wanted = env_args.get("env_name"), SPECS[task].env_name
     if name != wanted:
-        raise MetadataError(f"env_args: env_name is '{name}', not '{wanted}'; {nearest(str(name), list(SPECS))}")
+        raise UserError(f"env_args: env_name is '{name}', not '{wanted}'; {nearest(str(name), list(SPECS))}")
     robots = theirs.get("robots")
     robots = [robots] if isinstance(robots, str) else list(robots or ())
     settings = [
@@ -71,7 +67,7 @@ def check(task: str, env_args: dict[str, Any]) -> None:
         settings.append(("controller: input_ref_frame", arm.get("input_ref_frame", "base"), "world"))
     for setting, value, expected in settings:
         if not _equal(value, expected):
-            raise MetadataError(
+            raise UserError(
                 f"env_args: {setting} is {value!r}, but the simulator of {task} has {expected!r}: the recorded actions"
                 " mean something else here"
             )

@@ -22,12 +22,13 @@ logging.getLogger("robosuite_logs").addFilter(lambda record: record.levelno >= l
 import robosuite  # noqa: E402  (after the logger is quiet)
 from robosuite.controllers import load_composite_controller_config  # noqa: E402
 
-from energyflow.demos.format import LOW_DIM  # noqa: E402
+from energyflow.config.sections import Level  # noqa: E402
+from energyflow.core.errors import UserError, nearest  # noqa: E402
+from energyflow.core.seeding import generator  # noqa: E402
+from energyflow.datasets.format import LOW_DIM  # noqa: E402
 from energyflow.envs.perturb import displace, push_beyond  # noqa: E402
 from energyflow.envs.robomimic.control import Controllers  # noqa: E402
 from energyflow.envs.simulator import Array, Expert  # noqa: E402
-from energyflow.sections import Level, ParamsError, nearest  # noqa: E402
-from energyflow.seeding import generator  # noqa: E402
 
 CONTROL_FREQ = 20  # Hz
 MODEL_SEED = 0  # of what robosuite draws when it builds a model: sizes of objects
@@ -115,7 +116,7 @@ class RobomimicEnv:
         keys = tuple(obs_keys or (key for key in LOW_DIM if key in known))
         for key in keys:
             if key not in known:
-                raise ParamsError(f"{task}: no observation '{key}'; {nearest(key, list(known))}")
+                raise UserError(f"{task}: no observation '{key}'; {nearest(key, list(known))}")
         self.obs_layout = {key: int(np.size(known[key])) for key in keys}
         self.obs_dim, self.action_dim = sum(self.obs_layout.values()), int(self.env.action_dim)
         needed = {*LOW_DIM, *self.obs_layout}

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from energyflow.core.seeding import generator
 from energyflow.envs.simulator import Array, Expert
-from energyflow.seeding import generator
 
 if TYPE_CHECKING:
     from energyflow.envs.robomimic.simulator import RobomimicEnv

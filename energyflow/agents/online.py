@@ -1,0 +1,190 @@
+"""Methods that are trained in the simulator: soft actor-critic from and beside demonstrations, to a checkpoint."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import pandas as pd
+import torch
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.sac.policies import Actor
+from torch import Tensor
+
+from energyflow.agents.agent import Agent, build_sac
+from energyflow.agents.env import EpisodeEnv
+from energyflow.agents.mixed import MixedBuffer, demonstration_buffer
+from energyflow.agents.sac import train_sac
+from energyflow.config.sections import NetworkParams, OnlineParams, ShapeParams, TrainParams
+from energyflow.core.files import sha256, write_csv
+from energyflow.core.provenance import Run, package_versions
+from energyflow.core.seeding import integer_seed
+from energyflow.datasets.format import Demos, load_demos
+from energyflow.datasets.windows import make_windows
+from energyflow.envs.tasks import check_simulated, make_env
+from energyflow.learning.trainer import Trainer
+from energyflow.networks.build import Spec
+from energyflow.networks.normalizer import Normalizer
+from energyflow.policies.checkpoint import save
+from energyflow.policies.soft_actor import SoftActor
+from energyflow.rewards.base import RewardSource
+from energyflow.rewards.registry import ONLINE, check_source
+from energyflow.rewards.settings import IQLearnOnlineSettings
+from energyflow.rewards.sources import ends_at_success, make_source
+
+PARTS = {"body": "latent_pi", "mean": "mu", "log_std": "log_std"}  # of our actor, and of Stable-Baselines3's
+UNCLIPPED = sys.float_info.max  # neither SAC nor cloning clips gradients
+ROWS = ["loss", "success", "return", "shaped_return"]  # of train.csv, by step
+
+
+class Standardized(BaseFeaturesExtractor):
+    """What the agent's networks see: observations in standard deviations of the demonstrations.
+
+    The replay stays in environment units, which rewards read.
+    """
+
+    def __init__(self, observation_space: gym.Space[Any], normalizer: Normalizer) -> None:
+        """Keep a copy of the statistics: actor and critics each have one."""
+        super().__init__(observation_space, len(normalizer.obs_mean))
+        self.normalizer = copy.deepcopy(normalizer)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Observations [B, Do] in environment units -> standardised units."""
+        return self.normalizer.standardize_obs(obs)
+
+
+def new_actor(params: OnlineParams, data: Demos, seed: int, steps: int) -> SoftActor:
+    """An actor with fresh weights, whose parameters say that it is trained for `steps` steps."""
+    spec = Spec(data.obs_dim, data.action_dim, 1, 1, 1, data.obs_keys)
+    section = TrainParams(
+        method=params.method,
+        method_params={"hidden": params.shape.hidden},
+        network=NetworkParams(kind="mlp"),
+        lr=params.shape.learning_rate,
+        steps=steps,
+        batch_size=params.shape.batch_size,
+        warmup_steps=0,
+        ema_decay=0.0,
+        obs_horizon=1,
+        pred_horizon=1,
+        exec_horizon=1,
+        weight_decay=0.0,
+        grad_clip=UNCLIPPED,
+        obs_keys=params.obs_keys,
+        standardize_obs=params.standardize_obs,
+        log_every=params.shape.eval_every,
+        resume_every=params.shape.eval_every,
+    )
+    with torch.random.fork_rng(devices=[]):  # initialisers only know the global generator
+        torch.manual_seed(integer_seed(seed, "initial weights"))
+        actor = SoftActor(spec, section)
+    actor.normalizer.fit(data.observations, data.actions, standardize_obs=params.standardize_obs)
+    return actor
+
+
+def clone(params: OnlineParams, data: Demos, seed: int) -> SoftActor:
+    """An actor that imitates the demonstrations, by the shared trainer, at the agent's own rate and batch size."""
+    actor = new_actor(params, data, seed, params.clone_steps)
+    trainer = Trainer(actor, make_windows(data, 1, 1), seed, torch.device("cpu"))
+    while trainer.step < params.clone_steps:
+        trainer.advance()
+    return actor.eval()
+
+
+def into_agent(actor: SoftActor, agent: Actor) -> None:
+    """Give the agent the weights of our actor."""
+    for ours, theirs in PARTS.items():
+        getattr(agent, theirs).load_state_dict(getattr(actor, ours).state_dict())
+
+
+def from_agent(agent: Actor, actor: SoftActor) -> SoftActor:
+    """Take the agent's weights over into our actor."""
+    for ours, theirs in PARTS.items():
+        getattr(actor, ours).load_state_dict(getattr(agent, theirs).state_dict())
+    return actor
+
+
+def build_online(
+    env: EpisodeEnv,
+    source: RewardSource,
+    shape: ShapeParams,
+    seed: int,
+    *,
+    params: OnlineParams,
+    data: Demos,
+) -> Agent:
+    """Set up the agent of an online method: as `build_sac`, on standardised observations, with what the method adds."""
+    start = clone(params, data, seed) if params.clone_steps else new_actor(params, data, seed, shape.steps)
+    policy: dict[str, Any] = {
+        "features_extractor_class": Standardized,
+        "features_extractor_kwargs": {"normalizer": start.normalizer},
+    }
+    options: dict[str, Any] = {}
+    if params.demo_share:
+        spaces = env.observation_space, env.action_space
+        shown = demonstration_buffer(data.episodes, source, *spaces, terminate=env.terminate)
+        options["replay_buffer_class"] = MixedBuffer
+        options["replay_buffer_kwargs"] = {"source": source, "demonstrations": shown, "share": params.demo_share}
+    if params.method == "iq_learn":
+        from energyflow.agents.iq_learn_online import IQLearnAgent
+
+        policy["n_critics"] = 1
+        options |= {"kind": IQLearnAgent, "own": IQLearnOnlineSettings(**params.own)}
+    agent = build_sac(env, source, shape, seed, policy=policy, **options)
+    if params.clone_steps:
+        into_agent(start, agent.actor)
+        agent.acts_at_once = True
+    return agent
+
+
+def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model: Path | None, out: Path) -> None:
+    """Train an online method; write `model.safetensors`, `model.json`, `train.csv` and `run.json`.
+
+    The last actor is saved: there is no selection on success. A killed run continues as those of `run_shape`.
+
+    Args:
+        task: simulated one.
+        seed: of the run.
+        params: every number.
+        demos: the demonstrations.
+        model: checkpoint of the reward model, if the method's source reads one.
+        out: folder of the outputs.
+
+    Raises:
+        UserError: unknown task, or one without a simulator, or the reward model is missing.
+        UserError: the reward model is missing, damaged or of another task.
+        UserError: the demonstrations are missing or damaged.
+        UserError: the reward model gives no scale.
+        UserError: the disk is full.
+    """
+    check_simulated(task)
+    name = ONLINE[params.method].source
+    inputs = [demos, *([model] if model is not None and check_source(name).model else [])]
+    source, data = make_source(name, task, params.shape, seed, model, demos), load_demos(demos, params.obs_keys)
+    section = params.model_dump(mode="json")
+    identity = {"task": task, "seed": seed, "params": section, "versions": package_versions()}
+    with Run("train_online", out, params=section, inputs=inputs, task=task, method=params.method, seed=seed) as run:
+        resume = out / "resume.safetensors"
+        agent, rows = train_sac(
+            lambda: make_env(task, data.obs_keys),
+            source,
+            params.shape,
+            seed,
+            terminate=ends_at_success(name, params.shape),
+            resume=resume,
+            identity=identity | {"inputs": [sha256(path) for path in inputs]},
+            build=partial(build_online, params=params, data=data),
+        )
+        save(
+            from_agent(agent.actor, new_actor(params, data, seed, params.shape.steps)),
+            out / "model.safetensors",
+            {"task": task, "seed": seed, "demos": {"sha256": data.sha256, "demos": len(data.episodes)}},
+        )
+        curve = pd.DataFrame(rows["curve"]).dropna(subset="loss")  # no loss: a mark before the first update
+        write_csv(out / "train.csv", curve.groupby("step")[ROWS].mean().reset_index())
+        run.note(**source.measured, episodes=len(rows["episodes"]))
+        resume.unlink(missing_ok=True)

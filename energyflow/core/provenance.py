@@ -1,0 +1,85 @@
+"""What an output was made from: `run.json` beside it."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from energyflow.core.files import sha256, write_json
+
+RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium", "stable-baselines3")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in RECORDED_VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+class Run:
+    """Context manager that writes `run.json` beside the outputs when the block succeeds.
+
+    Example:
+        with Run("train", out, params=section, inputs=[demos], method="energyflow") as run:
+            ...
+            run.note(parameters=1234)
+    """
+
+    def __init__(self, stage: str, out: str | Path, *, params: Any, inputs: list[Path], **identity: Any) -> None:
+        self._out = Path(out)
+        self._record: dict[str, Any] = {
+            "stage": stage,
+            **identity,
+            "params": params,
+            "inputs": {str(path): sha256(path) for path in inputs},
+        }
+
+    def note(self, **values: Any) -> None:
+        """Add values to the record."""
+        self._record |= values
+
+    def __enter__(self) -> Run:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            return
+        import torch  # only jobs that compute pay for the import
+
+        status = _git("status", "--porcelain", "--untracked-files=no")
+        defaults = {"device": "cpu", "threads": torch.get_num_threads()}
+        write_json(
+            self._out / "run.json",
+            defaults
+            | self._record
+            | {
+                "git_commit": _git("rev-parse", "HEAD"),
+                "git_dirty": None if status is None else bool(status),
+                "versions": package_versions(),
+                "wall_seconds": round(time.perf_counter() - self._wall, 3),
+                "cpu_seconds": round(time.process_time() - self._cpu, 3),
+                "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            },
+        )

@@ -1,0 +1,189 @@
+"""Which runs and points the ablations have, where their files lie, and which runs of the preset they compare with.
+
+Light: the Snakefile, DVC's glue and the tests read it, and it imports none of what the jobs compute with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+from energyflow.studies.ablations import resolve
+from energyflow.studies.target import Target
+
+if TYPE_CHECKING:
+    from energyflow.pipeline.params import Params
+
+NAME = "ablations"
+RUN = "{axis}/{value}/{task}/{item}/seed{seed}/"
+DEMOS = "demos/{task}/n{first}/"
+FOLDERS = {
+    **{f"{NAME}_{part}": (part,) for part in ("demos", "train", "sample", "evaluate", "shape", "gradients", "latency")},
+    NAME: ("tables", "figures"),
+}
+PATTERNS = {
+    f"{NAME}_{rule}": tuple(where + file for file in files)
+    for rule, where, files in (
+        ("demos", DEMOS, ("demos.hdf5", "manifest.json")),
+        ("train", "train/" + RUN, ("model.safetensors", "model.json", "train.csv", "run.json")),
+        ("sample", "sample/" + RUN, ("model.safetensors", "model.json")),
+        ("evaluate", "evaluate/" + RUN, ("episodes.csv", "run.json")),
+        ("shape", "shape/" + RUN, ("curve.csv", "episodes.csv", "run.json")),
+        ("gradients", "gradients/" + RUN, ("rows.csv", "run.json")),
+        ("latency", "latency/{method}/", ("latency.csv", "run.json")),
+    )
+}
+FIELDS = ("energyflow", "unconstrained")  # the pair that differs by the conservative constraint alone
+DIFFERENTIATED = "activation"  # the axis whose models are also looked at for gradients that are zero
+# In the order of the page -> the axes that they show. An axis of params.yaml that none of them shows has its own point.
+POINTS: dict[str, tuple[str, ...]] = {
+    "gamma": ("gamma",),
+    "sampler": ("sampler",),
+    "parameterisation": ("spectral_norm",),
+    "head": ("head",),
+    "activation": ("activation",),
+    "noise": ("sigma_min", "sigma_max"),
+    "demonstrations": ("demonstrations",),
+    "levels": (),
+    "reward": ("readout", "references"),
+    "latency": (),
+}
+
+
+class Run(NamedTuple):
+    """One setting of one axis on one task, with one seed; the item is a method or a source of reward."""
+
+    axis: str
+    value: str
+    task: str
+    item: str
+    seed: int
+
+
+def made(p: Params, rule: str, run: Run) -> list[str]:
+    """Outputs of a rule for a run."""
+    return [pattern.format(**run._asdict()) for pattern in TARGET.outputs(p.preset)[f"{NAME}_{rule}"]]
+
+
+def demos_files(p: Params, task: str, count: str) -> list[str]:
+    """The first demonstrations of a task, in a file of their own."""
+    return [pattern.format(task=task, first=count) for pattern in TARGET.outputs(p.preset)[f"{NAME}_demos"]]
+
+
+def of_preset(p: Params, rule: str, run: Run) -> list[str]:
+    """Outputs of a rule of the preset for the run that an axis compares with."""
+    from energyflow.config import layout as paths  # imported here: it lists the patterns of all targets, these included
+
+    filled = {"task": run.task, "method": run.item, "source": run.item, "seed": run.seed}
+    return [pattern.format(**filled) for pattern in paths.patterns(p.preset)[rule]]
+
+
+def compared(p: Params, axis: str) -> list[Run]:
+    """Every run of an axis, those of the preset included."""
+    found = resolve.ablations_of(p)
+    section = found.axes[axis]
+    shaped = section.kind == "shape"
+    wanted, ran = (found.shape_tasks, p.shape_tasks) if shaped else (found.tasks, p.every_task)
+    tasks = [task for task in wanted if task in ran]
+    seeds = [seed for seed in found.seeds if seed in p.seeds]
+    return [
+        Run(axis, value, task, item, seed)
+        for item in resolve.present(p, section)
+        for task, value, seed in product(tasks, resolve.settings(p, axis, item), seeds)
+    ]
+
+
+def is_reference(p: Params, run: Run) -> bool:
+    """Whether the preset has this run."""
+    return run.value == resolve.reference(p, run.axis, run.item)
+
+
+def runs(p: Params, *kinds: str) -> list[Run]:
+    """Every run that the preset does not have, of axes of these kinds."""
+    axes = (axis for axis, section in resolve.ablations_of(p).axes.items() if section.kind in kinds)
+    return [run for axis in axes for run in compared(p, axis) if not is_reference(p, run)]
+
+
+def checkpoint(p: Params, run: Run) -> list[str]:
+    """Weights and description of a run, of the preset or of the ablations."""
+    if is_reference(p, run):
+        return of_preset(p, "train", run)[:2]
+    return made(p, "sample" if resolve.ablations_of(p).axes[run.axis].kind == "sample" else "train", run)[:2]
+
+
+def rows_file(p: Params, run: Run) -> str:
+    """The rows of a run, of the preset or of the ablations."""
+    axis = resolve.ablations_of(p).axes[run.axis]
+    rule = "shape" if axis.kind == "shape" else "evaluate"
+    if is_reference(p, run):
+        return of_preset(p, "nfe" if axis.every_nfe else rule, run)[0]
+    return made(p, rule, run)[0]
+
+
+def demos_file(p: Params, run: Run) -> str:
+    """The demonstrations that a run of kind `train` or `data` learns from."""
+    if resolve.ablations_of(p).axes[run.axis].kind == "data":
+        return demos_files(p, run.task, run.value)[0]
+    return of_preset(p, "collect", run)[0]
+
+
+def differentiated(p: Params) -> list[Run]:
+    """The runs whose models are looked at for gradients that are zero."""
+    return compared(p, DIFFERENTIATED) if DIFFERENTIATED in resolve.ablations_of(p).axes else []
+
+
+def axes_of(p: Params, point: str) -> list[str]:
+    """The axes that a point shows, of those that the preset has runs of."""
+    return [axis for axis in POINTS.get(point, (point,)) if axis in resolve.ablations_of(p).axes and compared(p, axis)]
+
+
+def points(p: Params) -> list[str]:
+    """The points of the page, in their order."""
+    shown = {axis for axes in POINTS.values() for axis in axes}
+    found = [*POINTS, *(axis for axis in resolve.ablations_of(p).axes if axis not in shown)]
+    return [point for point in found if rows_of(p, point)]
+
+
+def rows_of(p: Params, point: str) -> list[str]:
+    """The rows that a point is made of."""
+    from energyflow.config import layout as paths
+
+    if point == "levels":
+        if not set(FIELDS) <= set(p.methods):
+            return []
+        return paths.expand(paths.patterns(p.preset)["evaluate"][:1], p, method=list(FIELDS))
+    if point == "latency":
+        return latency_files(p)
+    files = [rows_file(p, run) for axis in axes_of(p, point) for run in compared(p, axis)]
+    if point == DIFFERENTIATED:
+        files += [made(p, "gradients", run)[0] for run in differentiated(p)]
+    return list(dict.fromkeys(files))  # a run of the preset belongs to several axes
+
+
+def latency_files(p: Params) -> list[str]:
+    """Latency of every method of the preset, on whichever grid: the table is one."""
+    patterns = TARGET.outputs(p.preset)[f"{NAME}_latency"]
+    return [pattern.format(method=method) for method in p.every_method for pattern in patterns]
+
+
+def stages(p: Params) -> dict[str, list[str]]:
+    """What each DVC stage owns, points and page apart."""
+
+    def each(rule: str, wanted: Iterable[Run]) -> list[str]:
+        return [file for run in wanted for file in made(p, rule, run)]
+
+    fewer = dict.fromkeys((run.task, run.value) for run in runs(p, "data"))
+    files = {
+        "demos": [file for task, count in fewer for file in demos_files(p, task, count)],
+        "train": each("train", runs(p, "train", "data")),
+        "sample": each("sample", runs(p, "sample")),
+        "evaluate": each("evaluate", runs(p, "train", "data", "sample")),
+        "shape": each("shape", runs(p, "shape")),
+        "gradients": each("gradients", differentiated(p)),
+        "latency": latency_files(p),
+    }
+    return {f"{NAME}_{part}": found for part, found in files.items()}
+
+
+TARGET = Target(NAME, FOLDERS, PATTERNS, points, stages)

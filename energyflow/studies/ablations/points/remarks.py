@@ -1,0 +1,101 @@
+"""What single points say beside "clear or not": zero gradients, one form against another, fewer demonstrations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from energyflow.report import names
+from energyflow.report.point import listed
+from energyflow.report.statistics import cell, paired
+from energyflow.report.summaries import numbers
+from energyflow.studies.ablations.grid import FIELDS
+from energyflow.studies.ablations.points import runs
+from energyflow.studies.ablations.points.effects import overall, scopes, signed
+from energyflow.studies.ablations.points.runs import item_name, published, value_name
+from energyflow.studies.ablations.sections import PointParams
+
+GRADIENTS = ("zero", "zero_biases", "loss")
+EPISODES = ("level", "env_seed", "success")
+
+
+def gradients(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) -> list[str]:
+    """How much of each network the loss can train, and the loss that it reaches."""
+    files = [path for path in paths if path.name == "rows.csv"]
+    mean = runs.read(files, GRADIENTS, params).groupby("value", sort=False)[list(GRADIENTS)].mean()
+    said = [
+        f"{value_name(str(value))} {100 * row['zero']:.1f} % ({100 * row['zero_biases']:.0f} % of the biases; loss"
+        f" {row['loss']:.3f})"
+        for value, row in mean.iterrows()
+    ]
+    return [
+        f"Share of the trained parameters on which the gradient of the loss is exactly zero: {listed(said)}. With"
+        " ReLU the energy is piecewise linear in the action, its second derivative zero almost everywhere:"
+        " parameters that only move the borders between the pieces, such as biases and what the first layer reads of"
+        " observation and noise level, are never trained. (Weights of coordinates of the observation that never"
+        " change are trained with no activation.)"
+    ]
+
+
+def table_three(frame: pd.DataFrame, _paths: Sequence[Path], _params: PointParams) -> list[str]:
+    """Whether 1e-4 to 1e-2 is as good as the paper says, and 0.1 as bad."""
+    found = []
+    for item, part in overall(frame).groupby("item", sort=False):
+        by = {float(str(row["value"])): row["success"] for row in part.to_dict("records")}
+        stable = [by[gamma] for gamma in by if 1e-4 <= gamma <= 1e-2]
+        late = [f"{by[gamma]:.1f} at {gamma:g}" for gamma in by if gamma >= 0.1]
+        if stable and late:
+            found.append(
+                f"{item_name(str(item))}: {min(stable):.1f} to {max(stable):.1f} % up to 1e-2, {listed(late)}."
+            )
+    row = published()[published()["point"] == "gamma"].iloc[0]
+    return [*found, f"The paper, on Square: {row['number']:.1f} at {row['value']} ({row['grade']}: {row['source']})."]
+
+
+def _between(
+    paths: Sequence[Path], params: PointParams, pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]]
+) -> list[tuple[tuple[str, str], tuple[str, str], dict[str, float | None]]]:
+    """Paired differences in success between (method, value) and (method, value), averaged over tasks."""
+    (axis,) = params.axes
+    rows = runs.read([path for path in paths if path.name == "episodes.csv"], EPISODES, params)
+    rows = rows[(rows["axis"] == axis) & (rows["level"] == names.BASE_LEVEL)]
+    *_, tasks = scopes(list(rows["task"])).values()
+    ran = set(zip(rows["item"], rows["value"], strict=True))
+    found = []
+    for first, second in pairs:
+        if first not in ran or second not in ran:
+            continue
+        cells = [
+            tuple(
+                cell(rows[(rows["task"] == t) & (rows["item"] == i) & (rows["value"] == v)]) for i, v in (first, second)
+            )
+            for t in tasks
+        ]
+        change = paired([(a, b) for a, b in cells], params.report, f"{axis} {first} against {second}")
+        found.append((first, second, numbers("difference", change)))
+    return found
+
+
+def forms(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) -> list[str]:
+    """The preconditioned form against the raw one, with and without spectral norm."""
+    pairs = [(("energyflow", norm), ("energyflow_paper", norm)) for norm in ("off", "on")]
+    said = [f"{signed(change)} with it {norm}" for (_, norm), _, change in _between(paths, params, pairs)]
+    if not said:
+        return []
+    return [
+        f"Preconditioned minus raw form, in percentage points, spectral norm alike: {listed(said)}. The two differ in"
+        " their activation, sampler, number of evaluations and learning rate too, each as in the preset."
+    ]
+
+
+def fewer(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) -> list[str]:
+    """Whether the conservative field needs fewer demonstrations."""
+    (section,) = params.axes.values()
+    counts = section.values.get(FIELDS[0], [])
+    compared = _between(paths, params, [((FIELDS[0], count), (FIELDS[1], count)) for count in counts])
+    if not compared:
+        return []
+    said = [f"{signed(change)} with {count}" for (_, count), _, change in compared]
+    return [f"Conservative minus unconstrained field, in percentage points: {listed(said)} demonstrations."]

@@ -1,0 +1,212 @@
+"""From params.yaml to the sections of the ablations: values of an axis, the preset's own, and what each run uses."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from energyflow.config.section import layered
+from energyflow.config.sections import EvaluateParams, ShapeParams, TrainParams
+from energyflow.core.errors import UserError, nearest
+from energyflow.studies.ablations.sections import (
+    AblationsParams,
+    Axis,
+    ComparedAxis,
+    LatencyParams,
+    PointParams,
+    SamplingParams,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from energyflow.pipeline.params import Params
+
+# The registries are imported in the functions: they import the method classes, which import the sections.
+VARIANTS = {"energyflow": "energyflow_variant"}  # method -> the one with switches, whose defaults are the method
+SAMPLING = ("sampler", "gamma", "rho", "nfe")  # what may be changed under trained weights
+DEMOS = "demos"  # key of axes of kind `data`, in the section `collect`
+NAMES = re.compile(r"[a-z0-9_.-]+")  # of axes and values, as they stand in paths
+
+
+def merge_ablations(base: Any, over: Any) -> AblationsParams | None:
+    """The section under the overlay of a preset, which replaces whole keys; None for null.
+
+    Raises:
+        UserError: either is not a mapping.
+        ValidationError: a key is unknown, missing or mistyped.
+    """
+    if over is None:
+        return None
+    layered({"params.yaml: ablations": base, "params.yaml: presets.<preset>.ablations": over})
+    return AblationsParams(**base | over)
+
+
+def ablations_of(p: Params) -> AblationsParams:
+    """The section of the preset.
+
+    Raises:
+        ValueError: the preset has none.
+    """
+    if p.ablations is None:
+        raise ValueError(f"presets.{p.preset}.ablations is null: this preset has no ablations")
+    return p.ablations
+
+
+def name_of(value: Value) -> str:
+    """How a value is called in paths and tables."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def present(p: Params, axis: Axis) -> list[str]:
+    """Methods or sources of an axis that the preset runs: there is nothing to compare another one with."""
+    ran = p.sources if axis.kind == "shape" else p.nfe_methods if axis.every_nfe else p.methods
+    return [name for name in axis.of if name in ran]
+
+
+def numbers(p: Params, axis: Axis, item: str) -> dict[str, Any]:
+    """The preset's numbers of which an axis varies one."""
+    if axis.kind == "shape":
+        return p.shape[item].source_params
+    if axis.kind == "data":
+        return {DEMOS: p.collect.demos}
+    own: dict[str, Any] = _validated(p, item, {})["method_params"]
+    return own
+
+
+def _validated(p: Params, method: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Method and numbers of a run: those of the preset, under the changes."""
+    from energyflow.policies.registry import check_method
+
+    if method not in p.train:
+        raise UserError(f"method '{method}' is trained in the simulator: it has no ablations")
+    name = VARIANTS.get(method, method)
+    own = check_method(name).params_model(p.train[method].method_params | changes)
+    return {"method": name, "method_params": own}
+
+
+def reference(p: Params, axis: str, item: str) -> str:
+    """Name of the preset's own value."""
+    section = ablations_of(p).axes[axis]
+    return name_of(numbers(p, section, item)[section.key])
+
+
+def settings(p: Params, axis: str, item: str) -> dict[str, Value]:
+    """Values by name, the preset's own included: numbers by size, others as listed, the preset's own first."""
+    section = ablations_of(p).axes[axis]
+    own: Value = numbers(p, section, item)[section.key]
+    listed = [value for value in section.values if name_of(value) != name_of(own)]
+    values = section.values if len(listed) < len(section.values) else [own, *section.values]
+    if not any(isinstance(value, bool | str) for value in values):
+        values = sorted(values, key=float)
+    return {name_of(value): own if name_of(value) == name_of(own) else value for value in values}
+
+
+def check(p: Params) -> None:
+    """Every axis is one that its methods or sources have.
+
+    Raises:
+        UserError: an unknown task, method, source or key, or a value that does not fit it.
+    """
+    from energyflow.envs.tasks import check_simulated
+    from energyflow.policies.registry import check_policy
+    from energyflow.rewards.registry import check_source
+
+    for task in (*ablations_of(p).tasks, *ablations_of(p).shape_tasks):
+        check_simulated(task)
+    for name, axis in ablations_of(p).axes.items():
+        where = f"params.yaml: ablations.axes.{name}"
+        for each in axis.of:
+            (check_source if axis.kind == "shape" else check_policy)(each)
+            known = numbers(p, axis, each)
+            if axis.key not in known:
+                raise UserError(f"{where}.key: unknown '{axis.key}' of {each}; {nearest(axis.key, list(known))}")
+            if axis.kind == "sample" and axis.key not in SAMPLING:
+                raise UserError(f"{where}.kind: '{axis.key}' is no number of the sampler: use kind train")
+            for label, value in settings(p, name, each).items():
+                _check_value(p, where, axis, each, label, value)
+        if not NAMES.fullmatch(name):
+            raise UserError(f"{where}: a name stands in paths: small letters, digits and _ alone")
+
+
+def _check_value(p: Params, where: str, axis: Axis, item: str, label: str, value: Value) -> None:
+    if not NAMES.fullmatch(label):
+        raise UserError(f"{where}.values: '{label}' stands in paths: small letters, digits, '_', '.' and '-' alone")
+    try:
+        if axis.kind == "shape":
+            _source_params(p.shape[item], item, axis.key, value)
+        elif axis.kind in ("train", "sample"):
+            _validated(p, item, {axis.key: value})
+        elif not isinstance(value, int) or not 1 <= value <= p.collect.demos:
+            raise UserError(f"there are 1 to {p.collect.demos} demonstrations (got {value})")
+    except UserError as error:
+        raise UserError(f"{where}.values: {str(error).removeprefix('params.yaml: ')}") from None
+
+
+def _source_params(section: ShapeParams, source: str, key: str, value: Value) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    from energyflow.config.section import describe
+    from energyflow.rewards.registry import check_source
+
+    try:
+        return check_source(source).settings.model_validate(section.source_params | {key: value}).model_dump()
+    except ValidationError as error:
+        raise UserError(f"{source}: {describe(error)}") from None
+
+
+def method_of(p: Params, axis: str, item: str) -> str:
+    """The method whose code a run uses: on more or fewer demonstrations the method itself, else its variant."""
+    return item if ablations_of(p).axes[axis].kind == "data" else VARIANTS.get(item, item)
+
+
+def train_section(p: Params, axis: str, value: str, task: str, item: str) -> TrainParams:
+    """What the training of a run reads: the preset's section of the task, with one number changed."""
+    section, found = p.of(task).train[item], ablations_of(p).axes[axis]
+    if found.kind == "data":
+        return section
+    return section.model_copy(update=_validated(p, item, {found.key: settings(p, axis, item)[value]}))
+
+
+def sampling_section(p: Params, axis: str, value: str, item: str) -> SamplingParams:
+    """Under which sampler the preset's weights are put."""
+    return SamplingParams(**_validated(p, item, {ablations_of(p).axes[axis].key: settings(p, axis, item)[value]}))
+
+
+def shape_section(p: Params, axis: str, value: str, task: str, item: str) -> ShapeParams:
+    """What SAC reads: the preset's section of the task, with one number of the source changed."""
+    section = p.of(task).shape[item]
+    own = _source_params(section, item, ablations_of(p).axes[axis].key, settings(p, axis, item)[value])
+    return section.model_copy(update={"source_params": own})
+
+
+def evaluate_section(p: Params, axis: str, task: str) -> EvaluateParams:
+    """Rollouts from the unperturbed initial states of the evaluation."""
+    section = p.of(task).evaluate_nfe()
+    return section if ablations_of(p).axes[axis].every_nfe else section.model_copy(update={"nfe": []})
+
+
+def latency_section(p: Params) -> LatencyParams:
+    """What the latency table times."""
+    return LatencyParams(batches=ablations_of(p).batches)
+
+
+def point_section(p: Params, axes: list[str]) -> PointParams:
+    """How the rows of some axes become a point."""
+    look = p.plots["ablations"]
+    return PointParams(
+        axes={
+            name: ComparedAxis(
+                kind=axis.kind,
+                key=axis.key,
+                values={each: list(settings(p, name, each)) for each in present(p, axis)},
+                reference={each: reference(p, name, each) for each in present(p, axis)},
+            )
+            for name, axis in ablations_of(p).axes.items()
+            if name in axes
+        },
+        report=p.report,
+        dpi=look.dpi,
+        palette=look.palette or "colorblind",
+    )

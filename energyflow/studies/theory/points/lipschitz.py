@@ -1,0 +1,117 @@
+"""The constants of Theorem 3.6: the table, figure and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from energyflow.report import style
+from energyflow.report.render import Column, Table, fixed, with_interval
+from energyflow.studies.theory.points import point, subjects
+from energyflow.studies.theory.points.estimates import exponent, interval, judge, over_seeds, read_rows
+from energyflow.studies.theory.points.point import Point
+from energyflow.studies.theory.sections import VerdictParams
+
+FIRST = "energyflow"  # the energy that the verdict is on
+VALUES = ("energy", "component", "field", "ratio")
+CLAIM = (
+    "The advantage of Theorem 3.6 is L / (B sqrt(d)): L, the Lipschitz constant of the energy, is the largest norm of"
+    " its field, B the largest component of a field. It is an advantage that grows with d only if L does not grow like"
+    " sqrt(d) itself (predicted exponent 0). At noised actions the exact field times sigma is minus the noise plus what"
+    " the density adds, and the norm of the noise grows like sqrt(d): the exact density is drawn beside the models. The"
+    " paper limits L by spectral norm on the scalar head, and does not measure it; here L and B are largest values over"
+    " thousands of actions (from below, hence), times sigma, as in the loss."
+)
+
+
+def build(paths: Sequence[Path], params: VerdictParams) -> Point:
+    """The point of the page."""
+    rows = read_rows(paths, "lipschitz")
+    rows = rows.assign(ratio=rows["energy"] / (rows["component"] * np.sqrt(rows["dim"])))
+    frame = over_seeds(rows, ("subject", "dim", "model"), VALUES, params.confidence)
+    return Point(
+        title="How large are the Lipschitz constants, with and without spectral norm?",
+        claim=CLAIM,
+        sentences=sentences(rows, params),
+        table=table(frame),
+        rows=frame,
+        figure=figure(frame, params),
+    )
+
+
+def growth(rows: pd.DataFrame, model: str) -> list[float]:
+    """Exponents p of L ~ d^p, one a seed."""
+    found = []
+    for _, part in rows[rows["model"] == model].groupby("seed", sort=False):
+        ordered = part.sort_values("dim")
+        found.append(exponent(ordered["dim"].tolist(), ordered["energy"].tolist()))
+    return found
+
+
+def sentences(rows: pd.DataFrame, params: VerdictParams) -> list[str]:
+    """What was measured."""
+    parts, verdict = {}, ""
+    for model in dict.fromkeys(rows["model"]):
+        mean, low, high = interval(growth(rows, model), params.confidence)
+        if model == FIRST:
+            verdict = judge(low, high, 0.0, params.tolerance)
+        parts[model] = "in an unknown way" if np.isnan(mean) else f"as d^{point.spelled(mean, low, high)}"
+    by = ["subject", "seed"]
+    norms = {model: rows[rows["model"] == model].set_index(by)["energy"] for model in dict.fromkeys(rows["model"])}
+    lowered = norms["energyflow_paper"] / norms["energyflow_paper_free"]
+    ratio = rows.loc[rows["model"] == "energyflow"].groupby("dim")["ratio"].mean()
+    return [
+        f"L that does not grow with d (exponent 0, for the energy): {verdict}; L grows {parts[FIRST]}.",
+        "The others: "
+        + "; ".join(f"{subjects.MODELS[m].lower()} {text}" for m, text in parts.items() if m != FIRST)
+        + ".",
+        "L / (B sqrt(d)), the ratio of the two bounds, for the energy: "
+        + ", ".join(f"{value:.2f} at d = {dim}" for dim, value in ratio.items())
+        + ". It is the worth of the constraint in the bound; 1 is none.",
+        f"Spectral norm on the head of the paper's form multiplies L by {lowered.mean():.2f}"
+        f" ({lowered.min():.2f} to {lowered.max():.2f} over experts and seeds).",
+    ]
+
+
+def table(frame: pd.DataFrame) -> Table:
+    """One row a dimension and model."""
+    return Table(
+        title="Lipschitz constants",
+        caption="Largest values over noised demonstrations and N(0, I) actions, times sigma (the field's: sigma^2).",
+        frame=frame,
+        columns=(
+            point.subject("Expert"),
+            point.MODEL,
+            Column("L", with_interval("energy", 2)),
+            Column("B", with_interval("component", 2)),
+            Column("L / (B sqrt(d))", with_interval("ratio", 2)),
+            Column("Lipschitz constant of the field", fixed("field", 2)),
+        ),
+        groups="subject",
+    )
+
+
+def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
+    """L and the ratio of the bounds against d."""
+    drawn, (steep, ratio) = point.panels(1, 2)
+    colours = point.palette(params)
+    for i, (model, part) in enumerate(frame.groupby("model", sort=False)):
+        colour = "0.4" if model == "exact" else colours[i]
+        mark = ("o", "s", "^", "D", "P")[i % 5]
+        point.line(steep, part, "dim", "energy", colour=colour, marker=mark, label=subjects.MODELS[str(model)])
+        point.line(ratio, part, "dim", "ratio", colour=colour, marker=mark)
+    dims = np.sort(frame["dim"].unique())
+    first = frame.loc[(frame["model"] == "energyflow") & (frame["dim"] == dims[0]), "energy"].iloc[0]
+    steep.plot(dims, np.full(len(dims), first), "--", color=point.PREDICTED, lw=1, label="predicted")
+    ratio.plot(dims, 1.0 / np.sqrt(dims), "--", color=point.PREDICTED, lw=1)
+    for axes, text in ((steep, "L (times sigma)"), (ratio, "L / (B sqrt(d))")):
+        point.log_x(axes, frame["dim"])
+        style.log_axis(axes, "y")
+        axes.set_xlabel("action dimension d")
+        axes.set_ylabel(text)
+    point.legend(drawn, steep, columns=2)
+    return drawn

@@ -1,0 +1,197 @@
+"""Points follow the rows: intervals, paired differences, and sentences that say clear or not both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from energyflow.core.errors import UserError
+from energyflow.core.files import read_json, write_json
+from energyflow.pipeline.params import Params
+from energyflow.studies.ablations import grid, resolve
+from energyflow.studies.ablations.page import write_page
+from energyflow.studies.ablations.points import effects
+from energyflow.studies.ablations.points import registry as points
+from tests.report.synthetic import LEVELS, curve_rows, episode_rows, write
+
+Success = Callable[[grid.Run], float]
+
+
+def equal(_run: grid.Run) -> float:
+    return 0.6
+
+
+def write_rows(p: Params, point: str, root: Path, success: Success = equal) -> list[Path]:
+    """The files of a point, every setting with its own probability of success; the same states, draws apart."""
+    rng = np.random.default_rng(0)
+    runs = {grid.rows_file(p, run): run for axis in grid.axes_of(p, point) for run in grid.compared(p, axis)}
+    found = []
+    for name in dict.fromkeys(grid.rows_of(p, point)):
+        path, run = root / name, runs.get(name)
+        if path.name == "episodes.csv" and run is not None:
+            nfe = p.evaluate.nfe if "/nfe/" in name or run.axis == "sampler" else [10]
+            cells = {("0", each): success(run) for each in nfe}
+            write(path, episode_rows(rng, run.task, run.item, run.seed, cells))
+        elif path.name == "curve.csv" and run is not None:
+            write(path, curve_rows(rng, run.task, run.item, run.seed, success(run)))
+        elif path.name == "rows.csv":
+            zero = 0.25 if "/relu/" in name else 0.0
+            write(path, [{"parameters": 100, "zero": zero, "zero_biases": 4 * zero, "loss": 0.1 + zero}])
+        elif path.name == "latency.csv":
+            about = {"method": path.parent.name, "network": "mlp", "parameters": 9, "nfe": 10, "exec_horizon": 8}
+            ms = [(1, 8.0), (50, 40.0)]
+            write(path, [about | {"batch": b, "repeat": i, "ms": t + 0.01 * i} for b, t in ms for i in range(50)])
+        elif path.name == "run.json":
+            write_json(path, {"device": "cpu", "processor": "A processor", "threads": 1})
+        else:  # levels: every level of every method of the pair
+            task, method, seed = "/".join(path.parts[-5:-3]), path.parts[-3], int(path.parts[-2][4:])
+            p_of = {(level, 10): 0.9 if method == "energyflow" else 0.9 - drop for level, drop in LEVELS.items()}
+            write(path, episode_rows(rng, task, method, seed, p_of))
+        found.append(path)
+    return found
+
+
+def build(p: Params, point: str, root: Path, success: Success = equal) -> Any:
+    section = resolve.point_section(p, grid.axes_of(p, point))
+    section = section.model_copy(update={"report": p.report.model_copy(update={"bootstrap": 200})})
+    return points.build(point, write_rows(p, point, root, success), section)
+
+
+def test_every_point_is_written_in_every_format(smoke: Params, tmp_path: Path) -> None:
+    files = []
+    for point in grid.points(smoke):
+        section = resolve.point_section(smoke, grid.axes_of(smoke, point))
+        section = section.model_copy(update={"report": smoke.report.model_copy(update={"bootstrap": 100}), "dpi": 50})
+        inputs = write_rows(smoke, point, tmp_path / point)
+        pattern = grid.TARGET.outputs(smoke.preset)[f"{grid.NAME}_point"]
+        outputs = [
+            tmp_path / "page" / Path(name.format(point=point)).relative_to(grid.TARGET.folder("smoke"))
+            for name in pattern
+        ]
+        points.write_point(point, inputs, section.canonical(), outputs)
+        assert all(path.stat().st_size > 0 for path in outputs)
+        files += outputs
+    write_page(files, tmp_path / "page/README.md")
+    page = (tmp_path / "page/README.md").read_text()
+    assert page.count("\n## ") == 1 + len(grid.points(smoke))
+    words = read_json(next(path for path in files if path.name == "gamma.json"))
+    assert f"**{words['sentences'][0]}**" in page
+    assert words["claim"] in page
+
+
+def test_equal_values_show_no_clear_difference(laptop: Params, tmp_path: Path) -> None:
+    found = build(laptop, "head", tmp_path)
+    assert "no clear difference: inner product" in found.sentences[0]
+    assert "clearly" not in found.sentences[0]
+    row = found.rows[(found.rows["value"] == "inner_product") & found.rows["task"].str.endswith("average")].iloc[0]
+    assert row["difference_low"] <= 0 <= row["difference_high"]
+    assert row["success_low"] <= row["success"] <= row["success_high"]
+    assert (row["n"], row["seeds"]) == (120, 3)
+
+
+def test_a_worse_and_a_better_value_are_clear(laptop: Params, tmp_path: Path) -> None:
+    success = {"relu": 0.05, "mish": 0.98}
+    found = build(laptop, "activation", tmp_path, lambda run: success.get(run.value, 0.6))
+    first = found.sentences[0]
+    worse, better, same = (first.index(word) for word in ("clearly lower", "clearly higher", "no clear difference"))
+    assert worse < first.index("relu") < better < first.index("mish") < same < first.index("softplus")
+    assert "relu 25.0 % (100 % of the biases; loss 0.350)" in found.sentences[1]
+    row = effects.overall(found.rows).set_index("value").loc["relu"]
+    assert row["difference"] == pytest.approx(
+        row["success"] - effects.overall(found.rows).set_index("value").loc["silu", "success"]
+    )
+
+
+def test_differences_are_paired_on_initial_states(laptop: Params, tmp_path: Path) -> None:
+    """Two settings that succeed on the same states: the difference is certain to be small, each success is not."""
+    files = write_rows(laptop, "gamma", tmp_path)
+    for path in files:
+        frame = pd.read_csv(path)
+        frame.assign(success=(frame["episode"] % 2 == 0).astype(int)).to_csv(path, index=False)
+    section = resolve.point_section(laptop, ["gamma"])
+    row = effects.overall(points.build("gamma", files, section).rows).query("value == '0.1'").iloc[0]
+    assert row["difference"] == 0.0
+    assert row["success_high"] - row["success_low"] > 10.0
+
+
+def test_a_run_of_the_preset_belongs_to_every_axis_of_its_method(laptop: Params, tmp_path: Path) -> None:
+    found = build(laptop, "noise", tmp_path, lambda run: 0.1 if run.value == "0.05" else 0.7)
+    assert set(found.rows["axis"]) == {"sigma_min", "sigma_max"}
+    assert dict(found.rows[found.rows["reference"]].groupby("axis")["value"].first()) == {
+        "sigma_max": "10",
+        "sigma_min": "0.01",
+    }
+    assert "`sigma_min`: success" in found.sentences[0]
+    assert "clearly lower: 0.05" in found.sentences[0]
+    assert found.sentences[1].startswith("`sigma_max`: success")
+
+
+def test_samplers_are_compared_at_each_number_of_evaluations(laptop: Params, tmp_path: Path) -> None:
+    found = build(laptop, "sampler", tmp_path, lambda run: 0.1 if run.value == "heun" else 0.8)
+    assert sorted(found.rows["nfe"].unique()) == laptop.evaluate.nfe
+    assert "clearly lower: heun (NFE 2) " in found.sentences[0]
+    assert "euler (NFE 20)" in found.sentences[0].split("no clear difference")[1]
+    assert "| 20 |" in found.table.markdown().replace("  ", " ").replace("  ", " ")
+
+
+def test_remarks_on_forms_and_fewer_demonstrations(laptop: Params, tmp_path: Path) -> None:
+    form = build(laptop, "parameterisation", tmp_path / "a", lambda run: 0.95 if run.item == "energyflow" else 0.1)
+    assert form.sentences[1].startswith("Preconditioned minus raw form")
+    assert "with it off" in form.sentences[1]
+    assert "+8" in form.sentences[1]
+    few = build(
+        laptop,
+        "demonstrations",
+        tmp_path / "b",
+        lambda run: 0.95 if run.item == "energyflow" or run.value == "200" else 0.1,
+    )
+    assert "with 10" in few.sentences[1]
+    assert "with 200 demonstrations" in few.sentences[1]
+    gain = float(few.sentences[1].split("points: ")[1].split(" ")[0])
+    assert gain > 70
+
+
+def test_levels_compare_the_fields(laptop: Params, tmp_path: Path) -> None:
+    found = build(laptop, "levels", tmp_path)
+    last = found.rows[found.rows["task"].str.endswith("average")].set_index("level")
+    assert list(last.index) == ["0", "S", "M", "L"]
+    assert last.loc["L", "difference"] == pytest.approx(50, abs=10)
+    assert "clear at level" in found.sentences[0]
+    assert found.sentences[0].rstrip(".").endswith("L")
+
+
+def test_reward_is_judged_by_the_area(laptop: Params, tmp_path: Path) -> None:
+    found = build(laptop, "reward", tmp_path, lambda run: 0.0 if run.value in ("1", "0.3") else 0.9)
+    assert "clearly lower: 0.3" in found.sentences[0]
+    assert "`references`: area under the curve" in found.sentences[1]
+    rows = found.rows[found.rows["axis"] == "references"].set_index("value")
+    assert rows.loc["1", "area"] == 0.0
+    assert rows.loc["64", "final"] > 60
+
+
+def test_latency_per_action(laptop: Params, tmp_path: Path) -> None:
+    found = build(laptop, "latency", tmp_path)
+    row = found.rows.query("method == 'energyflow' and batch == 50").iloc[0]
+    assert row["per_action"] == pytest.approx(row["ms"] / (8 * 50))
+    assert "A processor, 1 thread(s)" in found.table.caption
+    assert found.rows.set_index("method").loc["diffusion_policy", "published"].iloc[0] == 32
+    assert "EnergyFlow 10.2" in found.sentences[1]  # 8.2 / (40.2 / 50)
+
+
+def test_missing_rows_and_axes_without_other_values_are_errors(laptop: Params, tmp_path: Path) -> None:
+    section = resolve.point_section(laptop, ["head"])
+    with pytest.raises(UserError, match="no rows of the axes head"):
+        points.build(
+            "head", [tmp_path / "results/ablations/evaluate/gamma/1/a/b/energyflow/seed0/episodes.csv"], section
+        )
+    own = grid.Run("head", "pooled", "metaworld/assembly", "energyflow", 0)
+    path = tmp_path / grid.rows_file(laptop, own)
+    write(path, episode_rows(np.random.default_rng(0), own.task, own.item, 0, {("0", 10): 0.5}))
+    alone = section.axes["head"].model_copy(update={"values": {"energyflow": ["pooled"]}})
+    with pytest.raises(UserError, match="no value but the preset's own"):
+        points.build("head", [path], section.model_copy(update={"axes": {"head": alone}}))
