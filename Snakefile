@@ -30,12 +30,12 @@ rule all:
         "everything is there"
 
 
-# Targets for a part: `snakemake stage_train` makes what `dvc repro train` does, `stage_train_energyflow` one method of it.
-for target, files in {**stages.outputs(P), **STAGES}.items():
+# Targets for a part: `snakemake stage_train` makes what `dvc repro train` does.
+for target, files in plan.outputs(P).items():
 
     rule:
         name:
-            "stage_" + target.replace("@", "_")
+            f"stage_{target}"
         input:
             files,
         localrule: True
@@ -44,11 +44,11 @@ for target, files in {**stages.outputs(P), **STAGES}.items():
 
 
 onstart:
-    print(f"preset {P.preset}: {stages.summary(P)}")
+    print(f"preset {P.preset}: {records.summary(P)}")
 
 
 onsuccess:
-    print(f"done: tables and figures are in {paths.report_dir(P)}; what each column means: results/README.md")
+    print(f"done: tables and figures are in {layout.report_dir(P)}; what each column means: results/README.md")
 
 
 onerror:

@@ -27,8 +27,7 @@ from energyflow.learning.evaluation import evaluate
 from energyflow.learning.trainer import train
 from energyflow.pipeline import params as params_module
 from energyflow.pipeline.sections import COLLECT_SEEDS
-from energyflow.policies.base import Policy
-from energyflow.policies.registry import check_method
+from energyflow.policies.registry import policies
 
 TASKS = ("metaworld/assembly", "metaworld/bin_picking")
 RATES = (1e-3, 2e-3, 4e-3, 8e-3, 16e-3)
@@ -59,8 +58,7 @@ def trial(task: str, method: str, rate: float) -> dict[str, Any]:
 def main() -> None:
     """Run the trials, in parallel, and write the table."""
     # the slowest first, so that no core waits for them at the end
-    methods = ["implicit_bc", *(name for name in params_module.load(preset="laptop").train if name != "implicit_bc")]
-    methods = [name for name in methods if issubclass(check_method(name), Policy)]
+    methods = sorted(policies(online=False), key=lambda name: name != "implicit_bc")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="trials at once, one core each")
     parser.add_argument("--methods", nargs="+", default=methods, choices=methods, help="default: all")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from energyflow.config.params import Params
 from energyflow.config.sections import CollectParams, TrainParams
 from energyflow.datasets.scripted import collect
 from energyflow.pipeline import params as params_module
-from energyflow.pipeline.params import Params
 
 ROOT = Path(__file__).parents[1]
 TASK = "metaworld/button_press"

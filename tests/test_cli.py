@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 import energyflow
-from energyflow.cli import main
+from energyflow.cli import main, parser
 from energyflow.core.files import read_json
 from energyflow.datasets.format import Demonstration, write_demos
 
@@ -62,19 +63,51 @@ def test_a_file_of_a_known_task_is_recognised_and_evaluated(lift_path: Path, tmp
 def test_demonstrations_are_collected_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["collect", "metaworld/button_press", *SMOKE, "--out", str(tmp_path)]) == 0
     assert read_json(tmp_path / "manifest.json")["source"] == "scripted"
-    assert main(["collect", "metaworld/button_press", "--source", "human", *SMOKE, "--out", str(tmp_path)]) == 2
+    assert main(["collect", "metaworld/button_press", "collect.source=human", *SMOKE, "--out", str(tmp_path)]) == 2
     assert "no official recordings" in capsys.readouterr().err
     assert main(["collect", "metaworld/buton_press", *SMOKE]) == 2
     assert "did you mean 'metaworld/button_press'" in capsys.readouterr().err
 
 
-def test_a_method_of_the_simulator_trains_from_one_line(
-    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_method_of_the_simulator_trains_from_one_line(demos_path: Path, tmp_path: Path) -> None:
     command = ["--demos", str(demos_path), *SMOKE, "--method", "iq_learn", "--seed", "2", "--out", str(tmp_path)]
-    assert main(["train", *command]) == 2
-    assert "method 'iq_learn' is trained in the simulator: energyflow train_online" in capsys.readouterr().err
-    assert main(["train_online", *command]) == 0
+    assert main(["train", *command]) == 0
     trained = read_json(tmp_path / "model.json")
     assert (trained["method"], trained["task"], trained["seed"]) == ("iq_learn", "metaworld/button_press", 2)
     assert pd.read_csv(tmp_path / "train.csv")["step"].tolist() == [150, 300]
+
+
+def test_any_number_is_one_flag(demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    command = ["train", "--demos", str(demos_path), *SMOKE, "train.steps=3", "method.energyflow.nfe=4"]
+    assert main([*command, "--dry"]) == 0
+    section = json.loads(capsys.readouterr().out)
+    assert (section["steps"], section["method_params"]["nfe"]) == (3, 4)
+    assert main([*command, "--out", str(out)]) == 0
+    assert read_json(out / "model.json")["params"]["steps"] == 3
+    assert main([*command, "train.stepz=3"]) == 2
+    assert "did you mean 'steps'" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["job", "latency", "--model", "m", "--out", "o", "train.steps=3"])
+
+
+def test_a_mistake_is_one_line_and_a_bug_is_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def bug(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("energyflow.pipeline.engines.fsck", lambda **_: bug())
+    with pytest.raises(ValueError, match="a bug"):
+        main(["results", "fsck"])
+    for text in ("four", "0", "-1"):
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+        assert main(["train", "--demos", "none.hdf5"]) == 2
+        assert capsys.readouterr().err.startswith(f"error: OMP_NUM_THREADS={text}: ")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1,2")
+    assert main(["train", "--demos", "none.hdf5"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_help_fits_a_screen() -> None:
+    assert len(parser().format_help().splitlines()) <= 24

@@ -9,7 +9,7 @@ differentiated, alpha is fixed, and the actor's loss is soft actor-critic's on t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from stable_baselines3.common.utils import polyak_update
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from energyflow.agents.agent import Agent
 from energyflow.agents.mixed import MixedBuffer
-from energyflow.rewards.settings import IQLearnOnlineSettings
+from energyflow.policies.iq_learn import IQLearnOnlineParams
 
 
 def critic_loss(q: Tensor, value: Tensor, later: Tensor, demonstrated: Tensor, chi: float) -> Tensor:
@@ -37,7 +37,9 @@ def critic_loss(q: Tensor, value: Tensor, later: Tensor, demonstrated: Tensor, c
 class IQLearnAgent(Agent):
     """SAC with this critic: one Q-function, a fixed temperature and a slower actor."""
 
-    def __init__(self, *given: Any, own: IQLearnOnlineSettings, **options: Any) -> None:
+    policy_options: ClassVar[dict[str, Any]] = {"n_critics": 1}
+
+    def __init__(self, *given: Any, own: IQLearnOnlineParams, **options: Any) -> None:
         """As SAC; `own` are the method's numbers."""
         super().__init__(*given, **options | {"ent_coef": own.temperature})
         self.own = own

@@ -20,8 +20,10 @@ from energyflow.agents.env import EpisodeEnv
 from energyflow.agents.mixed import MixedBuffer, demonstration_buffer
 from energyflow.agents.sac import train_sac
 from energyflow.config.sections import NetworkParams, OnlineParams, ShapeParams, TrainParams
+from energyflow.core.errors import UserError
 from energyflow.core.files import sha256, write_csv
 from energyflow.core.provenance import Run, package_versions
+from energyflow.core.registry import implementation
 from energyflow.core.seeding import integer_seed
 from energyflow.datasets.format import Demos, load_demos
 from energyflow.datasets.windows import make_windows
@@ -30,10 +32,10 @@ from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
 from energyflow.networks.normalizer import Normalizer
 from energyflow.policies.checkpoint import save
+from energyflow.policies.registry import METHODS
 from energyflow.policies.soft_actor import SoftActor
 from energyflow.rewards.base import RewardSource
-from energyflow.rewards.registry import ONLINE, check_source
-from energyflow.rewards.settings import IQLearnOnlineSettings
+from energyflow.rewards.registry import SOURCES
 from energyflow.rewards.sources import ends_at_success, make_source
 
 PARTS = {"body": "latent_pi", "mean": "mu", "log_std": "log_std"}  # of our actor, and of Stable-Baselines3's
@@ -129,11 +131,11 @@ def build_online(
         shown = demonstration_buffer(data.episodes, source, *spaces, terminate=env.terminate)
         options["replay_buffer_class"] = MixedBuffer
         options["replay_buffer_kwargs"] = {"source": source, "demonstrations": shown, "share": params.demo_share}
-    if params.method == "iq_learn":
-        from energyflow.agents.iq_learn_online import IQLearnAgent
-
-        policy["n_critics"] = 1
-        options |= {"kind": IQLearnAgent, "own": IQLearnOnlineSettings(**params.own)}
+    method = METHODS[params.method]
+    if method.online is not None and method.online.agent is not None:
+        kind = implementation(method.online.agent)
+        policy |= kind.policy_options
+        options |= {"kind": kind, "own": method.params(**params.own)}
     agent = build_sac(env, source, shape, seed, policy=policy, **options)
     if params.clone_steps:
         into_agent(start, agent.actor)
@@ -162,8 +164,11 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
         UserError: the disk is full.
     """
     check_simulated(task)
-    name = ONLINE[params.method].source
-    inputs = [demos, *([model] if model is not None and check_source(name).model else [])]
+    online = METHODS[params.method].online
+    if online is None:
+        raise UserError(f"method '{params.method}' learns from demonstrations alone: energyflow train")
+    name = online.source
+    inputs = [demos, *([model] if model is not None and SOURCES[name].model else [])]
     source, data = make_source(name, task, params.shape, seed, model, demos), load_demos(demos, params.obs_keys)
     section = params.model_dump(mode="json")
     identity = {"task": task, "seed": seed, "params": section, "versions": package_versions()}

@@ -24,7 +24,7 @@ from energyflow.core.provenance import Run, package_versions
 from energyflow.envs.simulator import Simulator
 from energyflow.envs.tasks import check_task, make_env
 from energyflow.rewards.base import ChangingSource, RewardSource
-from energyflow.rewards.registry import check_source
+from energyflow.rewards.registry import SOURCES
 from energyflow.rewards.sources import ends_at_success, make_source
 
 Build = Callable[[EpisodeEnv, RewardSource, ShapeParams, int], Agent]
@@ -220,8 +220,8 @@ def run_shape(
         UserError: the disk is full.
     """
     check_task(task)
-    spec = check_source(source)
-    read = [path for path, wanted in ((model, spec.model), (demos, spec.needs_demos)) if wanted]
+    spec = SOURCES[source]
+    read = [path for path, wanted in ((model, spec.model), (demos, spec.demos)) if wanted]
     inputs = [path for path in read if path is not None]
     reward = make_source(source, task, params, seed, model, demos)
     identity = {"task": task, "source": source, "seed": seed, "params": params.model_dump(mode="json")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -30,40 +31,23 @@ class Section(BaseModel):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
+def problems(error: ValidationError) -> list[tuple[tuple[str, ...], str]]:
+    """The keys that are wrong, and how each is."""
+    found = []
+    for item in error.errors():
+        message = item["msg"].removeprefix("Value error, ")
+        got = "" if isinstance(item["input"], dict) else f" (got {item['input']!r})"
+        if item["type"] == "literal_error" and isinstance(item["input"], str):
+            allowed = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+            message, got = f"unknown '{item['input']}'; {nearest(item['input'], allowed)}", ""
+        keys = tuple(str(key) for key in item["loc"])
+        found.append((keys, f"{message}{got}" if keys else message))
+    return found
+
+
 def describe(error: ValidationError) -> str:
     """Say which keys are wrong, how, and what was given, on one line."""
-    parts = []
-    for item in error.errors():
-        key, message = ".".join(str(k) for k in item["loc"]), item["msg"].removeprefix("Value error, ")
-        got = "" if isinstance(item["input"], dict) else f" (got {item['input']!r})"
-        parts.append(f"{key}: {message}{got}" if key else message)
-    return "; ".join(parts)
-
-
-def layered(layers: dict[str, Any]) -> None:
-    """Check the layers of a section, by where they stand.
-
-    Raises:
-        UserError: one of them is no mapping.
-    """
-    for where, layer in layers.items():
-        if not isinstance(layer, dict):
-            raise UserError(f"{where}: expected a mapping, got {type(layer).__name__}")
-
-
-def closed(mapping: Any, where: str, allowed: tuple[str, ...] | list[str], *, complete: bool = True) -> None:
-    """Check the keys of a mapping: none but the allowed ones, and, if `complete`, all of them.
-
-    Raises:
-        UserError: no mapping, or an unknown or missing key, with the nearest allowed name.
-    """
-    layered({where: mapping})
-    for key in mapping:
-        if key not in allowed:
-            raise UserError(f"{where}: unknown key '{key}'; {nearest(str(key), list(allowed))}")
-    for key in allowed if complete else ():
-        if key not in mapping:
-            raise UserError(f"{where}: missing key '{key}'")
+    return "; ".join(f"{'.'.join(keys)}: {message}" if keys else message for keys, message in problems(error))
 
 
 def parse_section(model: type[S], text: str) -> S:

@@ -1,45 +1,94 @@
-"""Sections of params.yaml: the exact set of numbers that each kind of job uses, typed and closed.
+"""The sections of params.yaml, and what each kind of job reads of them: typed, bounded, closed.
 
 The Snakefile passes a section to its job as canonical JSON, so what the workflow engines track is what the job reads.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from energyflow.config.section import Section
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    if len({str(value) for value in values}) < len(values):
+        raise ValueError("an entry is listed twice")
+    return values
+
+
+Distinct = AfterValidator(_distinct)
+Names = Annotated[list[str], Distinct]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=1000), Distinct]
+Steps = Annotated[int, Field(ge=1, le=10**8)]
+Count = Annotated[int, Field(ge=1, le=10**6)]  # of demonstrations, episodes, samples
+Horizon = Annotated[int, Field(ge=1, le=1000)]  # steps of a window, a chunk or a plan
+Widths = Annotated[list[Annotated[int, Field(ge=1, le=65_536)]], Field(min_length=1, max_length=32)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Metres = Annotated[float, Field(ge=0, le=1)]
+Evaluations = Annotated[int, Field(ge=1, le=10_000)]
+# Twice differentiable: the loss of an energy differentiates it twice.
+Activation = Literal["mish", "silu", "softplus", "tanh"]
+
+
+class RunParams(Section):
+    """What a preset runs. `all` methods or sources are those of the registries."""
+
+    methods: Names | Literal["all"]
+    sources: Names | Literal["all"]
+    tasks: Names = Field(min_length=1)
+    seeds: Seeds
+    shape_tasks: Names
+    studies: Names
 
 
 class CollectParams(Section):
     """Demonstrations: of the simulator's scripted expert, or the official recordings of people."""
 
     source: Literal["scripted", "human"]
-    demos: int = Field(ge=1)
-    action_noise: float = Field(ge=0)
-    extra_steps: int = Field(ge=0)
-    horizon: int = Field(ge=1)
-    min_success: float = Field(ge=0, le=1)
-    min_replay: float = Field(ge=0, le=1)
-    replays: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    demos: Count
+    action_noise: float = Field(ge=0, le=1)
+    extra_steps: int = Field(ge=0, le=1000)
+    horizon: int = Field(ge=1, le=100_000)
+    min_success: Share
+    min_replay: Share
+    replays: Count
+    seed: Seed
 
 
 class MLPParams(Section):
     """Multi-layer perceptron on the flattened chunk."""
 
-    hidden: list[int] = Field(min_length=1)
-    time_dim: int = Field(ge=2, multiple_of=2)
+    hidden: Widths
+    time_dim: int = Field(ge=2, le=4096, multiple_of=2)
 
 
 class UNetParams(Section):
     """Conditional 1-D U-Net over the action chunk."""
 
-    down_dims: list[int] = Field(min_length=1)
-    kernel_size: int = Field(ge=1)
-    groups: int = Field(ge=1)
-    cond_dim: int = Field(ge=2, multiple_of=2)
+    down_dims: Widths
+    kernel_size: int = Field(ge=1, le=63)
+    groups: int = Field(ge=1, le=1024)
+    cond_dim: int = Field(ge=2, le=4096, multiple_of=2)
+
+    @model_validator(mode="after")
+    def _groups_divide(self) -> UNetParams:
+        if bad := [width for width in self.down_dims if width % self.groups]:
+            raise ValueError(f"groups = {self.groups} must divide each of down_dims (got {bad[0]})")
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size = {self.kernel_size} must be odd: the chunk keeps its length")
+        return self
+
+
+class NetworkSection(Section):
+    """The networks of a preset, of which `kind` is the one in use."""
+
+    kind: Literal["mlp", "unet"]
+    mlp: MLPParams
+    unet: UNetParams
 
 
 class NetworkParams(Section):
@@ -53,26 +102,31 @@ class NetworkParams(Section):
     unet: UNetParams | None = None
 
 
-class TrainParams(Section):
+class TrainSection(Section):
+    """The one trainer, the same for every method."""
+
+    steps: Steps
+    batch_size: Count
+    warmup_steps: int = Field(ge=0, le=10**8)
+    ema_decay: float = Field(ge=0, lt=1)
+    obs_horizon: Horizon
+    pred_horizon: Horizon
+    exec_horizon: Horizon
+    weight_decay: float = Field(ge=0, le=1)
+    grad_clip: float = Field(gt=0)
+    obs_keys: Names | None
+    standardize_obs: bool
+    log_every: Steps
+    resume_every: Steps
+
+
+class TrainParams(TrainSection):
     """Everything a training run depends on, apart from the data and the seed."""
 
     method: str
     method_params: dict[str, Any]
     network: NetworkParams
-    lr: float = Field(gt=0)
-    steps: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    warmup_steps: int = Field(ge=0)
-    ema_decay: float = Field(ge=0, lt=1)
-    obs_horizon: int = Field(ge=1)
-    pred_horizon: int = Field(ge=1)
-    exec_horizon: int = Field(ge=1)
-    weight_decay: float = Field(ge=0)
-    grad_clip: float = Field(gt=0)
-    obs_keys: list[str] | None
-    standardize_obs: bool
-    log_every: int = Field(ge=1)
-    resume_every: int = Field(ge=1)
+    lr: Rate
 
     @model_validator(mode="after")
     def _check(self) -> TrainParams:
@@ -98,59 +152,88 @@ class TrainParams(Section):
 class Level(Section):
     """How far, in metres, the initial state lies beyond the training range."""
 
-    hand: float = Field(ge=0)
-    object: float = Field(ge=0)
-    goal: float = Field(ge=0)
+    hand: Metres
+    object: Metres
+    goal: Metres
 
 
 class EvaluateParams(Section):
     """Rollouts of one checkpoint on the held-out initial states."""
 
-    episodes: int = Field(ge=1)
-    horizon: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    episodes: Count
+    horizon: int = Field(ge=1, le=100_000)
+    seed: Seed
     levels: dict[str, Level] = Field(min_length=1)
-    nfe: list[int] = Field(default_factory=list)
+    nfe: Annotated[list[Evaluations], Distinct] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _unperturbed(self) -> EvaluateParams:
+        if "0" not in self.levels:
+            raise ValueError("levels: missing key '0' (the unperturbed level; quote it)")
+        return self
 
 
-class ShapeParams(Section):
-    """SAC on one reward source; `source_params` are the numbers of that source, no other's."""
+class EvaluateSection(EvaluateParams):
+    """As above, and which methods are rolled out at each number of evaluations in `nfe`."""
 
-    steps: int = Field(ge=1)
-    eval_every: int = Field(ge=1)
-    eval_episodes: int = Field(ge=1)
-    horizon: int = Field(ge=1)
-    source_params: dict[str, Any]
+    nfe_methods: Names
+
+
+class RewardModelSection(Section):
+    """The models that rewards read: of one step (To = Tp = 1) or of the usual chunk."""
+
+    window: Literal["one_step", "chunk"]
+    steps: Steps
+
+
+class ShapeSection(Section):
+    """SAC on a source of reward."""
+
+    steps: Steps
+    eval_every: Steps
+    eval_episodes: Count
+    horizon: int = Field(ge=1, le=100_000)
     on_success: Literal["continue", "terminate"]
-    hidden: list[int] = Field(min_length=1)
-    ent_coef: float = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    batch_size: int = Field(ge=1)
+    hidden: Widths
+    ent_coef: float = Field(gt=0, le=100)
+    learning_rate: Rate
+    batch_size: Count
     gamma: float = Field(gt=0, lt=1)
-    train_freq: int = Field(ge=1)
-    learning_starts: int = Field(ge=0)
-    seed: int = Field(ge=0)
-    eval_seed: int = Field(ge=0)
+    train_freq: int = Field(ge=1, le=10_000)
+    learning_starts: int = Field(ge=0, le=10**8)
+    seed: Seed
 
 
-class OnlineParams(Section):
+class ShapeParams(ShapeSection):
+    """What an agent on one source reads; `source_params` are the numbers of that source, no other's."""
+
+    source_params: dict[str, Any]
+    eval_seed: Seed
+
+
+class OnlineSection(Section):
+    """What methods trained in the simulator have beside the demonstrations."""
+
+    clone_steps: int = Field(ge=0, le=10**8)
+    demo_share: float = Field(ge=0, lt=1)
+
+
+class OnlineParams(OnlineSection):
     """A policy trained in the simulator; `own` are the numbers of its method alone."""
 
     method: str
     shape: ShapeParams
-    clone_steps: int = Field(ge=0)
-    demo_share: float = Field(ge=0, lt=1)
     own: dict[str, Any]
-    obs_keys: list[str] | None
+    obs_keys: Names | None
     standardize_obs: bool
 
 
 class ReportParams(Section):
     """How rows become statistics."""
 
-    confidence: float = Field(gt=0, lt=1)
-    bootstrap: int = Field(ge=100)
-    seed: int = Field(ge=0)
+    confidence: float = Field(gt=0.5, lt=1)
+    bootstrap: int = Field(ge=100, le=10**6)
+    seed: Seed
 
 
 class PlotParams(Section):

@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from energyflow.core.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -52,6 +53,8 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def write_csv(path: str | Path, rows: list[dict[str, Any]] | pd.DataFrame) -> None:
     """Write rows atomically as CSV with a header."""
+    import pandas as pd  # only what writes tables pays for the import
+
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     with atomic_path(path) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")

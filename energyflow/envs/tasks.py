@@ -77,3 +77,10 @@ def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
     module, cls = SUITES[check_simulated(name)].split(":")
     build: Callable[[str, Sequence[str] | None], Simulator] = getattr(import_module(module), cls)
     return build(name, obs_keys)
+
+
+def modules(name: str, *, expert: bool) -> list[str]:
+    """Modules of a task's simulator and, if it acts, of its scripted expert."""
+    suite, short = check_simulated(name), name.split("/")[1]
+    found = [SUITES[suite].split(":")[0]]
+    return [*found, f"energyflow.envs.robomimic.experts.{short}"] if expert and suite == "robomimic" else found

@@ -26,7 +26,7 @@ from energyflow.envs.tasks import check_task
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Model, default_device
 from energyflow.policies.checkpoint import build, load_tensors, save
-from energyflow.policies.registry import check_method
+from energyflow.policies.registry import class_of
 
 COLUMNS = ["step", "loss", "lr", "grad_norm", "seconds"]  # of train.csv
 
@@ -178,7 +178,7 @@ def train(
     check_task(task)
     device = device or default_device()
     data = load_demos(demos, params.obs_keys)
-    sequences = check_method(params.method).sequences
+    sequences = class_of(params.method).sequences
     windows = make_windows(data, params.obs_horizon, params.pred_horizon, sequences=sequences)
     horizons = (params.obs_horizon, params.pred_horizon, params.exec_horizon)
     spec = Spec(data.obs_dim, data.action_dim, *horizons, data.obs_keys)

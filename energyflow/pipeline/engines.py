@@ -1,41 +1,26 @@
-"""Glue between Snakemake and DVC: `python -m energyflow.engines --help`.
+"""The glue between Snakemake and DVC. Snakemake owns the jobs; a DVC stage asks it for that stage's outputs.
 
-Snakemake owns the jobs; a DVC stage asks it for the outputs of that stage (`stage`). Which those are: stages.py.
+Which those are: plan.py; what is recorded of them: records.py; what dvc.yaml says: dvcfile.py.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+from energyflow.config.params import Params
 from energyflow.core.errors import UserError, nearest
-from energyflow.pipeline import params
-from energyflow.pipeline import records as stages
-from energyflow.pipeline.params import Params
-from energyflow.studies.registry import TARGETS
+from energyflow.pipeline import plan, records
+from energyflow.pipeline.dvcfile import PROVENANCE, stage_file
 
-# Targets of Snakemake, and the files of the DVC stages that make the same.
-STAGE_FILES = {"all": "dvc.yaml", **{target.name: f"workflow/{target.name}/dvc.yaml" for target in TARGETS}}
 # A linked file shares its bytes with DVC's cache, and Snakemake rewrites its records in place.
 SAFE_CACHE = {"reflink", "copy"}
 # Never `--quiet all`: it hides the message about a held lock.
 QUIET = ("--quiet", "host", "progress", "rules", "reason")
-COMMANDS = {
-    "stage": "make one stage of dvc.yaml with Snakemake",
-    "guard": "fail if an output has no record of what made it",
-    "prune": "move files that no rule makes any more to .snakemake/orphans",
-    "commit": "update dvc.lock after a complete run of Snakemake",
-    "check": "fail unless both engines agree that everything is done",
-    "times": "sum the seconds that the finished jobs of each stage took",
-    "plots": "draw dvc plots on a page that opens offline",
-    "fsck": "hash DVC's cache again",
-}
 
 
 def _snakemake(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
@@ -84,14 +69,12 @@ def commit(p: Params) -> list[str]:
         UserError: Snakemake still has work, the link type is unsafe, or DVC failed.
     """
     require_safe_cache()
-    moved = stages.prune(p)
-    done = [
-        target for target in stages.targets(p) if up_to_date(target)
-    ]  # a target under way waits for the next commit
+    moved = records.prune(p)
+    done = [target for target in records.targets(p) if up_to_date(target)]  # one under way waits for the next commit
     if "all" not in done:
         raise UserError("snakemake still has work to do: run `snakemake --cores all` first")
     for target in done:
-        said = _dvc("commit", "-f", STAGE_FILES[target], capture=True)
+        said = _dvc("commit", "-f", stage_file(target), capture=True)
         if said.returncode:
             raise UserError(f"dvc commit failed:\n{said.stderr.strip()}")
     return moved
@@ -105,13 +88,13 @@ def check(p: Params) -> list[str]:
     """
     require_safe_cache()
     found = []
-    for target in stages.targets(p):
+    for target in records.targets(p):
         if not up_to_date(target):
             found.append(f"snakemake has work to do (snakemake -n {target} tells what and why)")
-        if _dvc("status", "-q", STAGE_FILES[target]).returncode:
-            found.append("dvc sees changes (dvc status; after a complete run: python -m energyflow.engines commit)")
-    if left := stages.orphans(p):
-        found.append(f"{len(left)} file(s) that no rule makes, e.g. {left[0]} (python -m energyflow.engines prune)")
+        if _dvc("status", "-q", stage_file(target)).returncode:
+            found.append("dvc sees changes (dvc status; after a complete run: energyflow results commit)")
+    if left := records.orphans(p):
+        found.append(f"{len(left)} file(s) that no rule makes, e.g. {left[0]} (energyflow results prune)")
     return found
 
 
@@ -153,68 +136,12 @@ def stage(p: Params, name: str) -> int:
     Raises:
         UserError: there is no such stage.
     """
-    known = [*stages.outputs(p), "provenance"]
+    known = [*plan.outputs(p), PROVENANCE]
     if name not in known:
         raise UserError(f"no stage '{name}'; {nearest(name, known)}")
-    for out in stages.folders(name, p) if name != "provenance" else ():  # DVC wants its outs, be they empty
+    for out in plan.folders(name, p) if name != PROVENANCE else ():  # DVC wants its outs, be they empty
         Path(out).mkdir(parents=True, exist_ok=True)
-    status = _snakemake(*QUIET, "--", "all" if name == "provenance" else f"stage_{name}").returncode
-    if status:
-        print("if no other snakemake runs in this folder: snakemake --unlock, then again", file=sys.stderr)
-    else:  # the last stages also clean up after what was dropped from the grid
-        stages.prune(p, None if name in (stages.REPORT, "provenance") else name)
+    status = _snakemake(*QUIET, "--", "all" if name == PROVENANCE else f"stage_{name}").returncode
+    if not status:  # the last stages also clean up after what was dropped from the grid
+        records.prune(p, None if name in (plan.REPORT, PROVENANCE) else name)
     return status
-
-
-def _spent(p: Params) -> str:
-    spent = stages.times(p)
-    lines = [f"{name:20} {done:4} of {count:4} jobs {hours:6.2f} h" for name, done, count, hours in spent]
-    return "\n".join([*lines, f"{'together':38}{sum(hours for *_, hours in spent):6.2f} h of one core"])
-
-
-SAYS: dict[str, Callable[[Params], str]] = {  # commands that do one thing and say one thing
-    "prune": lambda p: f"moved {len(stages.prune(p))} file(s) to .snakemake/orphans",
-    "commit": lambda p: f"dvc.lock is up to date; moved {len(commit(p))} orphan(s)",
-    "plots": lambda _: plots(),
-    "times": _spent,
-}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status is 0 only if all is in order."""
-    parser = argparse.ArgumentParser(
-        prog="python -m energyflow.pipeline.engines", description="Glue between Snakemake and DVC."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    added = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
-    added["stage"].add_argument("name")
-    added["fsck"].add_argument("--fix", action="store_true", help="delete the corrupt objects")
-    for option in ("preset", "grid"):
-        added["times"].add_argument(f"--{option}", help="default: that of params.yaml")
-    given = parser.parse_args(arguments)
-    try:
-        if given.command == "fsck":
-            bad = fsck(fix=given.fix)
-            for path in bad:
-                print(f"corrupt: {path}{' (deleted)' if given.fix else ''}")
-            if bad:
-                print("then delete the files in the workspace that came from it, and: dvc pull")
-            return int(bool(bad))
-        p = params.load(preset=vars(given).get("preset"), grid=vars(given).get("grid"))
-        if given.command == "stage":
-            return stage(p, given.name)
-        if given.command in SAYS:
-            print(SAYS[given.command](p))
-        elif given.command == "guard":
-            stages.guard(p)
-        elif found := check(p):
-            print("\n".join(found))
-            return 1
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

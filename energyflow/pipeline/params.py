@@ -1,271 +1,322 @@
-"""params.yaml -> typed sections: the only reader of the file, and the one place that says what each job depends on.
+"""params.yaml -> Params: the only reader of the file, and the one place that says which number wins.
 
-`presets.<name>` overlays the base sections of the same name; energyflow/config/sections.py says what a section holds.
+Layers, the later ones win:
+
+    base      the sections at the top of the file
+    preset    presets.<preset>
+    grid      presets.<preset>.full over `run`, on the grid `full`
+    task      presets.<preset>.task.<task>
+    method    what the method's own file says it needs of `train`, then method.<name>.train of the layers above
+    flags     train.lr=1e-3 of a command line
+
+Mappings are merged key by key; all else, and a table of named entries (`TABLES`), is replaced as a whole. Each section
+is validated once, after the merge, by its closed model; a mistake is told with the layer that it stands in. The numbers
+of a method or a source have their defaults in its own file. pipeline/sections.py cuts the result to what a job reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from energyflow.config.section import closed, describe
+from energyflow.config.params import Params, Sections
+from energyflow.config.plots import PLOTS
+from energyflow.config.section import Section, problems
 from energyflow.config.sections import (
     CollectParams,
-    EvaluateParams,
-    OnlineParams,
-    PlotParams,
+    EvaluateSection,
+    NetworkSection,
+    OnlineSection,
     ReportParams,
-    ShapeParams,
-    TrainParams,
+    RewardModelSection,
+    RunParams,
+    ShapeSection,
+    TrainSection,
 )
 from energyflow.core.errors import UserError, nearest
-from energyflow.pipeline.sections import every_method, merged, sections
-from energyflow.studies.ablations import resolve as ablations
-from energyflow.studies.ablations.sections import AblationsParams
-from energyflow.studies.theory.grid import theory_of
-from energyflow.studies.theory.resolve import merge_theory, train_sections
-from energyflow.studies.theory.sections import TheoryParams, VerdictParams
+from energyflow.envs.tasks import check_simulated
+from energyflow.pipeline import sections
+from energyflow.policies.registry import METHODS, check_policy, policies
+from energyflow.rewards.registry import SOURCES, models_of, sources_of
+from energyflow.studies.registry import STUDIES
 
-Kind = TypeVar("Kind", TrainParams, OnlineParams)
-
-
-def _section(method: str, own: dict[str, Kind], others: dict[str, Any], hint: str) -> Kind:
-    """Section of a method of one kind; of another kind, the hint says what to do instead."""
-    if method in others:
-        raise UserError(f"method '{method}' {hint}")
-    if method not in own:
-        raise UserError(f"unknown method '{method}'; {nearest(method, list(own))}")
-    return own[method]
-
-
-class Sections(BaseModel):
-    """What the jobs on one task use."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    collect: CollectParams
-    train: dict[str, TrainParams]  # of every method with a section, run by the preset or not
-    online: dict[str, OnlineParams]  # of every method that is trained in the simulator
-    reward_model: dict[str, TrainParams]  # by method: those that the sources read, and the methods' own
-    evaluate: EvaluateParams
-    shape: dict[str, ShapeParams]  # by source: all of them, run or not
-
-    def training(self, method: str) -> TrainParams:
-        """Section of the training runs of a method that learns from demonstrations alone.
-
-        Raises:
-            UserError: the method has no section, or is trained in the simulator.
-        """
-        return _section(method, self.train, self.online, "is trained in the simulator: energyflow train_online")
-
-    def training_online(self, method: str) -> OnlineParams:
-        """Section of the training runs of a method that is trained in the simulator.
-
-        Raises:
-            UserError: there is no such method, or it learns from demonstrations alone.
-        """
-        return _section(method, self.online, self.train, "learns from demonstrations alone: energyflow train")
-
-    def evaluate_levels(self) -> EvaluateParams:
-        """Section of the success and OOD evaluation."""
-        return self.evaluate.model_copy(update={"nfe": []})
-
-    def evaluate_nfe(self) -> EvaluateParams:
-        """Section of the NFE sweep: the unperturbed level only."""
-        return self.evaluate.model_copy(update={"levels": {"0": self.evaluate.levels["0"]}})
-
-
-class Params(Sections):
-    """The resolved file: one preset merged over the base sections, and what some tasks need otherwise."""
-
-    preset: str
-    grid: Literal["core", "full"]
-    methods: list[str] = Field(min_length=1)
-    every_method: list[str]  # of any grid
-    sources: list[str]
-    tasks: list[str] = Field(min_length=1)
-    every_task: list[str]  # of any grid
-    seeds: list[int] = Field(min_length=1)
-    shape_tasks: list[str]
-    network_kind: Literal["mlp", "unet"]
-    nfe_methods: list[str]
-    report: ReportParams
-    plots: dict[str, PlotParams]
-    theory: TheoryParams | None  # of the preset that it belongs to, and of smoke
-    theory_train: dict[str, TrainParams]
-    ablations: AblationsParams | None  # likewise
-    overlaid: dict[str, Sections]
-
-    @property
-    def models(self) -> list[str]:
-        """Methods of the reward models that the sources read, those of `sources` and of the methods of any grid."""
-        return list(self.reward_model)
-
-    def of(self, task: str) -> Sections:
-        """The sections of a task: those of the preset, under its entry in `presets.<preset>.task` if it has one."""
-        return self.overlaid.get(task, self)
-
-    def verdict(self) -> VerdictParams:
-        """How the theory's rows become verdicts and figures."""
-        look = self.plots["theory"]
-        return VerdictParams(
-            confidence=self.report.confidence,
-            tolerance=theory_of(self).tolerance,
-            dpi=look.dpi,
-            palette=look.palette or "colorblind",
-        )
-
-
-PRESET_SCALARS = (
-    *("methods", "sources", "tasks", "seeds", "shape_tasks", "network", "full", "lr", "task"),
-    *("theory", "ablations"),
-)
+Layer = dict[str, Any]
 GRIDS = ("core", "full")
-FULL = ("methods", "sources", "tasks", "shape_tasks")  # what `presets.<preset>.full` may overlay
-PRESET_SECTIONS = ("collect", "train", "evaluate", "reward_model", "shape", "online")
-BASE_KEYS = [
-    "preset",
-    "grid",
-    "collect",
-    "train",
-    "network",
-    "method",
-    "evaluate",
-    "reward_model",
-    "shape",
-    "online",
-    "theory",
-    "ablations",
-    "report",
-    "plots",
-    "presets",
-]
+TABLES = ("levels", "axes")  # replaced as a whole: a level or an axis that a layer does not name is not there
+OF_A_TASK: dict[str, type[Section]] = {  # what an entry of presets.<preset>.task may overlay
+    "collect": CollectParams,
+    "train": TrainSection,
+    "evaluate": EvaluateSection,
+    "reward_model": RewardModelSection,
+    "shape": ShapeSection,
+    "online": OnlineSection,
+}
+SECTIONS: dict[str, type[Section]] = {
+    "run": RunParams,
+    **OF_A_TASK,
+    "network": NetworkSection,
+    "report": ReportParams,
+}
+OWN = ("method", "source")  # name -> what is otherwise than its own file says
+FLAGS = "command line"  # the layer's name in messages
+SHIPPED = "params.yaml"  # beside the checkout's Snakefile, and inside an installed package
 
 
-def _check_list(names: Any, where: str, check: Callable[[str], object], *, empty: bool = False) -> None:
-    """Raise UserError unless it is a list, perhaps an empty one, of names that pass the check."""
-    if not isinstance(names, list) or not (names or empty):
-        raise UserError(f"params.yaml: {where}: expected a non-empty list of names")
-    for name in names:
-        check(name)
+def merge(*layers: Layer) -> Layer:
+    """Plain dictionaries, later ones over earlier ones."""
+    merged: Layer = {}
+    for key, value in (item for layer in layers for item in layer.items()):
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict) and key not in TABLES
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
 
 
-def _check_names(preset: str, over: dict[str, Any]) -> None:
-    """Raise UserError if a method, source or task is unknown, or if a list of them is not a list."""
-    # Imported here: the registries import the method classes, which import the sections above.
-    from energyflow.envs.tasks import check_simulated
-    from energyflow.policies.registry import check_policy
-    from energyflow.rewards.registry import check_source
+class _Layers:
+    """The layers of one preset by where they stand, and their merge."""
 
-    checks: tuple[tuple[str, Callable[[str], object]], ...] = (
-        ("methods", check_policy),
-        ("sources", check_source),
-        ("tasks", check_simulated),
-        ("shape_tasks", check_simulated),
-    )
-    for key, check in checks:
-        _check_list(over[key], f"presets.{preset}.{key}", check, empty=key in ("sources", "shape_tasks"))
-    if bool(over["sources"]) != bool(over["shape_tasks"]):
-        raise UserError(f"params.yaml: presets.{preset}: sources and shape_tasks need each other, or are both []")
+    def __init__(self, layers: dict[str, Layer]) -> None:
+        self.layers, self.tree = layers, merge(*layers.values())
+
+    def where(self, *keys: str) -> str:
+        """The layer that a value comes from, as a path into the file."""
+        for name, layer in reversed(self.layers.items()):
+            value: Any = layer
+            for key in keys:
+                value = value.get(key) if isinstance(value, dict) else None
+            if value is not None:
+                return ".".join((*([name] if name else []), *keys))
+        return ".".join(keys)
+
+    def section(self, name: str, model: type[Section]) -> Section:
+        """One validated section.
+
+        Raises:
+            UserError: a key is unknown, missing, mistyped or out of bounds.
+        """
+        try:
+            return model.model_validate(self.tree.get(name, {}))
+        except ValidationError as error:
+            found = problems(error)
+            told = (f"{self.where(name, *keys)}: {message}" for keys, message in found)
+            raise UserError(f"params.yaml: {'; '.join(told)}") from None
+
+    def with_task(self, preset: str, task: str) -> _Layers:
+        """The same under the entry of a task."""
+        return _Layers(self.layers | {f"presets.{preset}.task.{task}": self.tree["task"][task]})
 
 
-def _check_overlays(over: dict[str, Any], tasks: list[str], where: str) -> None:
-    """Raise UserError unless every entry of `presets.<preset>.task` overlays sections of a task of any grid."""
-    closed(over["task"], where, sorted({*tasks, *over["shape_tasks"]}), complete=False)
-    for task, overlay in over["task"].items():
-        closed(overlay, f"{where}.{task}", PRESET_SECTIONS, complete=False)
-
-
-def _on_grid(raw: dict[str, Any], preset: str) -> dict[str, Any]:
-    """The content with the preset as it is on the grid in use: `full` overlays what the preset runs.
+def _mapping(value: Any, where: str, allowed: Iterable[str] | None = None) -> Layer:
+    """A mapping with none but the allowed keys, if any are named; null is an empty one.
 
     Raises:
-        UserError: the grid is unknown, or `full` overlays something else.
+        UserError: it is none, or has another key.
     """
-    over, where = raw["presets"][preset], f"presets.{preset}"
-    closed(over, where, (*PRESET_SCALARS, *PRESET_SECTIONS))
-    closed(over["full"], f"{where}.full", FULL, complete=False)
-    if raw["grid"] not in GRIDS:
-        raise UserError(f"params.yaml: grid: unknown '{raw['grid']}'; allowed: {', '.join(GRIDS)}")
-    chosen = over | (over["full"] if raw["grid"] == "full" else {})
-    return raw | {"presets": raw["presets"] | {preset: chosen}}
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UserError(f"params.yaml: {where}: expected a mapping, got {type(value).__name__}")
+    known = list(value if allowed is None else allowed)
+    for key in value:
+        if key not in known:
+            raise UserError(f"params.yaml: {where}: unknown key '{key}'; {nearest(str(key), known)}")
+    return value
 
 
-def resolve(raw: dict[str, Any], preset: str | None = None) -> Params:
-    """Merge one preset over the base sections and validate the result.
+def _layers(raw: Layer, preset: str, grid: str, flags: Layer) -> _Layers:
+    """The layers that every task shares, each with known keys alone."""
+    sections_of_file = [*SECTIONS, "plots", *STUDIES, *OWN]
+    top = _mapping(raw, "top level", ["preset", "grid", "presets", *sections_of_file])
+    over = _mapping(top["presets"][preset], f"presets.{preset}", [*sections_of_file, "full", "task"])
+    full = _mapping(over.get("full"), f"presets.{preset}.full", RunParams.model_fields)
+    layers = {"": {key: top[key] for key in sections_of_file if key in top}, f"presets.{preset}": over}
+    if grid == "full":
+        layers[f"presets.{preset}.full"] = {"run": full}
+    found = _Layers(layers | {FLAGS: flags})
+    for kind, names in (("method", METHODS), ("source", SOURCES), ("plots", PLOTS)):
+        found.tree[kind] = _mapping(found.tree.get(kind), kind, names)
+        for name, entry in found.tree[kind].items():
+            found.tree[kind][name] = _mapping(entry, f"{kind}.{name}")
+    found.tree["task"] = found.tree.get("task") or {}
+    return found
+
+
+def _runs(layers: _Layers) -> RunParams:
+    """What is run, with `all` written out and every name checked.
+
+    Raises:
+        UserError: a name is unknown, or sources and tasks for them do not go together.
+    """
+    run = layers.section("run", RunParams)
+    assert isinstance(run, RunParams)
+    every = {"methods": policies(), "sources": list(SOURCES)}
+    run = run.model_copy(update={key: names for key, names in every.items() if getattr(run, key) == "all"})
+    checks = {
+        "methods": check_policy,
+        "sources": SOURCES.__getitem__,
+        "tasks": check_simulated,
+        "shape_tasks": check_simulated,
+        "studies": STUDIES.__getitem__,
+    }
+    for key, check in checks.items():
+        for name in getattr(run, key):
+            try:
+                check(name)
+            except UserError as error:
+                raise UserError(f"params.yaml: {layers.where('run', key)}: {error}") from None
+    if not run.methods:
+        raise UserError(f"params.yaml: {layers.where('run', 'methods')}: expected at least one method")
+    if bool(run.sources) != bool(run.shape_tasks):
+        raise UserError(
+            f"params.yaml: {layers.where('run', 'sources')}: sources and shape_tasks need each other, or are both []"
+        )
+    return run
+
+
+def resolve(raw: Layer, preset: str | None = None, grid: str | None = None, flags: Sequence[str] = ()) -> Params:
+    """Merge the layers of one preset and validate the result.
 
     Args:
         raw: content of params.yaml (or Snakemake's `config`).
         preset: name of the preset; by default the file's own `preset`.
-
-    Returns:
-        The typed parameters.
+        grid: core or full; by default the file's own.
+        flags: `section.key=value`, values in YAML.
 
     Raises:
-        UserError: a key is unknown, missing or mistyped, with the nearest allowed name.
+        UserError: a key is unknown, missing, mistyped or out of bounds; the message names it and what is allowed.
     """
-    closed(raw, "params.yaml", BASE_KEYS)
-    presets, name = raw["presets"], preset or raw["preset"]
-    if not isinstance(presets, dict) or name not in presets:
-        raise UserError(f"params.yaml: preset: unknown preset '{name}'; {nearest(str(name), list(presets))}")
-    core = presets[name]
-    raw = _on_grid(raw, name)
-    over = raw["presets"][name]
-    _check_names(name, over)
-    _check_names(f"{name}.full", over | over["full"])
-    closed(over["lr"], f"presets.{name}.lr", list(raw["method"]), complete=False)
-    every_task = list(dict.fromkeys([*over["tasks"], *core["tasks"], *over["full"].get("tasks", [])]))
-    _check_overlays(over, every_task, f"presets.{name}.task")
-    try:
-        theory = merge_theory(raw["theory"], over["theory"])
-        params = Params(
-            preset=name,
-            grid=raw["grid"],
-            methods=over["methods"],
-            every_method=every_method(over),
-            sources=over["sources"],
-            tasks=over["tasks"],
-            every_task=every_task,
-            seeds=over["seeds"],
-            shape_tasks=over["shape_tasks"],
-            network_kind=over["network"],
-            nfe_methods=merged(raw, name, "evaluate").get("nfe_methods", []),
-            report=ReportParams(**raw["report"]),
-            plots={key: PlotParams(**value) for key, value in raw["plots"].items()},
-            theory=theory,
-            theory_train=train_sections(raw, theory) if theory else {},
-            ablations=ablations.merge_ablations(raw["ablations"], over["ablations"]),
-            overlaid={task: Sections(**sections(raw, name, task)) for task in over["task"]},
-            **sections(raw, name),
-        )
-    except ValidationError as error:
-        raise UserError(f"params.yaml: {error.title.removesuffix('Params').lower()}: {describe(error)}") from None
-    for method in params.nfe_methods:
-        if method not in params.methods:
-            raise UserError(
-                f"params.yaml: evaluate.nfe_methods: '{method}' is not in presets.{name}.methods; add or drop it"
-            )
-    if params.ablations is not None:
-        ablations.check(params)
+    presets = raw.get("presets")
+    if not isinstance(presets, dict):
+        raise UserError("params.yaml: missing key 'presets'")
+    name, grid = str(preset or raw.get("preset")), str(grid or raw.get("grid"))
+    for key, value, known in (("preset", name, list(presets)), ("grid", grid, GRIDS)):
+        if value not in known:
+            raise UserError(f"params.yaml: {key}: unknown '{value}'; {nearest(value, known)}")
+    flagged = parse_flags(flags)
+    last = flagged.pop("train", {})  # over what methods say they need: a layer of its own, after all others
+    layers = _layers(raw, name, grid, flagged)
+    run, core, full = _runs(layers), *(_runs(_layers(raw, name, each, flagged)) for each in GRIDS)
+    every_task = list(dict.fromkeys([*run.tasks, *core.tasks, *full.tasks]))
+    every_method = list(dict.fromkeys([*run.methods, *core.methods, *full.methods]))
+    overlaid = _mapping(layers.tree["task"], f"presets.{name}.task", {*every_task, *run.shape_tasks, *full.shape_tasks})
+    for task, entry in overlaid.items():
+        _mapping(entry, f"presets.{name}.task.{task}", OF_A_TASK)
+    models = models_of([*run.sources, *sources_of(every_method)])
+
+    def of(part: _Layers) -> dict[str, Any]:
+        return sections.of_task({key: part.section(key, model) for key, model in SECTIONS.items()}, part.tree, last)
+
+    evaluate = layers.section("evaluate", EvaluateSection)
+    assert isinstance(evaluate, EvaluateSection)
+    for method in evaluate.nfe_methods:
+        if method not in run.methods:
+            where = layers.where("evaluate", "nfe_methods")
+            raise UserError(f"params.yaml: {where}: '{method}' is not in presets.{name}.run.methods; add or drop it")
+    params = Params(
+        **of(layers),
+        preset=name,
+        grid=grid,
+        methods=list(run.methods),
+        every_method=every_method,
+        sources=list(run.sources),
+        tasks=run.tasks,
+        every_task=every_task,
+        seeds=run.seeds,
+        shape_tasks=run.shape_tasks,
+        network_kind=layers.tree["network"]["kind"],
+        nfe_methods=evaluate.nfe_methods,
+        models=models,
+        report=layers.section("report", ReportParams),
+        plots={
+            key: sections.validated(model, layers.tree["plots"].get(key) or {}, layers.where("plots", key))
+            for key, model in PLOTS.items()
+        },
+        studies={study: layers.section(study, STUDIES[study].params) for study in run.studies},
+        overlaid={task: Sections(**of(layers.with_task(name, task))) for task in overlaid},
+    )
+    for study in run.studies:
+        STUDIES[study].valid(params)
     return params
 
 
-def load(path: str | Path = "params.yaml", preset: str | None = None, grid: str | None = None) -> Params:
-    """Read and validate a params file; see `resolve`. By default, the grid is the file's own.
+def parse_flags(flags: Iterable[str]) -> Layer:
+    """`train.lr=1e-3` -> {"train": {"lr": 0.001}}.
+
+    Raises:
+        UserError: no `=`, no section of that name, or a value that is not YAML.
+    """
+    found: Layer = {}
+    known = [*SECTIONS, *OWN, *STUDIES]
+    for flag in flags:
+        path, equals, text = flag.partition("=")
+        first, *rest = path.split(".")
+        if not equals or not rest:
+            raise UserError(f"'{flag}': expected section.key=value, for example train.steps=2000")
+        if first not in known:
+            raise UserError(f"'{flag}': no section '{first}'; {nearest(first, known)}")
+        try:
+            value: Any = yaml.load(text, _Loader)
+        except yaml.YAMLError:
+            raise UserError(f"'{flag}': the value is not YAML; quote text with special characters") from None
+        for key in reversed(rest):
+            value = {key: value}
+        found = merge(found, {first: value})
+    return found
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that is given twice is an error, and 1e-3 is a number."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse repeated keys."""
+        seen: set[Any] = set()
+        for key in (self.construct_object(each, deep=True) for each, _ in node.value):
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' is given twice", node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 takes 1e-3, which everybody writes, for text.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def read(path: str | Path | None = None) -> Layer:
+    """Content of a params file; without a path, that of the working directory, or else the one that is shipped.
+
+    Raises:
+        UserError: the file is missing, or is not a YAML mapping.
+    """
+    shipped = resources.files("energyflow").joinpath(SHIPPED)
+    local = Path(path or SHIPPED)
+    file = shipped if path is None and not local.is_file() and shipped.is_file() else local
+    try:
+        raw = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such file; run from the repository root") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{file}: expected a mapping of sections")
+    return raw
+
+
+def load(
+    path: str | Path | None = None,
+    preset: str | None = None,
+    grid: str | None = None,
+    flags: Sequence[str] = (),
+) -> Params:
+    """Read and validate a params file; see `read` and `resolve`.
 
     Raises:
         UserError: the file is missing, is not YAML, or holds a wrong key or value.
     """
-    try:
-        raw = yaml.safe_load(Path(path).read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run from the repository root") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: expected a mapping of sections")
-    return resolve(raw if grid is None else raw | {"grid": grid}, preset)
+    return resolve(read(path), preset, grid, flags)

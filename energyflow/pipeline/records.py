@@ -1,4 +1,4 @@
-"""The stages: which files each owns, what Snakemake has recorded of them, what they took.
+"""What Snakemake has recorded of the files that a stage owns, and what their jobs took.
 
 Snakemake's own records (`.snakemake/metadata`) are versioned by DVC, so that a clone knows what each output was made
 from. Light: the Snakefile reads this before every run.
@@ -12,60 +12,41 @@ import shutil
 import time
 from pathlib import Path
 
-from energyflow.config import layout as paths
+from energyflow.config.params import Params
 from energyflow.core.errors import UserError
-from energyflow.pipeline import params
-from energyflow.pipeline.params import Params
-from energyflow.studies.registry import TARGETS
+from energyflow.core.files import read_json
+from energyflow.pipeline import params, plan
+from energyflow.studies.registry import STUDIES
 
 METADATA = Path(".snakemake/metadata")  # one record an output, written when its job ends
 INCOMPLETE = Path(".snakemake/incomplete")  # one marker an output, while its job runs
-REPORT = "report"
-IN_GIT = (REPORT, *(target.name for target in TARGETS))  # stages whose outputs are in git: in a clone before any record
 # Presets whose records live in a database of their own (profiles/smoke), out of DVC's sight.
 UNRECORDED = ("smoke",)
+HOURS = {  # half of what `times` sums
+    "core": {"smoke": "5 minutes", "laptop": "an hour and a quarter", "robomimic": "two and a half hours"},
+    "full": {"smoke": "5 minutes", "laptop": "five hours", "robomimic": "seven hours"},
+}
 
 
-def outputs(p: Params) -> dict[str, list[str]]:
-    """Map each DVC stage, a phase, to the files that it owns."""
-    found: dict[str, list[str]] = {"shape": []}  # dvc.yaml has it, whether or not the preset has sources
-    for name, files in paths.stages(p).items():
-        found.setdefault(name.partition("@")[0], []).extend(files)
-    for target in TARGETS:
-        found |= target.stages(p)
-    return found
+def in_git() -> list[str]:
+    """Stages whose outputs are in git: in a clone before any record."""
+    return [plan.REPORT, *STUDIES]
 
 
 def targets(p: Params) -> list[str]:
-    """What is to be kept up to date: `all`, and each other target once some of it has been computed."""
-    return ["all", *(target.name for target in TARGETS if _begun(target.name, target.stages(p)))]
+    """What is to be kept up to date: `all`, and each study once some of it has been computed."""
+    return ["all", *(name for name in STUDIES if _begun(name, STUDIES[name].stages(p)))]
 
 
-def _begun(target: str, owned: dict[str, list[str]]) -> bool:
-    """Whether a target has results beside the page, which comes with the clone."""
-    return any(Path(file).exists() for stage, files in owned.items() if stage != target for file in files)
-
-
-def folders(stage: str, p: Params) -> list[str]:
-    """Folders that a DVC stage owns, which are its outs."""
-    if stage == "collect":
-        return [f"data/{p.preset}"]
-    for target in TARGETS:
-        if stage in target.folders:
-            return [f"{target.folder(p.preset)}/{name}" for name in target.folders[stage]]
-    if stage == REPORT:
-        return [f"{paths.report_dir(p)}/{kind}" for kind in ("tables", "figures", "plots")]
-    return [f"results/{p.preset}/{stage}"]
+def _begun(study: str, owned: dict[str, list[str]]) -> bool:
+    """Whether a study has results beside the page, which comes with the clone."""
+    return any(Path(file).exists() for stage, files in owned.items() if stage != study for file in files)
 
 
 def summary(p: Params) -> str:
     """One line on what a complete run of the preset does."""
-    count = sum(len(files) for files in paths.stages(p).values())
-    known = {  # half of what `times` sums
-        "core": {"smoke": "5 minutes", "laptop": "an hour and a quarter", "robomimic": "two and a half hours"},
-        "full": {"smoke": "5 minutes", "laptop": "five hours", "robomimic": "seven hours"},
-    }
-    needed = known[p.grid].get(p.preset, "days")
+    count = sum(len(files) for files in plan.stages(p).values())
+    needed = HOURS[p.grid].get(p.preset, "days")
     return (
         f"{len(p.tasks)} task(s) x {len(p.methods)} methods x {len(p.seeds)} seeds, {count} files;"
         f" a complete run takes about {needed} on two cores, an incomplete one continues"
@@ -74,20 +55,21 @@ def summary(p: Params) -> str:
 
 def times(p: Params) -> list[tuple[str, int, int, float]]:
     """What the finished jobs took, by their records: stage, jobs finished, jobs in all, hours of one core."""
-    from energyflow.core.files import read_json  # heavier than what the Snakefile needs of this module
-
     found = []
-    for name, files in outputs(p).items():
+    for name, files in plan.outputs(p).items():
         records = [Path(file) for file in files if Path(file).name == "run.json"]
         finished = [read_json(path)["wall_seconds"] for path in records if path.exists()]
         if finished:
-            hours = sum(finished) / 3600
-            found.append((name, len(finished), len(records), hours))
+            found.append((name, len(finished), len(records), sum(finished) / 3600))
     return found
 
 
 def record(file: str, root: Path = METADATA) -> Path:
-    """Where Snakemake keeps what it knows of a file."""
+    """Where Snakemake keeps what it knows of a file.
+
+    Raises:
+        UserError: the file's path is too long for a record.
+    """
     name = base64.urlsafe_b64encode(file.encode()).decode()
     if len(name) >= 255:
         raise UserError(f"{file}: the path is too long for one record of Snakemake; shorten the names in it")
@@ -96,7 +78,7 @@ def record(file: str, root: Path = METADATA) -> Path:
 
 def unrecorded(p: Params) -> list[str]:
     """Outputs on disk without a record: Snakemake could not see that a parameter of theirs has changed."""
-    owned = (file for name, files in outputs(p).items() if name not in IN_GIT for file in files)
+    owned = (file for name, files in plan.outputs(p).items() if name not in in_git() for file in files)
     return sorted(
         f for f in owned if Path(f).exists() and not any(record(f, r).exists() for r in (METADATA, INCOMPLETE))
     )
@@ -117,21 +99,22 @@ def guard(p: Params) -> None:
         raise UserError(
             f"{len(bad)} output(s) exist without a record of what made them, e.g. {bad[0]}.\n"
             "  restore the records: dvc checkout .snakemake/metadata   (or dvc pull --allow-missing)\n"
-            "  or recompute: delete those outputs and run again\n"
+            "  or recompute: move those outputs away and run again\n"
             "  or, only if `dvc status` is clean: ENERGYFLOW_NO_GUARD=1 snakemake --touch --forceall -c1"
         )
-    for file in (file for name in IN_GIT for file in outputs(p).get(name, [])):
+    owned = plan.outputs(p)
+    for file in (file for name in in_git() for file in owned.get(name, [])):
         if Path(file).exists() and not record(file).exists():
             os.utime(file, (86400, 86400))
 
 
 def orphans(p: Params, stage: str | None = None) -> list[str]:
     """Files in the folders of a stage (default: of all) that no rule makes any more, on whichever grid."""
-    owned, grids = outputs(p), [params.load(preset=p.preset, grid=grid) for grid in params.GRIDS]
-    wanted = {file for one in (p, *grids) for files in outputs(one).values() for file in files}
+    owned, grids = plan.outputs(p), [params.load(preset=p.preset, grid=grid) for grid in params.GRIDS]
+    wanted = {file for one in (p, *grids) for files in plan.outputs(one).values() for file in files}
     homes = {str(Path(file).parent) for file in wanted}
     found = []
-    for root in (top for name in ([stage] if stage else owned) for top in folders(name, p)):
+    for root in (top for name in ([stage] if stage else owned) for top in plan.folders(name, p)):
         for file in (f for f in Path(root).rglob("*") if f.is_file()):
             # a resume point, or the half-written file of a running job, lives beside the outputs
             pending = file.name.startswith(("resume.", ".")) and str(file.parent) in homes

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
-from energyflow.config.section import Section, describe
 from energyflow.config.sections import TrainParams
-from energyflow.core.errors import UserError
 from energyflow.networks.build import Spec
 from energyflow.networks.normalizer import Normalizer
 
@@ -24,7 +21,6 @@ def default_device() -> torch.device:
 class Model(nn.Module, ABC):
     """What the trainer trains on windows of demonstrations, and a checkpoint holds."""
 
-    Params: ClassVar[type[Section]]  # the method's own section of params.yaml
     sequences: ClassVar[bool] = False  # trained on an observation beside each action; see `make_windows`
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
@@ -32,19 +28,6 @@ class Model(nn.Module, ABC):
         super().__init__()
         self.spec, self.params = spec, params
         self.normalizer = Normalizer(spec.obs_dim, spec.action_dim)
-
-    @classmethod
-    def params_model(cls, raw: Any) -> dict[str, Any]:
-        """Validate the method's section.
-
-        Raises:
-            UserError: unknown, missing or mistyped key.
-        """
-        name = cls.__module__.rsplit(".", 1)[-1]
-        try:
-            return cls.Params.model_validate(raw).model_dump()
-        except ValidationError as error:
-            raise UserError(f"params.yaml: method.{name}: {describe(error)}") from None
 
     @abstractmethod
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:

@@ -14,14 +14,14 @@ from energyflow.core.errors import UserError
 from energyflow.core.files import atomic_path, read_json, write_json
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Model, Policy
-from energyflow.policies.registry import check_method
+from energyflow.policies.registry import class_of
 
 FORMAT = 2
 
 
 def build(spec: Spec, params: TrainParams) -> Model:
     """Construct the model that a section describes, with fresh weights from torch's global generator."""
-    return check_method(params.method)(spec, params)
+    return class_of(params.method)(spec, params)
 
 
 def save(model: Model, path: Path, description: dict[str, Any]) -> None:

@@ -10,10 +10,11 @@ from pydantic import Field
 from torch import Tensor
 
 from energyflow.config.section import Section
-from energyflow.config.sections import TrainParams
+from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
 from energyflow.policies.base import Policy
+from energyflow.policies.registry import Method
 
 MAX_BETA = 0.999
 
@@ -21,10 +22,15 @@ MAX_BETA = 0.999
 class DDPMParams(Section):
     """Noise schedule and sampling steps."""
 
-    activation: str
-    train_steps: int = Field(ge=2)
-    nfe: int = Field(ge=1)
-    schedule: Literal["squaredcos_cap_v2"]
+    activation: Activation = "silu"  # [ours] the same for every method compared; Mish in the published code
+    train_steps: int = Field(100, ge=2)  # [code] DDPM steps; sampling uses them all
+    nfe: int = Field(100, ge=1)  # [code]
+    schedule: Literal["squaredcos_cap_v2"] = "squaredcos_cap_v2"  # [code]
+
+
+METHODS = {
+    "diffusion_policy": Method("Diffusion Policy", DDPMParams, "DiffusionPolicy", lr={"mlp": 8.0e-3, "unet": 1.0e-4}),
+}
 
 
 def cumulative_alphas(steps: int) -> Tensor:
@@ -39,8 +45,6 @@ def cumulative_alphas(steps: int) -> Tensor:
 
 class DiffusionPolicy(Policy):
     """Predicts the noise of a chunk; ancestral sampling with the small fixed variance."""
-
-    Params = DDPMParams
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the noise predictor."""

@@ -14,24 +14,35 @@ from pydantic import Field
 from torch import Tensor
 
 from energyflow.config.section import Section
-from energyflow.config.sections import TrainParams
+from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, gradient
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Model
 from energyflow.policies.layers import perceptron
+from energyflow.policies.registry import Method
 
 
 class EBILEnergyParams(Section):
     """Activation and noise level, in standard deviations of the demonstrations."""
 
-    activation: str
-    sigma: float = Field(gt=0)
+    activation: Activation = "tanh"  # [code]
+    sigma: float = Field(0.1, gt=0)  # [code] the largest of the three published levels
+
+
+METHODS = {
+    "ebil_energy": Method(
+        "EBIL's energy",
+        EBILEnergyParams,
+        "EBILEnergy",
+        lr={"mlp": 1.0e-3, "unet": 1.0e-4},
+        transitions=(1, 1),
+        role="reward model",
+    ),
+}
 
 
 class EBILEnergy(Model):
     """Energy of one state and one action together, To = Tp = 1."""
-
-    Params = EBILEnergyParams
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the network."""

@@ -16,12 +16,15 @@ from energyflow.networks.blocks import expand, gradient
 from energyflow.networks.build import ScalarPotential, Spec
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy
+from energyflow.policies.registry import Method
+
+METHODS = {
+    "energyflow": Method("EnergyFlow", karras.KarrasParams, "EnergyFlow", lr={"mlp": 2.0e-3, "unet": 1.0e-4}),
+}
 
 
 class EnergyFlow(EnergyPolicy):
     """Scalar energy, EDM-weighted denoising score matching, Karras sampler."""
-
-    Params = karras.KarrasParams
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the potential f."""

@@ -14,27 +14,37 @@ from pydantic import Field
 from torch import Tensor
 
 from energyflow.config.section import Section
-from energyflow.config.sections import TrainParams
+from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import expand, gradient
 from energyflow.networks.build import ScalarPotential, Spec
 from energyflow.policies.base import EnergyPolicy
+from energyflow.policies.registry import Method
 
 
 class PaperParams(Section):
     """Schedule, sampler and head of the published model."""
 
-    activation: str
-    sigma_min: float = Field(gt=0)
-    sigma_max: float = Field(gt=0)
-    nfe: int = Field(ge=1)
-    gamma: float = Field(gt=0, lt=1)
-    spectral_norm: bool
+    activation: Activation = "softplus"  # [code]; the paper's text says Mish
+    sigma_min: float = Field(0.01, gt=0)  # [code]
+    sigma_max: float = Field(10.0, gt=0)  # [code]
+    nfe: int = Field(20, ge=1)  # [paper] K
+    gamma: float = Field(1.0e-3, gt=0, lt=1)  # [paper] last time of the probability-flow ODE
+    spectral_norm: bool = True  # [code] on the linear layers of the scalar head
+
+
+METHODS = {
+    "energyflow_paper": Method(
+        "EnergyFlow (paper's form)",
+        PaperParams,
+        "EnergyFlowPaper",
+        lr={"mlp": 4.0e-3, "unet": 1.0e-4},
+        published="energyflow",
+    ),
+}
 
 
 class EnergyFlowPaper(EnergyPolicy):
     """Raw scalar energy of the noised chunk; no input or output scaling."""
-
-    Params = PaperParams
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the energy network, with spectral norm on its head."""

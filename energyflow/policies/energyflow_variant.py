@@ -12,15 +12,14 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from energyflow.config.sections import NetworkParams, TrainParams
-from energyflow.core.errors import nearest
-from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
 from energyflow.networks.build import ScalarPotential, Spec, VectorField
 from energyflow.policies import karras
 from energyflow.policies.energyflow import EnergyFlow
+from energyflow.policies.registry import Method
 
 ROUGH = "relu"  # its second derivative is zero almost everywhere: no use in a loss that differentiates the energy twice
 
@@ -37,18 +36,11 @@ class VariantParams(karras.KarrasParams):
         gamma: time of the last positive noise level, sigma = sigma_min^(1 - gamma) sigma_max^gamma; 0 is sigma_min.
     """
 
+    activation: Literal["mish", "silu", "softplus", "tanh", "relu"] = "silu"  # type: ignore[assignment]
     head: Literal["pooled", "inner_product"] = "pooled"
     spectral_norm: bool = False
     sampler: Literal["karras", "euler", "heun"] = "karras"
     gamma: float = Field(default=0.0, ge=0, lt=1)
-
-    @field_validator("activation")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        allowed = [*SMOOTH_ACTIVATIONS, ROUGH]
-        if name not in allowed:
-            raise ValueError(f"unknown activation '{name}'; {nearest(name, allowed)}")
-        return name
 
     @model_validator(mode="after")
     def _fits(self) -> VariantParams:
@@ -60,6 +52,11 @@ class VariantParams(karras.KarrasParams):
     def last_sigma(self) -> float:
         """The last positive noise level of the sampler."""
         return float(self.sigma_min ** (1.0 - self.gamma) * self.sigma_max**self.gamma)
+
+
+METHODS = {
+    "energyflow_variant": Method("EnergyFlow with switches", VariantParams, "EnergyFlowVariant", role="variant"),
+}
 
 
 class InnerProduct(nn.Module):
@@ -123,8 +120,6 @@ def uniform_schedule(nfe: int, sigma_min: float, sigma_max: float) -> list[float
 
 class EnergyFlowVariant(EnergyFlow):
     """`energyflow` with another activation, head, sampler or last noise level."""
-
-    Params = VariantParams
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build `energyflow`, then replace what the switches say."""

@@ -7,23 +7,25 @@ from pydantic import Field
 from torch import Tensor
 
 from energyflow.config.section import Section
-from energyflow.config.sections import TrainParams
+from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
 from energyflow.policies.base import Policy
+from energyflow.policies.registry import Method
 
 
 class FlowParams(Section):
     """Activation and Euler steps."""
 
-    activation: str
-    nfe: int = Field(ge=1)
+    activation: Activation = "silu"
+    nfe: int = Field(10, ge=1)  # [ours] Euler steps; the reference does not say
+
+
+METHODS = {"flow_policy": Method("Flow Policy", FlowParams, "FlowPolicy", lr={"mlp": 4.0e-3, "unet": 1.0e-4})}
 
 
 class FlowPolicy(Policy):
     """Velocity field of the straight paths a_t = (1 - t) noise + t data."""
-
-    Params = FlowParams
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the velocity field."""

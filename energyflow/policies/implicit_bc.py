@@ -10,17 +10,18 @@ Samples live in the action box [-1, 1], and so do lengths and gradients of the e
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
 from energyflow.config.section import Section
-from energyflow.config.sections import TrainParams
+from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import gradient
 from energyflow.networks.build import ScalarPotential, Spec
 from energyflow.policies.base import Policy
+from energyflow.policies.registry import Method
 
 Energy = Callable[[Tensor], Tensor]  # candidates [B, N, Tp, Da] in the action box -> [B, N]
 
@@ -28,45 +29,49 @@ Energy = Callable[[Tensor], Tensor]  # candidates [B, N, Tp, Da] in the action b
 class LangevinParams(Section):
     """Noisy descent of the energy."""
 
-    nfe: int = Field(ge=1)
-    samples: int = Field(ge=1)
-    train_iterations: int = Field(ge=1)
-    negatives: int = Field(ge=1)
-    step: float = Field(gt=0)
-    last_step: float = Field(gt=0)
-    noise: float = Field(ge=0)
-    max_move: float = Field(gt=0)
-    margin: float = Field(ge=0)
+    nfe: int = Field(50, ge=1)  # [paper] iterations in rollouts, of the latency table; 100 [code]
+    samples: int = Field(16, ge=1)  # [ours] candidates of a plan; 512 [code]: time
+    train_iterations: int = Field(8, ge=1)  # [ours] of a chain in training; 100 [code]: time
+    negatives: int = Field(4, ge=1)  # [ours] chains a demonstrated chunk; 8 [code]: time
+    step: float = Field(0.5, gt=0)  # [code: D4RL] first step, in half-widths of the action box
+    last_step: float = Field(1.0e-5, gt=0)  # [code]
+    noise: float = Field(0.5, ge=0)  # [code: D4RL]
+    max_move: float = Field(0.5, gt=0)  # [code: D4RL]
+    margin: float = Field(1.0, ge=0)  # [code] of the gradient penalty
 
 
 class DFOParams(Section):
     """Derivative-free optimiser."""
 
-    nfe: int = Field(ge=1)
-    samples: int = Field(ge=1)
-    negatives: int = Field(ge=1)
-    noise: float = Field(ge=0)
+    nfe: int = Field(5, ge=1)  # [code]
+    samples: int = Field(1024, ge=1)  # [code]
+    negatives: int = Field(256, ge=1)  # [ours] 1024 [code]: time
+    noise: float = Field(0.03, ge=0)  # [code]
 
 
 class ImplicitBCParams(Section):
     """Which sampler, and its numbers."""
 
-    activation: str
-    sampler: Literal["langevin", "dfo"]
-    langevin: LangevinParams | None = None
-    dfo: DFOParams | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> ImplicitBCParams:
-        self.numbers()
-        return self
+    activation: Activation = "silu"
+    sampler: Literal["langevin", "dfo"] = "langevin"  # of google-research/ibc, or of Diffusion Policy's version
+    langevin: LangevinParams = LangevinParams()
+    dfo: DFOParams = DFOParams()
 
     def numbers(self) -> LangevinParams | DFOParams:
         """Those of the sampler in use."""
-        found = self.langevin if self.sampler == "langevin" else self.dfo
-        if found is None:
-            raise ValueError(f"missing key '{self.sampler}': the numbers of its sampler")
-        return found
+        return self.langevin if self.sampler == "langevin" else self.dfo
+
+
+METHODS = {
+    "implicit_bc": Method(
+        "Implicit BC",
+        ImplicitBCParams,
+        "ImplicitBC",
+        lr={"mlp": 4.0e-3, "unet": 5.0e-4},
+        # [code] one action a plan; the last weights, not an average
+        train={"pred_horizon": 1, "exec_horizon": 1, "ema_decay": 0.0},
+    ),
+}
 
 
 def step_sizes(count: int, first: float, last: float) -> list[float]:
@@ -117,20 +122,12 @@ def pick(candidates: Tensor, index: Tensor) -> Tensor:
 class ImplicitBC(Policy):
     """Energy of a chunk; a plan is the best of many sampled chunks."""
 
-    Params = ImplicitBCParams
-
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the energy."""
         super().__init__(spec, params)
         self.own = ImplicitBCParams(**params.method_params)
         self.sampler = self.own.numbers()
         self.potential = ScalarPotential(spec, params.network, self.own.activation, spectral=False)
-
-    @classmethod
-    def params_model(cls, raw: Any) -> dict[str, Any]:
-        """Validate the section; the other sampler's numbers do not enter it."""
-        found = super().params_model(raw)
-        return {key: found[key] for key in ("activation", "sampler", found["sampler"])}
 
     @property
     def nfe(self) -> int:

@@ -17,29 +17,42 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from energyflow.config.section import Section
-from energyflow.config.sections import TrainParams
+from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
 from energyflow.networks.build import Spec
 from energyflow.policies import squashed
 from energyflow.policies.base import Policy
 from energyflow.policies.layers import perceptron
+from energyflow.policies.registry import Method
 
 
 class IQLearnParams(Section):
     """Discount, fixed temperature alpha, c of the chi-squared term, target rate, range of the actor's log deviation."""
 
-    activation: str
-    discount: float = Field(ge=0, lt=1)
-    temperature: float = Field(gt=0)
-    chi: float = Field(gt=0)
-    tau: float = Field(gt=0, le=1)
-    log_std: list[float] = Field(min_length=2, max_length=2)
+    activation: Activation = "silu"  # [ours] as the other methods; ReLU in the published code
+    discount: float = Field(0.99, ge=0, lt=1)  # [code]
+    temperature: float = Field(0.01, gt=0)  # [code] fixed: learning it breaks the method
+    chi: float = Field(0.5, gt=0)  # [code] c of the chi-squared term 1 / (4 c) r^2
+    tau: float = Field(0.005, gt=0, le=1)  # [code] Polyak rate of the target network
+    log_std: list[float] = Field([-5.0, 2.0], min_length=2, max_length=2)  # [code] range of the actor's log deviation
+
+
+METHODS = {
+    "iq_learn_offline": Method(
+        "IQ-Learn (offline)",
+        IQLearnParams,
+        "IQLearnOffline",
+        lr={"mlp": 2.5e-4, "unet": 3.0e-4},
+        transitions=(2, 2),
+        published="iq_learn",
+        variant_of="iq_learn",
+    ),
+}
 
 
 class IQLearnOffline(Policy):
     """Trained on (s_t, a_t, s_{t+1}): an observation beside each action, To = Tp = 2. Acts one step at a time."""
 
-    Params = IQLearnParams
     sequences = True
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:

@@ -20,23 +20,35 @@ from energyflow.config.section import Section
 from energyflow.config.sections import TrainParams
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Policy
+from energyflow.policies.registry import Method
 
 ACTING_STD = 1e-4  # robomimic's `low_noise_eval`: pick a mode, take its mean
 
 
 class MixtureParams(Section):
-    """Recurrent network and mixture."""
+    """Recurrent network and mixture: robomimic 0.3.0's BC-RNN-GMM [code]."""
 
-    hidden: int = Field(ge=1)
-    layers: int = Field(ge=1)
-    modes: int = Field(ge=1)
-    min_std: float = Field(gt=0)
+    hidden: int = Field(128, ge=1)  # [ours] 400 [code]: an update takes a fifth of the time
+    layers: int = Field(2, ge=1)  # [code]
+    modes: int = Field(5, ge=1)  # [code]
+    min_std: float = Field(1.0e-4, gt=0)  # [code]
+
+
+METHODS = {
+    "lstm_gmm": Method(
+        "LSTM-GMM",
+        MixtureParams,
+        "LSTMGMM",
+        lr={"mlp": 4.0e-3, "unet": 1.0e-4},
+        network="recurrent",
+        train={"obs_horizon": 10, "pred_horizon": 10, "exec_horizon": 1},  # [code] windows of 10, one action a plan
+    ),
+}
 
 
 class LSTMGMM(Policy):
     """Mixture of Gaussians over the next action, in the action box; its parameters are linear in an LSTM's output."""
 
-    Params = MixtureParams
     sequences = True
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:

@@ -10,12 +10,17 @@ from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
 from energyflow.policies import karras
 from energyflow.policies.base import Policy
+from energyflow.policies.registry import Method
+
+METHODS = {  # as energyflow: only the conservative constraint differs
+    "unconstrained": Method(
+        "Unconstrained field", karras.KarrasParams, "Unconstrained", lr={"mlp": 2.0e-3, "unet": 1.0e-4}
+    ),
+}
 
 
 class Unconstrained(Policy):
     """Vector field in place of the gradient of a potential; otherwise `energyflow`."""
-
-    Params = karras.KarrasParams
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the field F."""

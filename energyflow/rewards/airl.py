@@ -14,13 +14,26 @@ from __future__ import annotations
 import math
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from energyflow.networks.normalizer import Normalizer
-from energyflow.rewards.adversarial import Adversary, statistics
+from energyflow.rewards.adversarial import Adversary, AdversarySettings, statistics
 from energyflow.rewards.base import Ingredients, LogDensity, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_transitions
-from energyflow.rewards.settings import AIRLSettings
+from energyflow.rewards.registry import Source
+
+
+class AIRLSettings(AdversarySettings):
+    """As of GAIL, and whether the reward term g sees the state alone."""
+
+    gradient_penalty: float = Field(2.0, ge=0)  # [code] 1 to 2
+    state_only: bool = False  # [ours] g(s) carries over to other dynamics, which is not needed here
+
+
+SOURCES = {
+    "airl": Source("AIRL", "f = g(s, a) + gamma h(s') - h(s) of a discriminator with logit f - log pi", AIRLSettings),
+}
 
 
 class AIRL(Adversary):

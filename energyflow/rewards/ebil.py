@@ -14,6 +14,11 @@ from energyflow.core.errors import UserError
 from energyflow.policies.ebil_energy import EBILEnergy
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows, positive
+from energyflow.rewards.registry import Source
+
+SOURCES = {
+    "ebil": Source("EBIL", "1 - E of a joint energy of (s, a) at one noise level", model="ebil_energy"),
+}
 
 
 class JointEnergy:

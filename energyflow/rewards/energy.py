@@ -8,14 +8,47 @@ actions (`readout.measure_gap`): demonstrations average 1, references 0 on the c
 
 from __future__ import annotations
 
+from pydantic import Field
 from torch import Tensor
 
+from energyflow.config.section import Section
 from energyflow.core.errors import UserError
 from energyflow.policies.base import EnergyPolicy
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows
 from energyflow.rewards.readout import Readout, measure_gap
-from energyflow.rewards.settings import EnergySettings, SparseEnergySettings
+from energyflow.rewards.registry import Source
+
+
+class EnergySettings(Section):
+    """Read-out of an energy: noise level in standardised action units, and how many reference actions."""
+
+    sigma: float = Field(0.1, gt=0)  # [ours] the paper's gamma = 1e-3 is sigma 0.0101
+    references: int = Field(16, ge=1)  # [paper] M reference actions of the baseline
+
+
+class SparseEnergySettings(EnergySettings):
+    """As above, and the weight of the success flag."""
+
+    sparse_weight: float = Field(10.0, ge=0)  # [ours] the paper gives none
+
+
+SOURCES = {
+    "raw_energy": Source("Raw energy", "minus the energy, scaled, not centred", EnergySettings, "energyflow"),
+    "centered_energy": Source(
+        "Centred energy", "minus the energy, centred by M reference actions", EnergySettings, "energyflow"
+    ),
+    "centered_energy_sparse": Source(
+        "Centred energy + sparse", "centered_energy plus weighted success", SparseEnergySettings, "energyflow"
+    ),
+    "centered_energy_bounded": Source(
+        "Centred energy, bounded",
+        "regret against the energy's own best action, bounded; success ends the episode",
+        EnergySettings,
+        "energyflow",
+        paper=False,
+    ),
+}
 
 
 class RawEnergy:

@@ -13,10 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from energyflow.rewards.adversarial import Adversary, statistics
+from energyflow.rewards.adversarial import Adversary, AdversarySettings, statistics
 from energyflow.rewards.base import Ingredients, LogDensity, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_transitions
-from energyflow.rewards.settings import AdversarySettings
+from energyflow.rewards.registry import Source
+
+SOURCES = {
+    "gail": Source("GAIL", "log D of a discriminator of (s, a) that learns beside the agent", AdversarySettings),
+}
 
 
 class GAIL(Adversary):

@@ -7,14 +7,32 @@ the demonstrations: nothing makes a Q-function learnt offline prefer the demonst
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from energyflow.config.section import Section
 from energyflow.core.errors import UserError
 from energyflow.core.seeding import torch_generator
 from energyflow.policies.iq_learn_offline import IQLearnOffline
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows, positive
-from energyflow.rewards.settings import IQLearnSettings
+from energyflow.rewards.registry import Source
+
+
+class IQLearnSettings(Section):
+    """How many actions the value of a state is averaged over, and the scale measured against."""
+
+    references: int = Field(16, ge=1)  # [ours]
+
+
+SOURCES = {
+    "iq_learn": Source(
+        "IQ-Learn",
+        "Q(s, a) - gamma V(s') of a soft Q-function learnt from the demonstrations alone",
+        IQLearnSettings,
+        "iq_learn_offline",
+    ),
+}
 
 
 class RecoveredReward:

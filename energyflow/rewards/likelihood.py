@@ -13,15 +13,34 @@ from __future__ import annotations
 import math
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from energyflow.config.section import Section
 from energyflow.core.errors import UserError
 from energyflow.policies.flow_policy import FlowPolicy
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows, positive
-from energyflow.rewards.settings import LikelihoodSettings
+from energyflow.rewards.registry import Source
 
 MAX_ROWS = 16384  # rows per forward pass: bounds memory, not the result
+
+
+class LikelihoodSettings(Section):
+    """Steps of the integration of the flow's divergence, and the bound of the reward."""
+
+    steps: int = Field(10, ge=1)  # [ours] Runge-Kutta steps
+    clip: float = Field(10.0, gt=0)  # [ours] as of gail and airl, in standard deviations of the demonstrations
+
+
+SOURCES = {
+    "likelihood": Source(
+        "Likelihood",
+        "log-density of the action under the flow policy, standardised by the demonstrations",
+        LikelihoodSettings,
+        "flow_policy",
+    ),
+}
 
 
 class Likelihood:

@@ -13,15 +13,37 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from energyflow.config.section import Section
 from energyflow.core.errors import UserError
 from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.base import ChangingSource, Ingredients, LogDensity, Replay, RewardSource, Transitions
-from energyflow.rewards.settings import NEARSettings
+from energyflow.rewards.registry import Source
 
 MEASURED = 2000  # rows of the replay that the standard deviation is taken over, evenly spread
 TINY = 1e-8  # an energy that is the same everywhere rewards nothing, whatever it is divided by
+
+
+class NEARSettings(Section):
+    """Annealing of the noise level at which the energy is read."""
+
+    batch: int = Field(200, ge=1)  # [ours] steps that one average is taken over: an episode; the code has its rollout
+    memory: int = Field(3, ge=1)  # [code] averages that the running mean remembers
+    rise: float = Field(0.02, ge=0)  # [code] by how much the running mean must rise before the noise level falls
+    scale: float = Field(10.0, gt=0)  # [code] r = tanh((E - running mean) / scale)
+
+
+SOURCES = {
+    "near": Source(
+        "NEAR",
+        "energy of (s, s') at a noise level that falls as the agent improves",
+        NEARSettings,
+        "near_energy",
+        demos=False,
+    ),
+}
 
 
 class AnnealedEnergy(ChangingSource):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 from energyflow.config.sections import ShapeParams
 from energyflow.core.errors import UserError
+from energyflow.core.registry import implementation
 from energyflow.datasets.format import load_demos
 from energyflow.policies.checkpoint import load_model
 from energyflow.rewards.base import Ingredients, RewardSource
-from energyflow.rewards.registry import check_source
+from energyflow.rewards.registry import SOURCES
 
 
 def ends_at_success(name: str, params: ShapeParams) -> bool:
     """Whether success ends a training episode of this source."""
-    return not check_source(name).paper or params.on_success == "terminate"
+    return not SOURCES[name].paper or params.on_success == "terminate"
 
 
 def build_source(given: Ingredients) -> RewardSource:
@@ -25,8 +25,7 @@ def build_source(given: Ingredients) -> RewardSource:
         UserError: its model is of another kind than it reads.
         UserError: the model gives no scale.
     """
-    module = check_source(given.name).modules[0]
-    source: RewardSource = import_module(f"energyflow.rewards.{module}").make(given)
+    source: RewardSource = implementation(f"{SOURCES.module(given.name)}:make")(given)
     return source
 
 
@@ -49,13 +48,13 @@ def make_source(
         UserError: the demonstrations are damaged.
         UserError: the model gives no scale.
     """
-    spec = check_source(name)
+    spec = SOURCES[name]
     if spec.model is not None and model is None:
-        more = " and --demos" if spec.needs_demos else ""
+        more = " and --demos" if spec.demos else ""
         raise UserError(f"source '{name}' reads a model of method '{spec.model}': pass --model{more}")
-    if spec.needs_demos and demos is None:
+    if spec.demos and demos is None:
         raise UserError(f"source '{name}' reads demonstrations: pass --demos")
     trained = load_model(model, task) if spec.model is not None and model is not None else None
     keys = None if trained is None else trained.spec.obs_keys
-    loaded = load_demos(demos, keys) if spec.needs_demos and demos is not None else None
+    loaded = load_demos(demos, keys) if spec.demos and demos is not None else None
     return build_source(Ingredients(name, params, seed, trained, loaded))

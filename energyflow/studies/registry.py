@@ -1,9 +1,8 @@
-"""The targets beside `all`, in the order of the README."""
+"""Studies: one line a study, in the order of the site."""
 
 from __future__ import annotations
 
-from energyflow.studies.ablations import grid as ablations
-from energyflow.studies.target import Target
-from energyflow.studies.theory import grid as theory
+from energyflow.core.registry import Registry
+from energyflow.studies.study import Study
 
-TARGETS: tuple[Target, ...] = (theory.TARGET, ablations.TARGET)
+STUDIES: Registry[Study] = Registry("study", "energyflow.studies", "STUDIES", ("theory.study", "ablations.study"))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from energyflow.rewards.task import Dense
 from numpy.typing import NDArray
 
 import energyflow
@@ -25,21 +26,19 @@ from energyflow.agents.mixed import MixedBuffer, demonstration_buffer
 from energyflow.agents.online import build_online, clone, from_agent, new_actor, train_online
 from energyflow.agents.sac import Rows, train_sac
 from energyflow.cli import main
+from energyflow.config.params import Params
 from energyflow.config.sections import OnlineParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.datasets.format import Demonstration, Demos
 from energyflow.learning.trainer import train
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies.checkpoint import save
 from energyflow.policies.near_energy import NEAREnergy
+from energyflow.policies.registry import METHODS
 from energyflow.rewards.base import Ingredients, RewardSource
-from energyflow.rewards.registry import ONLINE
 from energyflow.rewards.sources import build_source
-from energyflow.rewards.task import Dense
 from tests.conftest import TASK
-
 from tests.rewards.conftest import ACTION_DIM, OBS_DIM, PointSimulator, as_demos, box
 
 GAIN = -1.5  # of the expert: a = GAIN * position, which stays inside the box
@@ -90,8 +89,14 @@ class Slow(Displaced):
         return super().step(action)
 
 
+def source_name(method: str) -> str:
+    online = METHODS[method].online
+    assert online is not None
+    return online.source
+
+
 def source_of(every: Params, method: str) -> RewardSource:
-    if ONLINE[method].source != "near":
+    if source_name(method) != "near":
         return Dense()
     torch.manual_seed(0)
     model = NEAREnergy(Spec(OBS_DIM, ACTION_DIM, 2, 1, 1, ("state",)), every.reward_model["near_energy"])
@@ -314,8 +319,8 @@ def test_equal_runs_on_the_real_simulator_give_equal_files(
 ) -> None:
     """And the command line evaluates the checkpoint as any other method's."""
     model = None
-    if ONLINE[method].source != "sparse":
-        section = every.reward_model[f"{ONLINE[method].source}_energy"].model_copy(update={"steps": 60})
+    if source_name(method) != "sparse":
+        section = every.reward_model[f"{source_name(method)}_energy"].model_copy(update={"steps": 60})
         train(TASK, 0, section, demos_path, tmp_path / "reward")
         model = tmp_path / "reward/model.safetensors"
     params = brief(every, method, steps=90, eval_every=45, horizon=30, learning_starts=20)

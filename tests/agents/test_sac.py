@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from energyflow.rewards.task import Dense, Sparse
 from safetensors import safe_open
 
 from energyflow.agents.sac import run_shape, train_sac
+from energyflow.config.params import Params
 from energyflow.config.sections import ShapeParams, TrainParams
 from energyflow.core.errors import UserError
 from energyflow.learning.trainer import train
-from energyflow.pipeline.params import Params
-from energyflow.rewards.task import Dense, Sparse
-
 from tests.rewards.conftest import PointSimulator
 
 IDENTITY = {"run": 1}

@@ -12,6 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from energyflow.config.params import Params
 from energyflow.config.sections import EvaluateParams, Level, TrainParams
 from energyflow.core.errors import UserError
 from energyflow.envs.metaworld import SPECS, MetaWorldEnv
@@ -20,7 +21,6 @@ from energyflow.envs.rollout import Episode, rollout
 from energyflow.envs.tasks import TASKS, make_env
 from energyflow.learning.evaluation import evaluate, evaluate_expert
 from energyflow.learning.trainer import train
-from energyflow.pipeline.params import Params
 from tests.conftest import TASK
 
 ZERO = Level(hand=0.0, object=0.0, goal=0.0)

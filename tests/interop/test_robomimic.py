@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from energyflow.config.params import Params
 from energyflow.datasets.format import load_demos
-from energyflow.pipeline.params import Params
 from tests.conftest import ROOT
 
 

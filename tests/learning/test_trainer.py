@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import load_file
 
 import energyflow
+from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
 from energyflow.learning import trainer as training
 from energyflow.learning.trainer import learning_rate, train
-from energyflow.pipeline.params import Params
 from energyflow.policies.checkpoint import load
 from tests.conftest import ROOT, TASK
 

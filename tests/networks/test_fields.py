@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from energyflow.config.params import Params
 from energyflow.networks.blocks import TimeFeatures
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies.base import EnergyPolicy, Policy
 from energyflow.policies.checkpoint import build
 

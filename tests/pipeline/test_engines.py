@@ -16,16 +16,17 @@ from typing import Any
 
 import pytest
 
-from energyflow.pipeline import engines, params
-from energyflow.pipeline import records as stages
+from energyflow.cli import main
+from energyflow.pipeline import params, plan, records
+from energyflow.pipeline.dvcfile import stage_file
 from tests.conftest import ROOT
 from tests.pipeline.test_dag import jobs
-from tests.pipeline.test_plans import SUCCESS, tiny
+from tests.pipeline.test_plans import SUCCESS, faster, tiny
 from tests.pipeline.tree import Tree, reports
 
 
 def drop(raw: dict[str, Any]) -> None:
-    tiny(raw)["methods"] = raw["evaluate"]["nfe_methods"] = ["energyflow"]
+    tiny(raw)["run"]["methods"] = raw["evaluate"]["nfe_methods"] = ["energyflow"]
 
 
 def models(tree: Tree) -> dict[str, str]:
@@ -35,7 +36,7 @@ def models(tree: Tree) -> dict[str, str]:
 
 def test_lost_records_stop_every_engine(scratch: Tree) -> None:
     shutil.rmtree(scratch.path / ".snakemake/metadata")
-    scratch.write_params(lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4))
+    scratch.write_params(faster)
     for done in (
         scratch.snakemake("-n", ok=False),
         scratch.engines("guard", ok=False),
@@ -51,8 +52,8 @@ def test_lost_records_stop_every_engine(scratch: Tree) -> None:
 
 def test_report_of_an_older_state_is_made_again(scratch: Tree) -> None:
     """Tables and figures that came with git, newer than results whose report never ran here."""
-    for file in stages.outputs(scratch.params)[stages.REPORT]:
-        record = scratch.path / stages.record(file)
+    for file in plan.outputs(scratch.params)[plan.REPORT]:
+        record = scratch.path / records.record(file)
         record.unlink()
         (scratch.path / file).touch()
     assert set(scratch.plan()) == {name for name in jobs(scratch.params) if name.startswith(("table", "figure"))} | {
@@ -63,7 +64,7 @@ def test_report_of_an_older_state_is_made_again(scratch: Tree) -> None:
 
 def test_commit_refuses_stale_outputs(scratch: Tree) -> None:
     before = (scratch.path / "dvc.lock").read_text()
-    scratch.write_params(lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4))
+    scratch.write_params(faster)
     done = scratch.engines("commit", ok=False)
     assert done.returncode == 1
     assert "still has work" in done.stderr
@@ -75,11 +76,11 @@ def test_orphans_move_away_and_resume_points_stay(scratch: Tree) -> None:
     point.write_bytes(b"x")
     scratch.write_params(
         lambda raw: (
-            tiny(raw).update(methods=["energyflow"]),
+            tiny(raw)["run"].update(methods=["energyflow"]),
             tiny(raw)["evaluate"].update(nfe_methods=["energyflow"]),
         )
     )
-    assert "engines prune" in scratch.engines("check", ok=False).stdout
+    assert "results prune" in scratch.engines("check", ok=False).stdout
     scratch.engines("prune")
     assert not list(scratch.path.glob("results/tiny/*/**/flow_policy"))
     assert list(scratch.path.glob(".snakemake/orphans/*/results/tiny/train/**/flow_policy/**/model.safetensors"))
@@ -90,16 +91,16 @@ def test_grids_share_their_rows_and_not_their_tables(tmp_path: Path, monkeypatch
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     core, full = (params.load(grid=grid) for grid in params.GRIDS)
-    assert not set(stages.outputs(core)["report"]) & set(stages.outputs(full)["report"])
-    few, many = (set(stages.outputs(p)["train"]) for p in (core, full))
+    assert not set(plan.outputs(core)["report"]) & set(plan.outputs(full)["report"])
+    few, many = (set(plan.outputs(p)["train"]) for p in (core, full))
     assert few & many  # rows of the same method, task and seed are trained once
     assert few - many  # tasks
     assert many - few  # methods
     stray = "results/laptop/train/metaworld/hammer/nobody/seed0/model.json"
-    for file in (stray, *few, *many, *stages.outputs(full)["report"]):
+    for file in (stray, *few, *many, *plan.outputs(full)["report"]):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
-    assert stages.orphans(core) == stages.orphans(full) == [stray]
+    assert records.orphans(core) == records.orphans(full) == [stray]
 
 
 def test_times_sums_the_records_of_finished_jobs(
@@ -108,12 +109,12 @@ def test_times_sums_the_records_of_finished_jobs(
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     p = params.load(preset="robomimic", grid="full")
-    records = [file for file in stages.outputs(p)["train"] if file.endswith("run.json")]
+    records = [file for file in plan.outputs(p)["train"] if file.endswith("run.json")]
     for file in records[:2]:
         Path(file).parent.mkdir(parents=True)
         Path(file).write_text(json.dumps({"wall_seconds": 2700.0, "cpu_seconds": 1.0}))
-    assert stages.times(p) == [("train", 2, len(records), 1.5)]
-    assert engines.main(["times", "--preset", "robomimic", "--grid", "full"]) == 0
+    assert records.times(p) == [("train", 2, len(records), 1.5)]
+    assert main(["results", "times", "--preset", "robomimic", "--grid", "full"]) == 0
     assert "1.50 h of one core" in capsys.readouterr().out
 
 
@@ -171,7 +172,7 @@ def test_two_runs_at_once_and_a_killed_run(scratch: Tree) -> None:
     assert second.returncode != 0
     assert "lock" in second.stderr
     assert "Traceback" not in second.stderr
-    stage = scratch.engines("stage", "report", ok=False)
+    stage = scratch.stage("report", ok=False)
     assert stage.returncode != 0
     assert "snakemake --unlock" in stage.stderr
     os.killpg(first.pid, signal.SIGKILL)
@@ -187,7 +188,7 @@ def test_two_runs_at_once_and_a_killed_run(scratch: Tree) -> None:
 @pytest.mark.parametrize("mode", ["dvc repro", "snakemake, commit", "snakemake, dvc repro"])
 def test_a_learning_rate_runs_its_method_alone(scratch: Tree, mode: str) -> None:
     before, since = models(scratch), scratch.clock()
-    scratch.write_params(lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4))
+    scratch.write_params(faster)
     if mode.startswith("snakemake"):
         scratch.snakemake()
     if mode.endswith("repro"):
@@ -205,13 +206,13 @@ def test_dropping_a_method_runs_reports_alone(scratch: Tree) -> None:
     since = scratch.clock()
     scratch.write_params(
         lambda raw: (
-            tiny(raw).update(methods=["energyflow"]),
+            tiny(raw)["run"].update(methods=["energyflow"]),
             tiny(raw)["evaluate"].update(nfe_methods=["energyflow"]),
         )
     )
     scratch.dvc("repro")
     assert scratch.executed(since) == SUCCESS
-    scratch.dvc("repro", engines.STAGE_FILES["theory"])  # it looks at no policy of that method: DVC cannot know
+    scratch.dvc("repro", stage_file("theory"))  # it looks at no policy of that method: DVC cannot know
     assert scratch.executed(since) == SUCCESS
     assert scratch.engines("check").stdout == ""
 

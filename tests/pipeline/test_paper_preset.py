@@ -10,19 +10,17 @@ import torch
 
 import energyflow
 from energyflow.agents.sac import run_shape
+from energyflow.config.params import Params
 from energyflow.learning.evaluation import evaluate, evaluate_expert
 from energyflow.learning.latency import measure_latency
 from energyflow.learning.trainer import train
-from energyflow.pipeline.params import Params
-from energyflow.policies.registry import METHODS, STEPWISE
-from energyflow.rewards.registry import ONLINE
-from energyflow.studies.ablations.resolve import VARIANTS
+from energyflow.policies.registry import METHODS, policies
 from tests.conftest import TASK
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("method", sorted({*METHODS} - {*STEPWISE} - {*ONLINE} - {*VARIANTS.values()}))
+@pytest.mark.parametrize("method", [name for name in policies(online=False) if METHODS[name].transitions is None])
 def test_train_evaluate_and_time_a_unet(paper: Params, demos_path: Path, tmp_path: Path, method: str) -> None:
     section = paper.train[method].model_copy(update={"steps": 2, "log_every": 1, "batch_size": 16})
     one_step = {"lstm_gmm": "recurrent", "implicit_bc": "mlp"}  # methods without a chunk, and so without a U-Net

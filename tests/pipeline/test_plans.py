@@ -10,19 +10,26 @@ from typing import Any
 
 import pytest
 
-from energyflow.pipeline import code as dependencies
 from energyflow.pipeline import params
-from energyflow.studies.ablations import grid as ablations
-from energyflow.studies.theory import grid
-from tests.pipeline.test_dag import PLUMBING, ablations_jobs, jobs, made_by, theory_jobs
-from tests.pipeline.tree import ALL_REPORTS, METHODS, ROOT, Tree, reports
+from energyflow.studies.ablations import study as ablations
+from energyflow.studies.registry import STUDIES
+from tests.pipeline.test_dag import ablations_jobs, counts, jobs, theory_jobs
+from tests.pipeline.tree import ALL_REPORTS, Tree, reports
 
 LEARNING = reports(tables="learning", figures="learning")
 # what the checkpoint of a method that is trained in the simulator changes: it is in no NFE sweep
 ONLINE = {"train_online": 1, "evaluate": 1, "latency": 1}
 ONLINE |= reports(tables="success ranking ood cost", figures="success ood loss")
 SUCCESS = reports(tables="success ranking ood nfe cost", figures="success ood nfe loss")
+# What every job passes through before its own module is called; its command line is tracked instead.
+ENTRANCE = {f"energyflow/cli/{name}.py" for name in ("__main__", "job", "people")} | {"energyflow/datasets/collect.py"}
+ENTRANCE |= {f"energyflow/studies/{name}.py" for name in ("jobs",)}
 ONE_CHECK = {"theory_check": 1, "theory_point": 1, "theory": 1}
+
+
+def faster(raw: dict[str, Any]) -> None:
+    """Another learning rate of one method."""
+    raw["method"]["flow_policy"] = {"train": {"lr": 5.0e-4}}
 
 
 def tiny(raw: dict[str, Any]) -> dict[str, Any]:
@@ -38,57 +45,27 @@ def test_nothing_to_do_after_a_run(finished: Tree) -> None:
     assert finished.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
-    """The logs of the real run list every import; a rule's inputs are these files, no fewer and no more.
-
-    Not in the logs: the module of a method, a source, a suite, a check, an expert or a page, imported by its name
-    (sources, and the checks that this run pretends: test_dag.py). Not minded: the seconds-long rules of the report
-    share one folder.
-    """
-    declared: dict[str, set[str]] = {}
-    imported: dict[str, set[str]] = {}
-    for log in (finished.path / "logs").rglob("*.log"):
-        parts = log.relative_to(finished.path / "logs").with_suffix("").parts
-        rule = "collect" if parts[0] == "data" else parts[2]
-        rule = f"theory_{rule}" if parts[1] == "theory" else rule
-        method = next((m for m in (*finished.params.methods, *finished.params.models) if m in parts), "energyflow")
-        rule = made_by(rule, method)
-        source = next((s for s in finished.params.sources if s in parts), "centered_energy")
-        check, subject = "recovery", "theory/"
-        if rule == "theory_model":
-            subject = parts[3]
-        elif rule == "theory_check":
-            check, subject = parts[3], "/".join(parts[4:-1])
-        if rule.startswith(("table_", "figure_")):
-            rule = "landscape" if rule == "figure_landscape" else rule.partition("_")[0]
-        modules = re.findall(r"^import time:.*\| +(energyflow[\w.]*)$", log.read_text(), re.M)
-        files = {m.replace(".", "/") + ".py" for m in modules if (ROOT / (m.replace(".", "/") + ".py")).is_file()}
-        assert files, f"{log} lists no imports"
-        allowed = set(dependencies.code(rule, method, source=source, check=check, subject=subject))
-        assert files - PLUMBING <= allowed, f"{rule}: not declared {sorted(files - PLUMBING - allowed)}"
-        declared.setdefault(rule, set()).update(f for f in allowed if f.endswith(".py"))
-        imported.setdefault(rule, set()).update(files)
-    here = {rule for rule in dependencies.CODE if not rule.startswith("ablations")}  # theirs: test_dag.py
-    # of RoboMimic: tests/report/test_video.py; the page is pretended
-    assert set(declared) == here - {"video", "theory_page"}
-    by_name = {f"energyflow/policies/{name}.py" for name in (*METHODS, *finished.params.models, "soft_actor")}
-    by_name |= {f"energyflow/rewards/{name}.py" for name in ("task", "energy", "ebil")}
-    by_name |= {"energyflow/envs/metaworld.py"}
-    by_name |= {f"energyflow/policies/{method}.py" for method, _ in grid.KINDS.values()}
-    by_name |= {f"energyflow/theory/checks/{check}.py" for check in grid.CHECKS}
-    by_name |= {f"energyflow/theory/{module}.py" for module in ("experts/bandits", "flow", "measures", "report/points")}
-    for rule, files in declared.items():
-        idle = {f for f in files - imported[rule] - by_name if not f.startswith("energyflow/report/")}
-        assert not idle, f"{rule}: declared but never imported {sorted(idle)}"
+def test_jobs_import_what_snakemake_has_as_their_inputs(finished: Tree) -> None:
+    """The logs of the real run list every import: each is an input of its job, however it came to be imported."""
+    inputs = {record_of["log"][0]: set(record_of["input"]) for record_of in finished.records() if record_of["log"]}
+    seen = 0
+    for log, known in inputs.items():
+        path = finished.path / log
+        text = path.read_text() if path.exists() else ""
+        modules = {m for m in re.findall(r"^import time:.*\| +(energyflow[\w.]*)$", text, re.M) if counts(m)}
+        files = {m.replace(".", "/") + ".py" for m in modules} - ENTRANCE
+        assert files <= known, f"{log}: no input {sorted(files - known)}"
+        seen += bool(files)
+    assert seen > 30
 
 
 @pytest.mark.parametrize(
     ("edit", "plan", "stages"),
     [
         pytest.param(
-            lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4),
+            faster,
             {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS,
-            {"train", "reward_model"},  # DVC cannot know that no source here reads a flow policy; Snakemake does
+            {"train", "reward_model"},  # DVC takes sections as one; Snakemake does not
             id="learning rate of one method",
         ),
         pytest.param(
@@ -98,13 +75,13 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
             id="option of one figure",
         ),
         pytest.param(
-            lambda raw: raw["shape"]["energy"].update(references=3),
+            lambda raw: raw["source"].update(centered_energy={"references": 3}),
             {"shape": 1} | LEARNING,
             {"shape", "train"},  # DVC cannot know that no method here learns from this source; Snakemake does
             id="number of one source",
         ),
         pytest.param(
-            lambda raw: raw["shape"]["gail"].update(gradient_penalty=3.0),
+            lambda raw: raw["source"].update(gail={"gradient_penalty": 3.0}),
             {},
             {"shape", "train"},
             id="number of a source that is not run",
@@ -122,21 +99,23 @@ def test_declared_code_is_what_jobs_import(finished: Tree) -> None:
             id="agent",
         ),
         pytest.param(
-            lambda raw: tiny(raw).update(seeds=[7]),
+            lambda raw: tiny(raw)["run"].update(seeds=[7]),
             {"train": 2, "train_online": 1, "evaluate": 3, "nfe": 2, "latency": 3, "reward_model": 2, "shape": 2}
             | ALL_REPORTS,
             None,
             id="seed replaced",
         ),
         pytest.param(
-            lambda raw: tiny(raw)["tasks"].append("metaworld/drawer_open"),
+            lambda raw: tiny(raw)["run"]["tasks"].append("metaworld/drawer_open"),
             {"collect": 1, "expert": 1, "train": 2, "train_online": 1, "reward_model": 1, "evaluate": 3, "nfe": 2}
             | SUCCESS,
             None,
             id="task added",
         ),
         pytest.param(
-            lambda raw: raw["evaluate"].update(nfe_methods=tiny(raw).update(methods=["energyflow"]) or ["energyflow"]),
+            lambda raw: raw["evaluate"].update(
+                nfe_methods=tiny(raw)["run"].update(methods=["energyflow"]) or ["energyflow"]
+            ),
             SUCCESS,
             None,
             id="method dropped",
@@ -183,7 +162,13 @@ def test_a_change_of_code_plans_what_runs_it(finished: Tree, file: str, plan: di
 
 def test_code_that_no_job_runs_plans_nothing(finished: Tree) -> None:
     """All at once: what any of them planned would be seen."""
-    files = ("rewards/iq_learn_online.py", "rewards/gail.py", "theory/models.py", "cli.py")
+    files = (
+        "agents/iq_learn_online.py",
+        "rewards/gail.py",
+        "studies/theory/models.py",
+        "cli/job.py",
+        "config/sections.py",
+    )
     with ExitStack() as edits:
         for file in files:
             path = edits.enter_context(finished.edited(f"energyflow/{file}"))
@@ -214,13 +199,13 @@ def test_code_that_no_job_runs_plans_nothing(finished: Tree) -> None:
             id="option of its figures",
         ),
         pytest.param(
-            lambda raw: tiny(raw).update(seeds=[7]),
+            lambda raw: tiny(raw)["run"].update(seeds=[7]),
             {"train": 1} | ONE_CHECK,
             None,
             id="policies of another seed",
             marks=pytest.mark.slow,
         ),
-        pytest.param(lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4), {}, None, id="policy that it ignores"),
+        pytest.param(faster, {}, None, id="policy that it ignores"),
     ],
 )
 def test_a_change_plans_what_depends_on_it_in_the_theory(
@@ -255,8 +240,8 @@ def test_the_theory_runs(scratch: Tree) -> None:
     shutil.rmtree(scratch.path / "results/theory")
     scratch.snakemake("theory")
     assert scratch.plan("all", "theory") == {}
-    page = (scratch.path / grid.TARGET.page("tiny")).read_text()
-    assert all(f'<a id="{name}"></a>' in page for name in grid.POINTS)
+    page = (scratch.path / STUDIES["theory"].page("tiny")).read_text()
+    assert all(f'<a id="{name}"></a>' in page for name in STUDIES["theory"].points(scratch.params))
 
 
 @pytest.mark.slow
@@ -265,7 +250,7 @@ def test_ablations_run_and_follow_a_change(scratch: Tree) -> None:
     scratch.snakemake("ablations")
     assert scratch.executed(0.0).items() >= ablations_jobs(scratch.params).items()
     assert scratch.plan("all", "ablations") == {}
-    page = (scratch.path / ablations.TARGET.page("tiny")).read_text()
+    page = (scratch.path / STUDIES["ablations"].page("tiny")).read_text()
     assert all(f'<a id="{point}"></a>' in page for point in ablations.points(scratch.params))
     scratch.engines("commit")
     assert scratch.engines("check").stdout == ""
@@ -294,7 +279,7 @@ def test_a_clone_with_a_remote_has_nothing_to_do(scratch: Tree, tmp_path: Path) 
     clone.dvc("pull", "--allow-missing")  # of the ablations, which were never run, there is nothing
     assert clone.plan("all", "theory") == {}
     assert clone.changed() == set()
-    clone.write_params(lambda raw: tiny(raw)["lr"].update(flow_policy=5.0e-4))  # and it sees what changes from here
+    clone.write_params(faster)  # and it sees what changes from here
     assert clone.plan() == {"train": 1, "evaluate": 1, "nfe": 1, "latency": 1} | SUCCESS
 
 

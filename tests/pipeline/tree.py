@@ -16,19 +16,24 @@ from typing import Any
 
 import yaml
 
+from energyflow.config.params import Params
 from energyflow.pipeline import params as params_module
-from energyflow.pipeline.engines import STAGE_FILES
-from energyflow.pipeline.params import Params
-from energyflow.studies.theory import grid
+from energyflow.pipeline.dvcfile import stage_file
+from energyflow.studies.registry import STUDIES
 
 ROOT = Path(__file__).parents[2]
 METHODS = ["energyflow", "flow_policy"]
 ONLINE = ["ebil_bc"]  # of those trained in the simulator: a reward model, cloning, and demonstrations in the batch
 SOURCES = ["sparse", "centered_energy"]
-TINY = {
-    "tasks": ["metaworld/button_press"],
-    "seeds": [0],
-    "shape_tasks": ["metaworld/button_press"],
+TINY: dict[str, Any] = {
+    "run": {
+        "methods": METHODS + ONLINE,
+        "sources": SOURCES,
+        "tasks": ["metaworld/button_press"],
+        "seeds": [0],
+        "shape_tasks": ["metaworld/button_press"],
+        "studies": ["theory", "ablations"],
+    },
     "collect": {"demos": 2},
     "train": {
         "steps": 6,
@@ -54,7 +59,7 @@ NOT_COPIED = (
         "__pycache__",
         "*.egg-info",
     ),
-    *("results", "data", "logs", "tests", "docs", "cache", "tmp", "dvc.lock"),
+    *("results", "data", "logs", "tests", "docs", "site", "cache", "tmp", "dvc.lock"),
 )
 Edit = Callable[[dict[str, Any]], None]
 
@@ -83,12 +88,7 @@ class Tree:
         def shrink(raw: dict[str, Any]) -> None:
             raw["preset"] = "tiny"
             raw["evaluate"]["nfe_methods"] = METHODS
-            raw["presets"]["tiny"] = {
-                **raw["presets"]["smoke"],
-                **TINY,
-                "methods": METHODS + ONLINE,
-                "sources": SOURCES,
-            }
+            raw["presets"]["tiny"] = {**raw["presets"]["smoke"], **TINY}
             raw["report"]["bootstrap"] = 100
             raw["plots"]["landscape"] |= {"resolution": 9, "samples": 8}
 
@@ -158,11 +158,11 @@ class Tree:
 
     def theory_run(self) -> list[str]:
         """Files of the one point that is run: its checks read models of the theory, and policies of the preset."""
-        return [file for file in grid.TARGET.point_files(self.params) if "/circulation." in file]
+        return [file for file in STUDIES["theory"].point_files(self.params) if "/circulation." in file]
 
     def pretend_theory(self) -> None:
         """Give the rest of the theory placeholders, and the records of a run: what plans are made from."""
-        for file in (file for files in grid.TARGET.stages(self.params).values() for file in files):
+        for file in (file for files in STUDIES["theory"].stages(self.params).values() for file in files):
             path = self.path / file
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +173,10 @@ class Tree:
                 log.unlink()  # of a job that was not run
 
     def engines(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "-m", "energyflow.pipeline.engines", *arguments, ok=ok)
+        return self.run(sys.executable, "-m", "energyflow.cli", "results", *arguments, ok=ok)
+
+    def stage(self, name: str, *, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "energyflow.cli", "job", "stage", name, ok=ok)
 
     def dvc(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "dvc", *arguments, ok=ok)
@@ -189,7 +192,7 @@ class Tree:
 
     def changed(self) -> set[str]:
         """DVC stages that are not up to date, of the targets that `finished` runs."""
-        files = (STAGE_FILES[target] for target in ("all", "theory"))
+        files = (stage_file(target) for target in ("all", "theory"))
         return {name.rpartition(":")[2] for name in json.loads(self.dvc("status", "--json", *files).stdout or "{}")}
 
     def clock(self) -> float:

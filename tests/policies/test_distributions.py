@@ -9,11 +9,11 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
+from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
 from energyflow.datasets.windows import Windows
 from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy, Policy
 from energyflow.policies.checkpoint import build

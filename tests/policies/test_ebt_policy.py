@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from energyflow.config.params import Params
 from energyflow.config.sections import MLPParams, NetworkParams
 from energyflow.datasets.windows import Windows
 from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies import ebt_policy
 from energyflow.policies.checkpoint import build
 from energyflow.policies.ebt_policy import EBTPolicy, descend

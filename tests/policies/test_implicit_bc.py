@@ -7,16 +7,24 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
+from energyflow.config.params import Params
 from energyflow.config.sections import MLPParams, NetworkParams, TrainParams
-from energyflow.core.errors import UserError
 from energyflow.datasets.windows import Windows
 from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies.checkpoint import build
-from energyflow.policies.implicit_bc import ImplicitBC, LangevinParams, contrast, langevin, step_sizes
+from energyflow.policies.implicit_bc import (
+    DFOParams,
+    ImplicitBC,
+    ImplicitBCParams,
+    LangevinParams,
+    contrast,
+    langevin,
+    step_sizes,
+)
 
 MODES, WIDTH, WEIGHT, UNIT = (-0.5, 0.5), 0.1, 0.3, 0.4  # the left mode has weight 0.3; UNIT: standard unit in the box
 SPEC = Spec(obs_dim=1, action_dim=1, obs_horizon=1, pred_horizon=1, exec_horizon=1, obs_keys=("state",))
@@ -164,10 +172,8 @@ def test_slopes_beyond_the_margin_are_penalised_in_units_of_the_box(laptop: Para
     assert float(with_penalty - alone) == pytest.approx((3.0 / UNIT - 5.0) ** 2, rel=1e-4)
 
 
-def test_the_other_samplers_numbers_are_not_in_the_section() -> None:
-    both = {"activation": "silu", "sampler": "dfo", **NUMBERS}
-    assert ImplicitBC.params_model(both) == {"activation": "silu", "sampler": "dfo", "dfo": NUMBERS["dfo"]}
-    with pytest.raises(UserError, match=r"method\.implicit_bc: missing key 'langevin'"):
-        ImplicitBC.params_model({"activation": "silu", "sampler": "langevin", "dfo": NUMBERS["dfo"]})
-    with pytest.raises(UserError, match="did you mean 'noise'"):
-        ImplicitBC.params_model(both | {"dfo": {"nois": 1.0}})
+def test_each_sampler_has_numbers_of_its_own() -> None:
+    section = {"sampler": "dfo", "dfo": {"samples": 7}}
+    assert ImplicitBCParams.model_validate(section).numbers() == DFOParams(samples=7)
+    with pytest.raises(ValidationError, match="did you mean 'noise'"):
+        ImplicitBCParams.model_validate({"dfo": {"nois": 1.0}})

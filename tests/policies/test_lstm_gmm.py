@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 import energyflow
+from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
 from energyflow.datasets.format import Demonstration, write_demos
 from energyflow.learning.trainer import train
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies.checkpoint import build
 from energyflow.policies.lstm_gmm import LSTMGMM
 

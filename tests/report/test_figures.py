@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from energyflow.config import layout as paths
+from energyflow.config.params import Params
 from energyflow.config.sections import PlotParams, ReportParams
 from energyflow.core.errors import UserError
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.checkpoint import build, save
 from energyflow.report import names, style

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from energyflow.agents.env import EpisodeEnv
 from energyflow.agents.relabel import RelabelBuffer
+from energyflow.config.params import Params
 from energyflow.config.sections import ShapeParams, TrainParams
 from energyflow.datasets.format import Demonstration, Demos
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params, resolve
+from energyflow.pipeline.params import resolve
 from energyflow.policies.base import EnergyPolicy
 from energyflow.rewards.base import RewardSource, Transitions
 from energyflow.rewards.readout import Readout
@@ -67,7 +68,7 @@ def shape(smoke: Params) -> ShapeParams:
 def every() -> Params:
     """The smoke preset with all sources, hence with all models that rewards read."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    raw["presets"]["smoke"]["sources"] = list(SOURCES)
+    raw["presets"]["smoke"]["run"]["sources"] = list(SOURCES)
     return resolve(raw, "smoke")
 
 

@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from energyflow.config.params import Params
 from energyflow.datasets.format import Demonstration
 from energyflow.networks.normalizer import Normalizer
-from energyflow.pipeline.params import Params
 from energyflow.policies import squashed
-from energyflow.rewards.adversarial import statistics
-from energyflow.rewards.airl import AIRL
+from energyflow.rewards.adversarial import AdversarySettings, statistics
+from energyflow.rewards.airl import AIRL, AIRLSettings
 from energyflow.rewards.base import Ingredients, Transitions
 from energyflow.rewards.demonstrations import demonstration_transitions
 from energyflow.rewards.gail import GAIL
-from energyflow.rewards.settings import AdversarySettings, AIRLSettings
 from energyflow.rewards.sources import build_source
 
 from .conftest import as_demos, no_density, transitions

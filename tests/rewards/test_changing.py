@@ -19,10 +19,10 @@ from safetensors import safe_open
 from energyflow.agents.agent import FollowedSAC
 from energyflow.agents.relabel import RelabelBuffer
 from energyflow.agents.sac import run_shape, train_sac
+from energyflow.config.params import Params
 from energyflow.config.sections import ShapeParams
 from energyflow.learning.trainer import train
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.base import ChangingSource, Ingredients
 from energyflow.rewards.registry import SOURCES
@@ -195,7 +195,7 @@ def test_each_source_runs_on_the_real_simulator(every: Params, demos_path: Path,
     assert np.isfinite(episodes["shaped_return"]).all()
     assert curve["shaped_return"].nunique() > 1
     record = json.loads((tmp_path / "shape/run.json").read_text())
-    read = [path for path, wanted in ((model, model), (demos_path, SOURCES[name].needs_demos)) if wanted]
+    read = [path for path, wanted in ((model, model), (demos_path, SOURCES[name].demos)) if wanted]
     assert set(record["inputs"]) == {str(path) for path in read}
     more = {"gail": "discriminator_loss", "airl": "discriminator_loss", "near": "level"}.get(name)
     assert more is None or more in curve

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
 from energyflow.datasets.windows import Windows
 from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies.base import Model
 from energyflow.policies.ebil_energy import EBILEnergy
 from energyflow.policies.flow_policy import FlowPolicy

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from energyflow.config.params import Params
 from energyflow.config.sections import ShapeParams
 from energyflow.core.errors import UserError
 from energyflow.datasets.format import Demonstration
-from energyflow.pipeline.params import Params
 from energyflow.rewards.base import Ingredients, RewardSource
 from energyflow.rewards.demonstrations import demonstration_windows
 from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
 from energyflow.rewards.readout import Readout, measure_gap
-from energyflow.rewards.registry import SOURCES, check_source
+from energyflow.rewards.registry import SOURCES
 from energyflow.rewards.sources import build_source, ends_at_success, make_source
 from energyflow.rewards.windows import window_indices
 
@@ -127,7 +127,7 @@ def test_which_sources_end_at_success(shape: ShapeParams) -> None:
 
 def test_mistakes_are_named(shape: ShapeParams) -> None:
     with pytest.raises(UserError, match="did you mean 'centered_energy'"):
-        check_source("centred_energy")
+        SOURCES["centred_energy"]
     with pytest.raises(UserError, match="'energyflow': pass --model and --demos"):
         make_source("raw_energy", "metaworld/button_press", shape, 0, None, None)
     with pytest.raises(UserError, match="'gail' reads demonstrations: pass --demos"):

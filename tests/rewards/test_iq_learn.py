@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from energyflow.config.params import Params
 from energyflow.core.errors import UserError
 from energyflow.datasets.windows import Windows
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies import squashed
 from energyflow.policies.iq_learn_offline import IQLearnOffline
 from energyflow.rewards.base import Ingredients

@@ -10,14 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from energyflow.config.params import Params
 from energyflow.datasets.format import Demonstration
 from energyflow.datasets.windows import make_windows
 from energyflow.networks.build import Spec
 from energyflow.networks.normalizer import Normalizer
-from energyflow.pipeline.params import Params
 from energyflow.policies.near_energy import NEAREnergy
-from energyflow.rewards.near import AnnealedEnergy
-from energyflow.rewards.settings import NEARSettings
+from energyflow.rewards.near import AnnealedEnergy, NEARSettings
 
 from .conftest import OBS_DIM, as_demos, fill, no_density, transitions
 

@@ -1,5 +1,5 @@
 # Choices of the paper changed one at a time: the models and rewards of each setting. What the preset has is not made again.
-from energyflow.ablations import grid as ablations, resolve as settings
+from energyflow.studies.ablations import resolve as settings, study as ablations
 
 
 wildcard_constraints:
@@ -11,9 +11,10 @@ wildcard_constraints:
 
 def ablated(rule, wildcards):
     """Source files that a rule runs for a run: those of the method, or of its variant, or of the source."""
-    if rule == "ablations_shape":
+    if rule == "shape":
         return code(rule, task=wildcards.task, source=wildcards.item)
-    return code(rule, settings.method_of(P, wildcards.axis, wildcards.item), wildcards.task)
+    method = settings.method_of(P, wildcards.axis, wildcards.item)
+    return code(rule, method=method, task=wildcards.task if rule == "evaluate" else "")
 
 
 def run_of(wildcards):
@@ -40,14 +41,14 @@ rule ablations_demos:
     message:
         "the first {wildcards.first} demonstrations of {wildcards.task}"
     shell:
-        "python -m energyflow.cli ablations_demos --demos {input.demos} --count {wildcards.first} --out {params.out}"
+        "python -m energyflow.cli job ablations_demos --demos {input.demos} --count {wildcards.first} --out {params.out}"
         " > {log} 2>&1"
 
 
 rule ablations_train:
     input:
         demos=lambda wildcards: ablations.demos_file(P, run_of(wildcards)),
-        code=lambda wildcards: ablated("ablations_train", wildcards),
+        code=lambda wildcards: ablated("train", wildcards),
     output:
         PATTERN["ablations_train"],
     log:
@@ -63,14 +64,14 @@ rule ablations_train:
     message:
         "train {wildcards.item} with {wildcards.axis} {wildcards.value} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli train --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
+        "python -m energyflow.cli job train --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
         " --demos {input.demos} --out {params.out} > {log} 2>&1"
 
 
 rule ablations_shape:
     input:
         unpack(lambda wildcards: read_by(wildcards.item, wildcards)),
-        code=lambda wildcards: ablated("ablations_shape", wildcards),
+        code=lambda wildcards: ablated("shape", wildcards),
     output:
         PATTERN["ablations_shape"],
     log:
@@ -87,7 +88,7 @@ rule ablations_shape:
     message:
         "SAC on {wildcards.item} with {wildcards.axis} {wildcards.value}, {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli shape --task {wildcards.task} --source {wildcards.item} --seed {wildcards.seed}"
+        "python -m energyflow.cli job shape --task {wildcards.task} --source {wildcards.item} --seed {wildcards.seed}"
         " --params {params.section:q} {params.read} --out {params.out} > {log} 2>&1"
 
 

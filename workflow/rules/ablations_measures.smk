@@ -20,14 +20,14 @@ rule ablations_sample:
     message:
         "put {wildcards.item} under {wildcards.axis} {wildcards.value}: {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli ablations_sample --model {input.model[0]} --params {params.section:q}"
+        "python -m energyflow.cli job ablations_sample --model {input.model[0]} --params {params.section:q}"
         " --out {params.out} > {log} 2>&1"
 
 
 rule ablations_evaluate:
     input:
         model=lambda wildcards: ablations.checkpoint(P, run_of(wildcards)),
-        code=lambda wildcards: ablated("ablations_evaluate", wildcards),
+        code=lambda wildcards: ablated("evaluate", wildcards),
     output:
         PATTERN["ablations_evaluate"],
     log:
@@ -43,7 +43,7 @@ rule ablations_evaluate:
     message:
         "evaluate {wildcards.item} with {wildcards.axis} {wildcards.value} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli evaluate --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
+        "python -m energyflow.cli job evaluate --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
         " --model {input.model[0]} --out {params.out} > {log} 2>&1"
 
 
@@ -65,14 +65,14 @@ rule ablations_gradients:
     message:
         "gradients of {wildcards.item} with {wildcards.axis} {wildcards.value}: {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli ablations_gradients --model {input.model[0]} --demos {input.demos} --out {params.out}"
+        "python -m energyflow.cli job ablations_gradients --model {input.model[0]} --demos {input.demos} --out {params.out}"
         " > {log} 2>&1"
 
 
 rule ablations_latency:
     input:
         model=grid("train", "model.safetensors", "model.json", method=["{method}"], **FIRST),
-        code=lambda wildcards: code("ablations_latency", wildcards.method),
+        code=lambda wildcards: code("ablations_latency", method=wildcards.method),
     output:
         PATTERN["ablations_latency"],
     log:
@@ -88,5 +88,5 @@ rule ablations_latency:
     message:
         "time {wildcards.method} per action, one and several plans at once"
     shell:
-        "python -m energyflow.cli ablations_latency --model {input.model[0]} --params {params.section:q}"
+        "python -m energyflow.cli job ablations_latency --model {input.model[0]} --params {params.section:q}"
         " --out {params.out} > {log} 2>&1"

@@ -7,23 +7,27 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(workflow.basedir))  # the library of this checkout, installed or not
 
-from energyflow import paths, stages
-from energyflow.dependencies import code
-from energyflow.params import resolve
-from energyflow.sections import UserError
-from energyflow.rewards.registry import ONLINE, check_source
-from energyflow.targets import TARGETS
+from energyflow.config import layout
+from energyflow.core.errors import UserError
+from energyflow.pipeline import plan, records
+from energyflow.pipeline.code import code
+from energyflow.pipeline.params import resolve
+from energyflow.policies.registry import METHODS
+from energyflow.rewards.registry import SOURCES
+from energyflow.studies.registry import STUDIES
+from energyflow.studies.study import CheckKey
 
 try:
     P = resolve(dict(config))
     if workflow.is_main_process:
-        stages.guard(P)
-except (UserError, stages.UserError) as error:
+        records.guard(P)
+except UserError as error:
     raise WorkflowError(str(error)) from None
 
-PATTERN = paths.patterns(P.preset)
-STAGES = paths.stages(P)
-WANTED = [target for target in TARGETS if target.wanted(P)]  # beside `all`
+PATTERN = plan.patterns(P.preset)
+STAGES = plan.stages(P)
+WANTED = [STUDIES[name] for name in P.studies]  # beside `all`
+ONLINE = [method for method in P.every_method if METHODS[method].online is not None]  # trained in the simulator
 FIRST = {
     "task": [P.tasks[0]],
     "seed": [P.seeds[0]],
@@ -63,18 +67,18 @@ def log_of(rule):
 
 def grid(rule, *names, **fixed):
     """Files of a rule over the grid of the preset."""
-    return paths.expand([pattern(rule, name) for name in names], P, **fixed)
+    return layout.expand([pattern(rule, name) for name in names], P, **fixed)
 
 
 def read_by(source, wildcards):
     """What a source reads: a reward model of the same seed, demonstrations, both, or nothing (sparse, dense)."""
-    spec, found = check_source(source), {}
+    spec, found = SOURCES[source], {}
     if spec.model is not None:
         names = {"model": "model.safetensors", "spec": "model.json"}
         found = {
             key: pattern("reward_model", name).format(**wildcards, model=spec.model) for key, name in names.items()
         }
-    if spec.needs_demos:
+    if spec.demos:
         found["demos"] = pattern("collect", "demos.hdf5").format(**wildcards)
     return found
 

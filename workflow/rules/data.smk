@@ -1,7 +1,7 @@
 # Demonstrations: of scripted experts, or recorded by people.
 rule collect:
     input:
-        code=lambda wildcards: code("collect", task=wildcards.task),
+        code=lambda wildcards: code("collect", task=wildcards.task, expert=True),
     output:
         PATTERN["collect"],
     log:
@@ -17,17 +17,17 @@ rule collect:
     message:
         "collect demonstrations of {wildcards.task}"
     shell:
-        "python -m energyflow.cli collect {wildcards.task} --params {params.section:q} --out {params.out}"
+        "python -m energyflow.cli job collect --task {wildcards.task} --params {params.section:q} --out {params.out}"
         " > {log} 2>&1"
 
 
 rule video:
     input:
         demos=pattern("collect", "demos.hdf5"),
-        code=code("video", task=paths.FILMED),
+        code=lambda wildcards: code("video", task=wildcards.task),
     output:
         report(
-            paths.VIDEO.replace("{preset}", P.preset),
+            layout.VIDEO.replace("{preset}", P.preset),
             caption="../report/video.rst",
             category="Videos",
             labels={"task": "{task}"},
@@ -42,4 +42,4 @@ rule video:
     message:
         "film a demonstration of {wildcards.task}"
     shell:
-        "python -m energyflow.cli video --demos {input.demos} --outputs {output} > {log} 2>&1"
+        "python -m energyflow.cli job video --demos {input.demos} --outputs {output} > {log} 2>&1"

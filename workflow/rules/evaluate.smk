@@ -3,7 +3,7 @@ rule evaluate:
     input:
         model=pattern("train", "model.safetensors"),
         spec=pattern("train", "model.json"),
-        code=lambda wildcards: code("evaluate", wildcards.method, wildcards.task),
+        code=lambda wildcards: code("evaluate", method=wildcards.method, task=wildcards.task),
     output:
         PATTERN["evaluate"],
     log:
@@ -20,7 +20,7 @@ rule evaluate:
     message:
         "evaluate {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli evaluate --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
+        "python -m energyflow.cli job evaluate --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
         " --model {input.model} --out {params.out} > {log} 2>&1"
 
 
@@ -28,7 +28,7 @@ rule nfe:
     input:
         model=pattern("train", "model.safetensors"),
         spec=pattern("train", "model.json"),
-        code=lambda wildcards: code("nfe", wildcards.method, wildcards.task),
+        code=lambda wildcards: code("evaluate", method=wildcards.method, task=wildcards.task),
     output:
         PATTERN["nfe"],
     log:
@@ -45,13 +45,13 @@ rule nfe:
     message:
         "sweep the sampling steps of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli evaluate --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
+        "python -m energyflow.cli job evaluate --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
         " --model {input.model} --out {params.out} > {log} 2>&1"
 
 
 rule expert:
     input:
-        code=lambda wildcards: code("expert", task=wildcards.task),
+        code=lambda wildcards: code("evaluate", task=wildcards.task, expert=True),
     output:
         PATTERN["expert"],
     log:
@@ -66,7 +66,7 @@ rule expert:
     message:
         "evaluate the scripted expert on {wildcards.task}: the ceiling of every curve"
     shell:
-        "python -m energyflow.cli expert --task {wildcards.task} --params {params.section:q} --out {params.out}"
+        "python -m energyflow.cli job expert --task {wildcards.task} --params {params.section:q} --out {params.out}"
         " > {log} 2>&1"
 
 
@@ -74,7 +74,7 @@ rule latency:
     input:
         model=grid("train", "model.safetensors", method=["{method}"], **FIRST),
         spec=grid("train", "model.json", method=["{method}"], **FIRST),
-        code=lambda wildcards: code("latency", wildcards.method),
+        code=lambda wildcards: code("latency", method=wildcards.method),
     output:
         PATTERN["latency"],
     log:
@@ -89,4 +89,4 @@ rule latency:
     message:
         "time {wildcards.method} per action"
     shell:
-        "python -m energyflow.cli latency --model {input.model} --out {params.out}" " > {log} 2>&1"
+        "python -m energyflow.cli job latency --model {input.model} --out {params.out}" " > {log} 2>&1"

@@ -1,68 +1,104 @@
-# The targets beside `all`: their jobs, and their points and pages, rows to tables, figures and words, seconds each.
-for target in WANTED:
+# The studies: what their own rules add, the jobs of their checks, their points and pages. Rows to tables, figures and words.
+for study in WANTED:
+    if study.jobs:
 
-    include: f"{target.name}.smk"
-
-
-# how a point's rows and section are found
-POINTS = {
-    "theory": (lambda point: theory.rows_of(P, point), lambda point: P.verdict().canonical()),
-    "ablations": (
-        lambda point: ablations.rows_of(P, point),
-        lambda point: settings.point_section(P, ablations.axes_of(P, point)).canonical(),
-    ),
-}
+        include: f"{study.name}.smk"
 
 
 wildcard_constraints:
+    check="[a-z0-9_]+",
+    subject="[a-z0-9_/]+",
     point="[a-z0-9_]+",
 
 
-for target in WANTED:
-    rows_of_point, section_of_point = POINTS[target.name]
+def check_of(study, wildcards):
+    """A check, and the job of it that wildcards name."""
+    return study.checks[wildcards.check], CheckKey(wildcards.check, wildcards.subject, int(wildcards.seed))
+
+
+def check_inputs(study, wildcards):
+    """Files that a job of a check reads."""
+    check, key = check_of(study, wildcards)
+    return check.inputs(P, key)
+
+
+def check_code(study, wildcards):
+    """Source files that a job of a check runs."""
+    check, key = check_of(study, wildcards)
+    return code("check", check.module, *check.code(key))
+
+
+for study in WANTED:
+    if study.checks:
+
+        rule:
+            name:
+                f"{study.name}_check"
+            input:
+                read=lambda wildcards, study=study: check_inputs(study, wildcards),
+                code=lambda wildcards, study=study: check_code(study, wildcards),
+            output:
+                PATTERN[f"{study.name}_check"],
+            log:
+                log_of(f"{study.name}_check"),
+            priority: 2
+            threads: 1
+            resources:
+                mem_mb=2000,
+                runtime=30,
+            params:
+                study=study.name,
+                section=lambda wildcards, study=study: study.checks[wildcards.check].section(P).canonical(),
+                out=subpath(output[0], parent=True),
+            message:
+                "check {wildcards.check} on {wildcards.subject}, seed {wildcards.seed}"
+            shell:
+                "python -m energyflow.cli job check {params.study} {wildcards.check} --subject {wildcards.subject}"
+                " --seed {wildcards.seed} --params {params.section:q} --inputs {input.read} --out {params.out}"
+                " > {log} 2>&1"
 
     rule:
         name:
-            f"{target.name}_point"
+            f"{study.name}_point"
         input:
-            rows=lambda wildcards, rows=rows_of_point: rows(wildcards.point),
-            code=code(f"{target.name}_point"),
+            rows=lambda wildcards, study=study: study.rows(P, wildcards.point),
+            code=code("point", study.build.partition(":")[0]),
         output:
-            PATTERN[f"{target.name}_point"],
+            PATTERN[f"{study.name}_point"],
         log:
-            f"logs/{target.folder(P.preset)}/point/{{point}}.log",
+            f"logs/{study.folder(P.preset)}/point/{{point}}.log",
         localrule: True
         threads: 1
         resources:
             mem_mb=1000,
             runtime=10,
         params:
-            target=target.name,
-            section=lambda wildcards, section=section_of_point: section(wildcards.point),
+            study=study.name,
+            section=lambda wildcards, study=study: study.section(P, wildcards.point).canonical(),
         message:
             "table, figure and words of {wildcards.point}"
         shell:
-            "python -m energyflow.cli {params.target}_point {wildcards.point} --params {params.section:q}"
+            "python -m energyflow.cli job point {params.study} {wildcards.point} --params {params.section:q}"
             " --inputs {input.rows} --outputs {output} > {log} 2>&1"
 
     rule:
         name:
-            target.name
+            study.name
         input:
-            points=target.point_files(P),
-            code=code(f"{target.name}_page"),
+            points=study.point_files(P),
+            code=code("page", study.head.partition(":")[0]),
         output:
-            PATTERN[f"{target.name}_page"],
+            PATTERN[study.name],
         log:
-            f"logs/{target.folder(P.preset)}/page.log",
+            f"logs/{study.folder(P.preset)}/page.log",
         localrule: True
         threads: 1
         resources:
             mem_mb=1000,
             runtime=10,
         params:
-            target=target.name,
+            study=study.name,
         message:
             "the page"
         shell:
-            "python -m energyflow.cli {params.target}_page --inputs {input.points} --outputs {output} > {log} 2>&1"
+            "python -m energyflow.cli job page {params.study} --inputs {input.points} --outputs {output} > {log} 2>&1"

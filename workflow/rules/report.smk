@@ -20,7 +20,7 @@ ROWS = {
 ALL_ROWS = list(dict.fromkeys(file for name in ("ood", "nfe", "learning", "loss", "cost") for file in ROWS[name]))
 
 
-REPORT = paths.report_dir(P)
+REPORT = layout.report_dir(P)
 
 
 def in_report(kind, name, files):
@@ -30,11 +30,11 @@ def in_report(kind, name, files):
 
 
 FILES = {
-    f"table_{t}": (f"table {t}", ROWS[t], in_report("table", t, paths.table_files(P, t)))
-    for t in paths.shown(P, paths.TABLES)
+    f"table_{t}": (f"table {t}", ROWS[t], in_report("table", t, layout.table_files(P, t)))
+    for t in layout.shown(P, layout.TABLES)
 }
-FILES["plots"] = ("plots", ALL_ROWS, paths.plot_files(P))
-FILES["metrics"] = ("metrics", ALL_ROWS, [paths.metrics_file(P)])
+FILES["plots"] = ("plots", ALL_ROWS, layout.plot_files(P))
+FILES["metrics"] = ("metrics", ALL_ROWS, [layout.metrics_file(P)])
 
 for rule_name, (command, rows, outputs) in FILES.items():
 
@@ -43,7 +43,7 @@ for rule_name, (command, rows, outputs) in FILES.items():
             rule_name
         input:
             rows=rows,
-            code=code(command.split()[0]),
+            code=code("report"),
         output:
             outputs,
         log:
@@ -59,20 +59,20 @@ for rule_name, (command, rows, outputs) in FILES.items():
         message:
             f"{command}"
         shell:
-            "python -m energyflow.cli {params.command} --params {params.section:q} --inputs {input.rows}"
+            "python -m energyflow.cli job {params.command} --params {params.section:q} --inputs {input.rows}"
             " --outputs {output} > {log} 2>&1"
 
 
-for figure in paths.shown(P, paths.FIGURES):
+for figure in layout.shown(P, layout.FIGURES):
 
     rule:
         name:
             f"figure_{figure}"
         input:
             rows=ROWS[figure],
-            code=code("landscape" if figure == "landscape" else "figure", ENERGY[0]),
+            code=code("landscape", method=ENERGY[0]) if figure == "landscape" else code("report"),
         output:
-            in_report("figure", figure, paths.figure_files(P, figure)),
+            in_report("figure", figure, layout.figure_files(P, figure)),
         log:
             f"logs/{REPORT}/figure_{figure}.log",
         localrule: True
@@ -87,5 +87,5 @@ for figure in paths.shown(P, paths.FIGURES):
         message:
             f"figure {figure}"
         shell:
-            "python -m energyflow.cli figure {params.name} --params {params.plot:q} --report {params.section:q}"
+            "python -m energyflow.cli job figure {params.name} --params {params.plot:q} --report {params.section:q}"
             " --inputs {input.rows} --outputs {output} > {log} 2>&1"

@@ -20,5 +20,5 @@ rule shape:
     message:
         "SAC on {wildcards.source}, {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli shape --task {wildcards.task} --source {wildcards.source} --seed {wildcards.seed}"
+        "python -m energyflow.cli job shape --task {wildcards.task} --source {wildcards.source} --seed {wildcards.seed}"
         " --params {params.section:q} {params.read} --out {params.out} > {log} 2>&1"

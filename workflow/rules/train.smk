@@ -2,7 +2,7 @@
 rule train:
     input:
         demos=pattern("collect", "demos.hdf5"),
-        code=lambda wildcards: code("train", wildcards.method),
+        code=lambda wildcards: code("train", method=wildcards.method),
     output:
         PATTERN["train"],
     log:
@@ -21,15 +21,15 @@ rule train:
     message:
         "train {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli train --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
+        "python -m energyflow.cli job train --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
         " --demos {input.demos} --out {params.out} > {log} 2>&1"
 
 
 rule train_online:
     input:
-        unpack(lambda wildcards: read_by(ONLINE[wildcards.method].source, wildcards)),
+        unpack(lambda wildcards: read_by(METHODS[wildcards.method].online.source, wildcards)),
         demos=pattern("collect", "demos.hdf5"),
-        code=lambda wildcards: code("train_online", wildcards.method, wildcards.task),
+        code=lambda wildcards: code("train_online", method=wildcards.method, task=wildcards.task),
     output:
         PATTERN["train_online"],
     log:
@@ -48,14 +48,14 @@ rule train_online:
     message:
         "train {wildcards.method} in the simulator of {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli train_online --task {wildcards.task} --seed {wildcards.seed}"
+        "python -m energyflow.cli job train_online --task {wildcards.task} --seed {wildcards.seed}"
         " --params {params.section:q} {params.read} --out {params.out} > {log} 2>&1"
 
 
 rule reward_model:
     input:
         demos=pattern("collect", "demos.hdf5"),
-        code=lambda wildcards: code("reward_model", wildcards.model),
+        code=lambda wildcards: code("train", method=wildcards.model),
     output:
         PATTERN["reward_model"],
     log:
@@ -72,5 +72,5 @@ rule reward_model:
     message:
         "train the reward model {wildcards.model} of {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli train --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
+        "python -m energyflow.cli job train --task {wildcards.task} --seed {wildcards.seed} --params {params.section:q}"
         " --demos {input.demos} --out {params.out} > {log} 2>&1"

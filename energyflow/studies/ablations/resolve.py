@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from energyflow.config.section import layered
+from pydantic import ValidationError
+
+from energyflow.config.params import Params
+from energyflow.config.section import Section, describe
 from energyflow.config.sections import EvaluateParams, ShapeParams, TrainParams
 from energyflow.core.errors import UserError, nearest
+from energyflow.envs.tasks import check_simulated
+from energyflow.policies.registry import METHODS, check_policy
+from energyflow.rewards.registry import SOURCES
 from energyflow.studies.ablations.sections import (
     AblationsParams,
     Axis,
@@ -18,38 +24,17 @@ from energyflow.studies.ablations.sections import (
     Value,
 )
 
-if TYPE_CHECKING:
-    from energyflow.pipeline.params import Params
-
-# The registries are imported in the functions: they import the method classes, which import the sections.
 VARIANTS = {"energyflow": "energyflow_variant"}  # method -> the one with switches, whose defaults are the method
 SAMPLING = ("sampler", "gamma", "rho", "nfe")  # what may be changed under trained weights
 DEMOS = "demos"  # key of axes of kind `data`, in the section `collect`
 NAMES = re.compile(r"[a-z0-9_.-]+")  # of axes and values, as they stand in paths
 
 
-def merge_ablations(base: Any, over: Any) -> AblationsParams | None:
-    """The section under the overlay of a preset, which replaces whole keys; None for null.
-
-    Raises:
-        UserError: either is not a mapping.
-        ValidationError: a key is unknown, missing or mistyped.
-    """
-    if over is None:
-        return None
-    layered({"params.yaml: ablations": base, "params.yaml: presets.<preset>.ablations": over})
-    return AblationsParams(**base | over)
-
-
 def ablations_of(p: Params) -> AblationsParams:
-    """The section of the preset.
-
-    Raises:
-        ValueError: the preset has none.
-    """
-    if p.ablations is None:
-        raise ValueError(f"presets.{p.preset}.ablations is null: this preset has no ablations")
-    return p.ablations
+    """The section of a preset that has one."""
+    found = p.studies["ablations"]
+    assert isinstance(found, AblationsParams)
+    return found
 
 
 def name_of(value: Value) -> str:
@@ -77,13 +62,18 @@ def numbers(p: Params, axis: Axis, item: str) -> dict[str, Any]:
 
 def _validated(p: Params, method: str, changes: dict[str, Any]) -> dict[str, Any]:
     """Method and numbers of a run: those of the preset, under the changes."""
-    from energyflow.policies.registry import check_method
-
     if method not in p.train:
         raise UserError(f"method '{method}' is trained in the simulator: it has no ablations")
     name = VARIANTS.get(method, method)
-    own = check_method(name).params_model(p.train[method].method_params | changes)
+    own = _numbers(METHODS[name].params, method, p.train[method].method_params | changes)
     return {"method": name, "method_params": own}
+
+
+def _numbers(model: type[Section], item: str, values: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return model.model_validate(values).model_dump()
+    except ValidationError as error:
+        raise UserError(f"{item}: {describe(error)}") from None
 
 
 def reference(p: Params, axis: str, item: str) -> str:
@@ -109,16 +99,12 @@ def check(p: Params) -> None:
     Raises:
         UserError: an unknown task, method, source or key, or a value that does not fit it.
     """
-    from energyflow.envs.tasks import check_simulated
-    from energyflow.policies.registry import check_policy
-    from energyflow.rewards.registry import check_source
-
     for task in (*ablations_of(p).tasks, *ablations_of(p).shape_tasks):
         check_simulated(task)
     for name, axis in ablations_of(p).axes.items():
         where = f"params.yaml: ablations.axes.{name}"
         for each in axis.of:
-            (check_source if axis.kind == "shape" else check_policy)(each)
+            (SOURCES.__getitem__ if axis.kind == "shape" else check_policy)(each)
             known = numbers(p, axis, each)
             if axis.key not in known:
                 raise UserError(f"{where}.key: unknown '{axis.key}' of {each}; {nearest(axis.key, list(known))}")
@@ -145,15 +131,7 @@ def _check_value(p: Params, where: str, axis: Axis, item: str, label: str, value
 
 
 def _source_params(section: ShapeParams, source: str, key: str, value: Value) -> dict[str, Any]:
-    from pydantic import ValidationError
-
-    from energyflow.config.section import describe
-    from energyflow.rewards.registry import check_source
-
-    try:
-        return check_source(source).settings.model_validate(section.source_params | {key: value}).model_dump()
-    except ValidationError as error:
-        raise UserError(f"{source}: {describe(error)}") from None
+    return _numbers(SOURCES[source].settings, source, section.source_params | {key: value})
 
 
 def method_of(p: Params, axis: str, item: str) -> str:
@@ -194,7 +172,7 @@ def latency_section(p: Params) -> LatencyParams:
 
 def point_section(p: Params, axes: list[str]) -> PointParams:
     """How the rows of some axes become a point."""
-    look = p.plots["ablations"]
+    look = p.plots["ablations"].model_dump()
     return PointParams(
         axes={
             name: ComparedAxis(
@@ -207,6 +185,6 @@ def point_section(p: Params, axes: list[str]) -> PointParams:
             if name in axes
         },
         report=p.report,
-        dpi=look.dpi,
-        palette=look.palette or "colorblind",
+        dpi=look["dpi"],
+        palette=look["palette"],
     )

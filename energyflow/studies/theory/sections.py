@@ -6,14 +6,10 @@ jobs, and what a job reads, which is the group without its grid: another expert 
 
 from __future__ import annotations
 
-import json
-
 from pydantic import Field, field_validator
 
 from energyflow.config.section import Section
 from energyflow.studies.theory.experts.registry import check_expert
-
-GRID = {"experts", "demos", "steps"}
 
 
 class NetworkSize(Section):
@@ -38,10 +34,6 @@ class Grid(Section):
         for name in names:
             check_expert(name)
         return names
-
-    def job(self) -> str:
-        """What a job of the check reads, as canonical JSON."""
-        return json.dumps(self.model_dump(mode="json", exclude=GRID), sort_keys=True, separators=(",", ":"))
 
 
 class Levels(Section):

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
+from energyflow.config.params import Params
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json, sha256
 from energyflow.datasets.format import load_demos
 from energyflow.learning.trainer import train
-from energyflow.pipeline.params import Params
 from energyflow.policies.checkpoint import load
 from energyflow.studies.ablations import gradients, latency, resolve
 from energyflow.studies.ablations.demos import write_subset

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from energyflow.config.params import Params
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json, write_json
-from energyflow.pipeline.params import Params
-from energyflow.studies.ablations import grid, resolve
-from energyflow.studies.ablations.page import write_page
+from energyflow.studies.ablations import resolve
+from energyflow.studies.ablations import study as grid
 from energyflow.studies.ablations.points import effects
 from energyflow.studies.ablations.points import registry as points
+from energyflow.studies.jobs import write_page, write_point
+from energyflow.studies.registry import STUDIES
 from tests.report.synthetic import LEVELS, curve_rows, episode_rows, write
 
 Success = Callable[[grid.Run], float]
@@ -68,15 +70,15 @@ def test_every_point_is_written_in_every_format(smoke: Params, tmp_path: Path) -
         section = resolve.point_section(smoke, grid.axes_of(smoke, point))
         section = section.model_copy(update={"report": smoke.report.model_copy(update={"bootstrap": 100}), "dpi": 50})
         inputs = write_rows(smoke, point, tmp_path / point)
-        pattern = grid.TARGET.outputs(smoke.preset)[f"{grid.NAME}_point"]
+        pattern = STUDIES["ablations"].outputs(smoke.preset)[f"{grid.NAME}_point"]
         outputs = [
-            tmp_path / "page" / Path(name.format(point=point)).relative_to(grid.TARGET.folder("smoke"))
+            tmp_path / "page" / Path(name.format(point=point)).relative_to(STUDIES["ablations"].folder("smoke"))
             for name in pattern
         ]
-        points.write_point(point, inputs, section.canonical(), outputs)
+        write_point("ablations", point, inputs, section.canonical(), outputs)
         assert all(path.stat().st_size > 0 for path in outputs)
         files += outputs
-    write_page(files, tmp_path / "page/README.md")
+    write_page("ablations", files, tmp_path / "page/README.md")
     page = (tmp_path / "page/README.md").read_text()
     assert page.count("\n## ") == 1 + len(grid.points(smoke))
     words = read_json(next(path for path in files if path.name == "gamma.json"))

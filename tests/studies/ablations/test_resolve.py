@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from energyflow.config import layout as paths
+from energyflow.config.params import Params
 from energyflow.core.errors import UserError
-from energyflow.pipeline.params import Params
+from energyflow.pipeline import plan
 from energyflow.pipeline.params import resolve as resolve_params
-from energyflow.studies.ablations import grid, resolve
+from energyflow.studies.ablations import resolve
+from energyflow.studies.ablations import study as grid
+from energyflow.studies.registry import STUDIES
 from tests.conftest import ROOT
 
 
@@ -26,7 +28,7 @@ def test_the_value_of_the_preset_is_that_of_the_main_results(laptop: Params) -> 
         for run in grid.compared(laptop, axis):
             main = run.value == resolve.reference(laptop, axis, run.item)
             assert grid.rows_file(laptop, run).startswith("results/laptop/" if main else "results/ablations/")
-    owned = {file for files in paths.stages(laptop).values() for file in files}
+    owned = {file for files in plan.stages(laptop).values() for file in files}
     used = [file for point in grid.points(laptop) for file in grid.rows_of(laptop, point) if "/laptop/" in file]
     assert used
     assert set(used) <= owned
@@ -100,8 +102,9 @@ def test_an_unlisted_value_of_the_preset_belongs_to_the_axis(raw: dict[str, Any]
 
 
 def test_what_the_preset_does_not_run_is_left_out(raw: dict[str, Any]) -> None:
-    raw["presets"]["laptop"] |= {"methods": ["energyflow", "energyflow_paper"], "seeds": [1, 7]}
-    raw["presets"]["laptop"] |= {"tasks": ["metaworld/assembly"], "sources": [], "shape_tasks": [], "full": {}}
+    run = {"methods": ["energyflow", "energyflow_paper"], "seeds": [1, 7], "sources": [], "shape_tasks": []}
+    raw["presets"]["laptop"]["run"] |= run | {"tasks": ["metaworld/assembly"]}
+    raw["presets"]["laptop"]["full"] = {}
     p = resolve_params(raw)
     runs = [run for axis in resolve.ablations_of(p).axes for run in grid.compared(p, axis)]
     assert {run.item for run in runs} == {"energyflow", "energyflow_paper"}
@@ -119,7 +122,7 @@ def test_what_the_preset_does_not_run_is_left_out(raw: dict[str, Any]) -> None:
         ({"kind": "sample"}, "'sigma_min' is no number of the sampler: use kind train"),
         ({"values": []}, "values"),
         ({"values": [0.1, 0.1]}, "a value is listed twice"),
-        ({"values": [-0.1]}, "ablations.axes.own.values: method.energyflow_variant: sigma_min"),
+        ({"values": [-0.1]}, "ablations.axes.own.values: energyflow: sigma_min"),
         ({"key": "activation", "values": ["rleu"]}, "did you mean 'relu'?"),
         ({"kind": "data", "key": "demos", "values": [201]}, "there are 1 to 200 demonstrations"),
         ({"kind": "data", "values": [2]}, "unknown 'sigma_min' of energyflow; allowed: demos"),
@@ -139,8 +142,5 @@ def test_wrong_names_are_named(raw: dict[str, Any]) -> None:
     raw["ablations"]["tasks"] = ["metaworld/asembly"]
     with pytest.raises(UserError, match="did you mean 'metaworld/assembly'"):
         resolve_params(raw)
-    raw["presets"]["laptop"]["ablations"] = None
-    p = resolve_params(raw)
-    assert grid.TARGET.stages(p) == {}
-    with pytest.raises(ValueError, match=r"presets\.laptop\.ablations is null"):
-        resolve.ablations_of(p)
+    raw["presets"]["laptop"]["run"]["studies"] = []
+    assert STUDIES["ablations"].stages(resolve_params(raw)) == {}

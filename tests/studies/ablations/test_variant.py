@@ -10,14 +10,21 @@ import pytest
 import torch
 from torch import Tensor
 
+from energyflow.config.params import Params
 from energyflow.core.errors import UserError
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
+from energyflow.pipeline.sections import numbers
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy, Policy
 from energyflow.policies.checkpoint import build, load, save
-from energyflow.policies.energyflow_variant import EnergyFlowVariant, heun, heun_steps, uniform_schedule
+from energyflow.policies.energyflow_variant import (
+    EnergyFlowVariant,
+    VariantParams,
+    heun,
+    heun_steps,
+    uniform_schedule,
+)
 
 SPEC = Spec(obs_dim=5, action_dim=3, obs_horizon=2, pred_horizon=4, exec_horizon=2, obs_keys=("state",))
 SMALL = {"kind": "mlp", "mlp": {"hidden": [16, 16], "time_dim": 8}}
@@ -198,5 +205,6 @@ def test_gamma_is_the_time_of_the_last_noise_level(laptop: Params) -> None:
     ],
 )
 def test_a_wrong_switch_is_named(laptop: Params, changes: dict[str, Any], message: str) -> None:
+    values = laptop.train["energyflow"].method_params | changes
     with pytest.raises(UserError, match=message):
-        EnergyFlowVariant.params_model(laptop.train["energyflow"].method_params | changes)
+        numbers("method", "energyflow_variant", VariantParams, values)

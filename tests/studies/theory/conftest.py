@@ -6,26 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from energyflow.config.section import parse_section
-from energyflow.config.sections import TrainParams
-from energyflow.pipeline.params import Params
-from energyflow.studies.theory import grid, jobs, models
+from energyflow.config.params import Params
+from energyflow.studies.jobs import run_check
+from energyflow.studies.registry import STUDIES
+from energyflow.studies.theory import models, study
 
 
 @pytest.fixture(scope="session")
 def rows(smoke: Params, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     """Map each check to its rows.csv files, at paths as in results/."""
     root = tmp_path_factory.mktemp("theory_rows")
-    p = smoke.model_copy(update={"theory": smoke.theory.model_copy(update={"seeds": [0, 1]})})
-    for key in grid.models(p):
-        section = parse_section(TrainParams, grid.train_section_of(p, key.net, key.steps))
-        models.train_model(key.expert, section, key.demos, key.seed, (root / grid.model_files(p, key)[0]).parent)
+    section = study.theory_of(smoke).model_copy(update={"seeds": [0, 1]})
+    p = smoke.model_copy(update={"studies": smoke.studies | {"theory": section}})
+    for key in study.models(p):
+        trained = study.train_section(p, key.net, key.steps)
+        models.train_model(key.expert, trained, key.demos, key.seed, (root / study.model_files(p, key)[0]).parent)
+    theory = STUDIES["theory"]
     found: dict[str, list[Path]] = {}
-    for check in grid.checks(p):
-        if check.check == "robots":
+    for key in theory.every_check(p):
+        if key.check == study.ROBOTS:
             continue
-        inputs = [root / file for file in grid.inputs_of(p, *check)]
-        out = root / grid.check_files(p, check)[0]
-        jobs.run_check(check.check, check.subject, check.seed, grid.section_of(p, check.check), inputs, out.parent)
-        found.setdefault(check.check, []).append(out)
+        check = theory.checks[key.check]
+        inputs = [root / file for file in check.inputs(p, key)]
+        out = root / theory.check_files(p, key)[0]
+        run_check("theory", *key, check.section(p).canonical(), inputs, out.parent)
+        found.setdefault(key.check, []).append(out)
     return found

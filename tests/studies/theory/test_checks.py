@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
-from energyflow.pipeline.params import Params
 from energyflow.studies.theory import jobs, models, sections
 from energyflow.studies.theory.checks import baseline, generalisation, modes, recovery
 from energyflow.studies.theory.experts.misfits import STRAY_BOX

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from energyflow.config.params import Params
 from energyflow.core.seeding import torch_generator
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies.checkpoint import build
 from energyflow.studies.theory import lines
 from energyflow.studies.theory.checks.circulation import measured

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from energyflow.config.params import Params
 from energyflow.core.errors import UserError
-from energyflow.pipeline.params import Params
 from energyflow.report.point import listed
-from energyflow.studies.theory import grid
-from energyflow.studies.theory.page import write_page
+from energyflow.studies.jobs import write_page, write_point
+from energyflow.studies.registry import STUDIES
+from energyflow.studies.theory import study
 from energyflow.studies.theory.points import bound, circulation, generalisation, modes, point, recovery, subjects
 from energyflow.studies.theory.points.estimates import exponent, interval, judge, over_seeds, paired, read_rows
-from energyflow.studies.theory.points.registry import POINTS, write_point
+from energyflow.studies.theory.points.registry import POINTS
 from energyflow.studies.theory.sections import VerdictParams
 
 PARAMS = VerdictParams(confidence=0.95, tolerance=0.1, dpi=60, palette="colorblind")
@@ -140,21 +141,21 @@ def test_the_predicted_gap_is_relative_to_the_energys() -> None:
 def test_every_point_writes_its_files_and_the_same_bytes(
     name: str, rows: dict[str, list[Path]], smoke: Params, tmp_path: Path
 ) -> None:
-    inputs = [path for check in grid.POINTS[name] for path in rows.get(check, [])]
+    inputs = [path for check in study.POINTS[name] for path in rows.get(check, [])]
     for run in ("first", "second"):
-        patterns = grid.TARGET.outputs(smoke.preset)["theory_point"]
-        files = [Path(file.format(point=name)).relative_to(grid.TARGET.folder(smoke.preset)) for file in patterns]
+        patterns = STUDIES["theory"].outputs(smoke.preset)["theory_point"]
+        files = [Path(file.format(point=name)).relative_to(STUDIES["theory"].folder(smoke.preset)) for file in patterns]
         outputs = [tmp_path / run / file for file in files]
-        write_point(name, inputs, PARAMS.canonical(), outputs)
+        write_point("theory", name, inputs, PARAMS.canonical(), outputs)
     for path in outputs:
         assert path.read_bytes() == (tmp_path / "first" / path.relative_to(tmp_path / "second")).read_bytes()
     page = tmp_path / "second/README.md"
-    write_page(outputs, page)
+    write_page("theory", outputs, page)
     text = page.read_text()
     assert f"![{POINTS[name](inputs, PARAMS).title}](figures/{name}.png)" in text
     assert "nan" not in text.lower().replace("dominant", "")
 
 
 def test_points_of_the_grid_are_points_of_the_report() -> None:
-    assert set(grid.POINTS) == set(POINTS)
-    assert {check for checks in grid.POINTS.values() for check in checks} == set(grid.CHECKS)
+    assert set(study.POINTS) == set(POINTS)
+    assert {check for checks in study.POINTS.values() for check in checks} == set(study.CHECKS)

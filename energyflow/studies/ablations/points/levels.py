@@ -14,9 +14,9 @@ from energyflow.report import names, point, style, summaries
 from energyflow.report.point import Point, listed
 from energyflow.report.render import Column, Table, plain, records, whole, with_interval
 from energyflow.report.statistics import Cell, estimate, paired
-from energyflow.studies.ablations.grid import FIELDS
 from energyflow.studies.ablations.points.effects import is_clear, scopes, signed
 from energyflow.studies.ablations.sections import PointParams
+from energyflow.studies.ablations.study import FIELDS
 
 TITLE = "Does the conservative constraint help out of distribution?"
 CLAIM = (

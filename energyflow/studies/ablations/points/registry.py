@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from energyflow.config.section import parse_section
-from energyflow.report import point, style
 from energyflow.report.point import Point
 from energyflow.studies.ablations.points import latency, levels, remarks, reward, success
 from energyflow.studies.ablations.sections import PointParams
@@ -83,21 +81,3 @@ def build(name: str, inputs: Sequence[Path], params: PointParams) -> Point:
     keys = ", ".join(f"`{section.key}`" for section in params.axes.values())
     asked = QUESTIONS.get(name, Question(name.replace("_", " ").capitalize(), f"Varied: {keys}."))
     return success.build(name, asked.title, asked.claim, inputs, params, asked.more)
-
-
-def write_point(name: str, inputs: Sequence[Path], text: str, outputs: Sequence[Path]) -> None:
-    """Write one point in the format of each output's suffix; equal rows and section give equal bytes.
-
-    Args:
-        name: of the point.
-        inputs: its rows: episodes.csv, curve.csv, rows.csv, latency.csv and run.json files.
-        text: `PointParams` as JSON.
-        outputs: .csv (all numbers), .md and .tex (the table), .json (the words), .png, .svg and .pdf (the figure).
-
-    Raises:
-        UserError: an input is missing or contradictory.
-        UserError: the section does not fit.
-    """
-    params = parse_section(PointParams, text)
-    with style.look():
-        point.write(build(name, inputs, params), params.dpi, outputs)

@@ -11,11 +11,11 @@ from energyflow.report import names
 from energyflow.report.point import listed
 from energyflow.report.statistics import cell, paired
 from energyflow.report.summaries import numbers
-from energyflow.studies.ablations.grid import FIELDS
 from energyflow.studies.ablations.points import runs
 from energyflow.studies.ablations.points.effects import overall, scopes, signed
 from energyflow.studies.ablations.points.runs import item_name, published, value_name
 from energyflow.studies.ablations.sections import PointParams
+from energyflow.studies.ablations.study import FIELDS
 
 GRADIENTS = ("zero", "zero_biases", "loss")
 EPISODES = ("level", "env_seed", "success")

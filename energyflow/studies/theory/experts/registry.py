@@ -35,7 +35,6 @@ SINGLE = {
     "deterministic": "misfits:Deterministic",
     "jittered": "misfits:Jittered",
 }
-NEEDS = {"misfits": ("bandits",)}  # modules that a module imports, besides base
 
 
 def check_expert(name: str) -> tuple[str, int | None]:
@@ -63,10 +62,6 @@ def make_expert(name: str) -> Expert:
     return expert
 
 
-def sources(name: str) -> tuple[str, ...]:
-    """Source files of an expert; of a name with a slash, a task, the shared one alone."""
-    modules = ["base"]
-    if "/" not in name:
-        module = check_expert(name)[0].split(":")[0]
-        modules += [module, *NEEDS.get(module, ())]
-    return tuple(f"energyflow/theory/experts/{module}.py" for module in modules)
+def modules(name: str) -> list[str]:
+    """Modules of an expert; none of a name with a slash, a task."""
+    return [] if "/" in name else [f"{PACKAGE}.{check_expert(name)[0].split(':')[0]}"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energyflow.config.section import parse_section
 from energyflow.core.errors import UserError, nearest
-from energyflow.report import point, style
 from energyflow.report.point import Point
 from energyflow.studies.theory.points import (
     baseline,
@@ -33,21 +31,12 @@ POINTS: dict[str, Callable[[Sequence[Path], VerdictParams], Point]] = {
 }
 
 
-def write_point(name: str, inputs: Sequence[Path], text: str, outputs: Sequence[Path]) -> None:
-    """Write one point in the format of each output's suffix; equal rows and section give equal bytes.
-
-    Args:
-        name: key of `POINTS`.
-        inputs: rows.csv files of its checks.
-        text: `VerdictParams` as JSON.
-        outputs: .csv (all numbers), .md and .tex (the table), .json (the words), .png, .svg and .pdf (the figure).
+def build(name: str, inputs: Sequence[Path], params: VerdictParams) -> Point:
+    """A point from the rows.csv files of its checks.
 
     Raises:
         UserError: unknown point, or an input is missing or contradictory.
-        UserError: the section does not fit.
     """
     if name not in POINTS:
-        raise UserError(f"unknown point '{name}'; {nearest(name, list(POINTS))}")
-    params = parse_section(VerdictParams, text)
-    with style.look():
-        point.write(POINTS[name](inputs, params), params.dpi, outputs)
+        raise UserError(f"unknown point '{name}'; {nearest(name, POINTS)}")
+    return POINTS[name](inputs, params)

@@ -7,31 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from energyflow.config import layout
+from energyflow.config.params import Params
 from energyflow.studies.ablations import resolve
-from energyflow.studies.target import Target
-
-if TYPE_CHECKING:
-    from energyflow.pipeline.params import Params
+from energyflow.studies.ablations.sections import AblationsParams, PointParams
+from energyflow.studies.study import Job, Study
 
 NAME = "ablations"
 RUN = "{axis}/{value}/{task}/{item}/seed{seed}/"
-DEMOS = "demos/{task}/n{first}/"
-FOLDERS = {
-    **{f"{NAME}_{part}": (part,) for part in ("demos", "train", "sample", "evaluate", "shape", "gradients", "latency")},
-    NAME: ("tables", "figures"),
-}
-PATTERNS = {
-    f"{NAME}_{rule}": tuple(where + file for file in files)
-    for rule, where, files in (
-        ("demos", DEMOS, ("demos.hdf5", "manifest.json")),
-        ("train", "train/" + RUN, ("model.safetensors", "model.json", "train.csv", "run.json")),
-        ("sample", "sample/" + RUN, ("model.safetensors", "model.json")),
-        ("evaluate", "evaluate/" + RUN, ("episodes.csv", "run.json")),
-        ("shape", "shape/" + RUN, ("curve.csv", "episodes.csv", "run.json")),
-        ("gradients", "gradients/" + RUN, ("rows.csv", "run.json")),
-        ("latency", "latency/{method}/", ("latency.csv", "run.json")),
+JOBS = {
+    f"{NAME}_{part}": Job(entry, f"{part}/{where}", files, reads)
+    for part, entry, where, files, reads in (
+        ("demos", "ablations_demos", "{task}/n{first}/", ("demos.hdf5", "manifest.json"), ("collect",)),
+        ("train", "train", RUN, layout.CHECKPOINT, ("collect", f"{NAME}_demos")),
+        ("sample", "ablations_sample", RUN, layout.CHECKPOINT[:2], ("train",)),
+        ("evaluate", "evaluate", RUN, layout.EPISODES, (f"{NAME}_train", f"{NAME}_sample")),
+        ("shape", "shape", RUN, ("curve.csv", *layout.EPISODES), ("collect", "reward_model")),
+        ("gradients", "ablations_gradients", RUN, ("rows.csv", "run.json"), ("collect", "train", f"{NAME}_train")),
+        ("latency", "ablations_latency", "{method}/", ("latency.csv", "run.json"), ("train",)),
     )
 }
 FIELDS = ("energyflow", "unconstrained")  # the pair that differs by the conservative constraint alone
@@ -61,22 +56,20 @@ class Run(NamedTuple):
     seed: int
 
 
-def made(p: Params, rule: str, run: Run) -> list[str]:
+def outputs(p: Params, rule: str, run: Run) -> list[str]:
     """Outputs of a rule for a run."""
-    return [pattern.format(**run._asdict()) for pattern in TARGET.outputs(p.preset)[f"{NAME}_{rule}"]]
+    return [pattern.format(**run._asdict()) for pattern in STUDIES[NAME].outputs(p.preset)[f"{NAME}_{rule}"]]
 
 
 def demos_files(p: Params, task: str, count: str) -> list[str]:
     """The first demonstrations of a task, in a file of their own."""
-    return [pattern.format(task=task, first=count) for pattern in TARGET.outputs(p.preset)[f"{NAME}_demos"]]
+    return [pattern.format(task=task, first=count) for pattern in STUDIES[NAME].outputs(p.preset)[f"{NAME}_demos"]]
 
 
 def of_preset(p: Params, rule: str, run: Run) -> list[str]:
     """Outputs of a rule of the preset for the run that an axis compares with."""
-    from energyflow.config import layout as paths  # imported here: it lists the patterns of all targets, these included
-
     filled = {"task": run.task, "method": run.item, "source": run.item, "seed": run.seed}
-    return [pattern.format(**filled) for pattern in paths.patterns(p.preset)[rule]]
+    return [pattern.format(**filled) for pattern in layout.patterns(p.preset)[rule]]
 
 
 def compared(p: Params, axis: str) -> list[Run]:
@@ -109,7 +102,7 @@ def checkpoint(p: Params, run: Run) -> list[str]:
     """Weights and description of a run, of the preset or of the ablations."""
     if is_reference(p, run):
         return of_preset(p, "train", run)[:2]
-    return made(p, "sample" if resolve.ablations_of(p).axes[run.axis].kind == "sample" else "train", run)[:2]
+    return outputs(p, "sample" if resolve.ablations_of(p).axes[run.axis].kind == "sample" else "train", run)[:2]
 
 
 def rows_file(p: Params, run: Run) -> str:
@@ -118,7 +111,7 @@ def rows_file(p: Params, run: Run) -> str:
     rule = "shape" if axis.kind == "shape" else "evaluate"
     if is_reference(p, run):
         return of_preset(p, "nfe" if axis.every_nfe else rule, run)[0]
-    return made(p, rule, run)[0]
+    return outputs(p, rule, run)[0]
 
 
 def demos_file(p: Params, run: Run) -> str:
@@ -147,31 +140,29 @@ def points(p: Params) -> list[str]:
 
 def rows_of(p: Params, point: str) -> list[str]:
     """The rows that a point is made of."""
-    from energyflow.config import layout as paths
-
     if point == "levels":
         if not set(FIELDS) <= set(p.methods):
             return []
-        return paths.expand(paths.patterns(p.preset)["evaluate"][:1], p, method=list(FIELDS))
+        return layout.expand(layout.patterns(p.preset)["evaluate"][:1], p, method=list(FIELDS))
     if point == "latency":
         return latency_files(p)
     files = [rows_file(p, run) for axis in axes_of(p, point) for run in compared(p, axis)]
     if point == DIFFERENTIATED:
-        files += [made(p, "gradients", run)[0] for run in differentiated(p)]
+        files += [outputs(p, "gradients", run)[0] for run in differentiated(p)]
     return list(dict.fromkeys(files))  # a run of the preset belongs to several axes
 
 
 def latency_files(p: Params) -> list[str]:
     """Latency of every method of the preset, on whichever grid: the table is one."""
-    patterns = TARGET.outputs(p.preset)[f"{NAME}_latency"]
+    patterns = STUDIES[NAME].outputs(p.preset)[f"{NAME}_latency"]
     return [pattern.format(method=method) for method in p.every_method for pattern in patterns]
 
 
-def stages(p: Params) -> dict[str, list[str]]:
+def owned(p: Params) -> dict[str, list[str]]:
     """What each DVC stage owns, points and page apart."""
 
     def each(rule: str, wanted: Iterable[Run]) -> list[str]:
-        return [file for run in wanted for file in made(p, rule, run)]
+        return [file for run in wanted for file in outputs(p, rule, run)]
 
     fewer = dict.fromkeys((run.task, run.value) for run in runs(p, "data"))
     files = {
@@ -186,4 +177,21 @@ def stages(p: Params) -> dict[str, list[str]]:
     return {f"{NAME}_{part}": found for part, found in files.items()}
 
 
-TARGET = Target(NAME, FOLDERS, PATTERNS, points, stages)
+STUDIES = {
+    NAME: Study(
+        name=NAME,
+        title="One choice at a time",
+        params=AblationsParams,
+        points=points,
+        rows=rows_of,
+        reads=PointParams,
+        section=lambda p, point: resolve.point_section(p, axes_of(p, point)),
+        build="energyflow.studies.ablations.points.registry:build",
+        head="energyflow.studies.ablations.page:HEAD",
+        checks={},
+        reads_stages=("evaluate", "nfe", "shape"),
+        jobs=JOBS,
+        made=owned,
+        valid=resolve.check,
+    )
+}

@@ -1,0 +1,55 @@
+"""The one command line: `energyflow ...` for people (people.py), `energyflow job ...` for the rules (job.py)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from energyflow.cli import job, people
+from energyflow.core.errors import UserError
+
+FLAG = re.compile(r"[a-z_]+\.[^=\s]+=")  # section.key=value, anywhere among the options
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: one sub-command a task of people's, and `job`."""
+    top = argparse.ArgumentParser(prog="energyflow", description=people.__doc__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    people.add(commands)
+    job.add(commands)
+    return top
+
+
+def threads() -> int | None:
+    """Threads that the environment asks for.
+
+    Raises:
+        UserError: OMP_NUM_THREADS is no positive number.
+    """
+    text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # OpenMP allows one number a nesting level
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}: expected a number of threads, at least 1")
+    return int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; a user's mistake is one line on stderr and exit status 2, a bug is a traceback."""
+    top = parser()
+    arguments, rest = top.parse_known_args(argv)
+    arguments.flags = [each for each in rest if FLAG.match(each)]
+    if unknown := [each for each in rest if not FLAG.match(each) or not arguments.flagged]:
+        top.error(f"unrecognized arguments: {' '.join(unknown)}")
+    try:
+        if arguments.computes and (count := threads()) is not None:
+            import torch
+
+            torch.set_num_threads(count)
+        return int(arguments.handler(arguments) or 0)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2

@@ -1,0 +1,160 @@
+"""EnergyFlow: policies and rewards from demonstrations. `section.key=value` changes any number of params.yaml."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from energyflow.cli.job import Commands
+    from energyflow.config.params import Params
+    from energyflow.config.section import Section
+
+Arguments = argparse.Namespace
+
+
+def _params(a: Arguments) -> Params:
+    """The parameters of the command line: those of a file under its flags."""
+    from energyflow.pipeline.params import load
+
+    return load(a.config, a.preset, flags=a.flags)
+
+
+def _dry(a: Arguments, section: Section) -> bool:
+    """With `--dry`, print what would be used instead of using it."""
+    if a.dry:
+        print(section.model_dump_json(indent=2))
+    return bool(a.dry)
+
+
+def _collect(a: Arguments) -> None:
+    section = _params(a).of(a.task).collect
+    out = a.out or Path("data", section.source, a.task)
+    if not _dry(a, section):
+        from energyflow.datasets.collect import collect
+
+        collect(a.task, section, out)
+        print(f"wrote {out}/demos.hdf5")
+
+
+def _train(a: Arguments) -> None:
+    from energyflow.datasets.format import load_demos
+    from energyflow.envs.tasks import task_of
+
+    task = a.task or task_of(load_demos(a.demos).env_args, a.demos.stem)
+    sections = _params(a).of(task)
+    online = a.method in sections.online
+    section = sections.training_online(a.method) if online else sections.training(a.method)
+    out = a.out or Path("runs", task, section.method, f"seed{a.seed}")
+    if _dry(a, section):
+        return
+    if online:
+        from energyflow.agents.online import train_online
+
+        train_online(task, a.seed, sections.training_online(a.method), a.demos, a.model, out)
+    else:
+        from energyflow.learning.trainer import train
+
+        train(task, a.seed, sections.training(a.method), a.demos, out)
+    print(f"wrote {out}/model.safetensors")
+
+
+def _evaluate(a: Arguments) -> None:
+    from energyflow.core.files import read_json
+
+    trained = read_json(a.model.with_suffix(".json"))
+    task = a.task or trained["task"]
+    section = _params(a).of(task).evaluate_levels()
+    out = a.out or a.model.parent / "evaluate"
+    if not _dry(a, section):
+        from energyflow.learning.evaluation import evaluate
+
+        evaluate(task, trained["seed"] if a.seed is None else a.seed, section, a.model, out)
+        print(f"wrote {out}/episodes.csv")
+
+
+def _results(a: Arguments) -> int:
+    from energyflow.pipeline import engines, params, records
+
+    if a.what == "readme":
+        from energyflow.report import readme
+
+        return readme.main()
+    if a.what == "plots":
+        print(engines.plots())
+        return 0
+    if a.what == "fsck":
+        bad = engines.fsck(fix=a.fix)
+        for path in bad:
+            print(f"corrupt: {path}{' (deleted)' if a.fix else ''}")
+        if bad:
+            print("then move the files in the workspace that came from it away, and: dvc pull")
+        return int(bool(bad))
+    p = params.load(preset=a.preset, grid=a.grid)
+    if a.what == "check":
+        found = engines.check(p)
+        print("\n".join(found), end="\n" if found else "")
+        return int(bool(found))
+    if a.what == "times":
+        spent = records.times(p)
+        lines = [f"{name:20} {done:4} of {count:4} jobs {hours:6.2f} h" for name, done, count, hours in spent]
+        print("\n".join([*lines, f"{'together':38}{sum(hours for *_, hours in spent):6.2f} h of one core"]))
+    elif a.what == "guard":
+        records.guard(p)
+    elif a.what == "prune":
+        print(f"moved {len(records.prune(p))} file(s) to .snakemake/orphans")
+    else:
+        print(f"dvc.lock is up to date; moved {len(engines.commit(p))} orphan(s)")
+    return 0
+
+
+RESULTS = {
+    "check": "fail unless both engines agree that everything is done",
+    "times": "sum the seconds that the finished jobs of each stage took",
+    "commit": "update dvc.lock after a complete run of Snakemake",
+    "prune": "move files that no rule makes any more to .snakemake/orphans",
+    "guard": "fail if an output has no record of what made it",
+    "plots": "draw dvc plots on a page that opens offline",
+    "fsck": "hash DVC's cache again",
+    "readme": "copy the rows that documents quote into them again",
+}
+
+
+def _add(commands: Commands, name: str, text: str, *, flags: bool = True) -> argparse.ArgumentParser:
+    """A command; with `flags`, one that reads params.yaml under `section.key=value`."""
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(flagged=flags)
+    if flags:
+        command.epilog = "section.key=value, for example train.steps=2000, changes a number of the params file"
+        command.add_argument("--config", type=Path, help="params file (default: params.yaml, or what is shipped)")
+        command.add_argument("--preset", help="preset of the file (default: the one that it names)")
+        command.add_argument("--dry", action="store_true", help="print the numbers that would be used, and stop")
+        command.add_argument("--out", type=Path, help="folder of the outputs")
+    return command
+
+
+def add(commands: Commands) -> None:
+    """Add the commands of people."""
+    collect = _add(commands, "collect", "demonstrations of a scripted expert, or of people")
+    collect.add_argument("task", help="suite/task, for example metaworld/hammer")
+    collect.set_defaults(handler=_collect, computes=False)
+    train = _add(commands, "train", "train a policy on demonstrations")
+    train.add_argument("--demos", type=Path, required=True, help="demonstrations, robomimic HDF5 layout")
+    train.add_argument("--method", default="energyflow", help="default: energyflow")
+    train.add_argument("--task", help="suite/task, or custom/NAME (default: what the file says)")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--model", type=Path, help="reward model, of a method that reads one while it learns")
+    train.set_defaults(handler=_train, computes=True)
+    evaluate = _add(commands, "evaluate", "roll a policy out in its simulator")
+    evaluate.add_argument("--model", type=Path, required=True, help="model.safetensors")
+    evaluate.add_argument("--task", help="default: the one that it was trained on")
+    evaluate.add_argument("--seed", type=int, help="default: that of the training")
+    evaluate.set_defaults(handler=_evaluate, computes=True)
+    results = _add(commands, "results", "the results of this checkout: " + ", ".join(RESULTS), flags=False)
+    said = "; ".join(f"{what}: {text}" for what, text in RESULTS.items())
+    results.add_argument("what", choices=RESULTS, metavar="WHAT", help=said)
+    results.add_argument("--preset", help="default: that of params.yaml")
+    results.add_argument("--grid", help="default: that of params.yaml")
+    results.add_argument("--fix", action="store_true", help="fsck: delete the corrupt objects")
+    results.set_defaults(handler=_results, computes=False)
