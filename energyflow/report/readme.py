@@ -7,7 +7,7 @@
 A document that needs fewer columns names them, in order, and may join several, rename them, or add those of further
 tables; the first one is what the tables are joined on:
 
-<!-- rows of success.md and cost.md with Average showing Method; Success (%) + 95 % interval as Success; ms per action -->
+<!-- rows of success.md and cost.md with Average showing Method; Success (%) + 95 % interval => Success; ms per action -->
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def rows(files: Sequence[Path], which: str, columns: str | None = None) -> str:
     Args:
         files: Markdown files with a table each; columns of all but the first are joined to it.
         which: regular expression for a line of the first table.
-        columns: `NAME; NAME as OTHER; NAME + NAME as OTHER`, what to show of them; by default, all.
+        columns: `NAME; NAME => OTHER; NAME + NAME => OTHER`, what to show of them; by default, all.
 
     Raises:
         UserError: a file is missing, or has no such row or column.
@@ -122,7 +122,7 @@ def _one(cells: list[str]) -> str:
 
 
 def _column(text: str) -> tuple[str, list[str]]:
-    parts, _, name = text.strip().partition(" as ")
+    parts, _, name = text.strip().partition(" => ")
     return name or parts, parts.split(" + ")
 
 

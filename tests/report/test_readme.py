@@ -59,7 +59,7 @@ def test_rows_are_copied_by_pattern_and_nothing_else_changes(folder: Path) -> No
 
 
 def test_columns_are_chosen_joined_renamed_and_added_from_a_further_table(folder: Path) -> None:
-    showing = "t.md and cost.md with Lift showing Method; n as Episodes; ms + Low as Time [95 %]"
+    showing = "t.md and cost.md with Lift showing Method; n => Episodes; ms + Low => Time [95 %]"
     text = readme.filled(MARK.format(showing, ""), folder)
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
     assert rows == [
