@@ -1,4 +1,4 @@
-"""A page for each method and for each source of reward: from its docstring, its numbers, its rows and its departures."""
+"""A page for each method and each source of reward: from its docstring, its numbers, its rows and its departures."""
 
 from __future__ import annotations
 
@@ -70,18 +70,30 @@ def methods(text: str) -> list[Subject]:
 
 def _method(name: str, own: list[str]) -> Subject:
     numbers = ((("method", name),) if name in own else ()) + ((("online",),) if name in ONLINE else ())
-    module, facts = METHODS[name].split(":")[0], []
+    module = METHODS[name].split(":")[0]
     if name in ONLINE:
-        online = ONLINE[name]
-        module = "energyflow.agents.iq_learn_online" if name == "iq_learn" else f"energyflow.rewards.{online.source}"
-        facts.append("It learns in the simulator: soft actor-critic with the numbers of `shape`.")
-        if name != "iq_learn":
-            facts.append(f"Its reward is the source [`{online.source}`](../rewards/{online.source}.md).")
-        facts += ["Its actor starts as a clone of the demonstrations."] * online.cloned
-        facts += ["A share of every batch is demonstrated (`online.demo_share`)."] * online.mixed
+        module = (
+            "energyflow.agents.iq_learn_online" if name == "iq_learn" else f"energyflow.rewards.{ONLINE[name].source}"
+        )
     readers = [f"[`{s}`](../rewards/{s}.md)" for s, spec in SOURCES.items() if spec.model == name]
-    facts += [f"Rewards that read it: {', '.join(readers)}."] if readers else []
+    facts = _online(name) + ([f"Rewards that read it: {', '.join(readers)}."] if readers else [])
     return Subject(name, names.method_name(name), module, numbers, tuple(facts))
+
+
+def _online(name: str) -> list[str]:
+    if name not in ONLINE:
+        return []
+    spec = ONLINE[name]
+    reward = (
+        "with the critic below"
+        if name == "iq_learn"
+        else f"on the source [`{spec.source}`](../rewards/{spec.source}.md)"
+    )
+    return [
+        f"Soft actor-critic in the simulator, {reward}; its budget is that of `shape`.",
+        *["The actor starts as a clone of the demonstrations."] * spec.cloned,
+        *["A share of every batch is demonstrated (`online.demo_share`)."] * spec.mixed,
+    ]
 
 
 def sources() -> list[Subject]:
@@ -176,7 +188,6 @@ def table(subjects: list[Subject], root: Path) -> str:
     """Markdown: name, display name and first sentence of each, linked to its page."""
     rows = ["| name | in tables | what it is |", "|---|---|---|"]
     for s in subjects:
-        sentence = (s.facts[0] if s.facts else "").split(":")[0]
         first = docstring(root, s.module).split("\n")[0].replace("|", "\\|")
-        rows.append(f"| [`{s.name}`]({s.name}.md) | {s.title} | {first or sentence} |")
+        rows.append(f"| [`{s.name}`]({s.name}.md) | {s.title} | {' '.join(_online(s.name)[:2]) or first} |")
     return "\n".join(rows)

@@ -1,4 +1,4 @@
-"""What MkDocs calls while it builds the site: files of the repository are shown in place, and pages are made from the code."""
+"""What MkDocs calls while it builds the site: it shows files of the repository, and makes pages from the code."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILT = re.compile(r"<!-- built: (?P<what>\w+)(?: (?P<of>\w+))? -->")
 
 
+def subjects() -> dict[str, list[catalogue.Subject]]:
+    """What has a page of its own, by the folder of these pages."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    return {"methods": catalogue.methods(text), "rewards": catalogue.sources()}
+
+
 def made() -> dict[str, str]:
     """Pages that are made from the code, by their place on the site."""
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    kinds = {"methods": catalogue.methods(text), "rewards": catalogue.sources()}
-    pages = {f"{kind}/{s.name}.md": catalogue.page(s, kind, ROOT) for kind, found in kinds.items() for s in found}
+    pages = {f"{kind}/{s.name}.md": catalogue.page(s, kind, ROOT) for kind, found in subjects().items() for s in found}
     return pages | {f"reference/api/{room}.md": reference(room) for room in house.rooms(ROOT)}
 
 
@@ -48,11 +52,11 @@ def _rooms() -> str:
 
 
 def _methods() -> str:
-    return catalogue.table(catalogue.methods((ROOT / "params.yaml").read_text(encoding="utf-8")), ROOT)
+    return catalogue.table(subjects()["methods"], ROOT)
 
 
 def _rewards() -> str:
-    return catalogue.table(catalogue.sources(), ROOT)
+    return catalogue.table(subjects()["rewards"], ROOT)
 
 
 def _params() -> str:
@@ -80,6 +84,19 @@ BUILDERS: dict[str, Callable[[], str]] = {
     "params": _params,
     "sections": _sections,
 }
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """List the pages that are made from the code under the entries of their folders."""
+    uris = list(made())
+    for entry in config.nav or []:
+        for title, item in entry.items():
+            if isinstance(item, str):
+                entry[title] = [item, *(uri for uri in uris if uri.startswith(item.removesuffix("index.md")))]
+            elif "reference/api.md" in item:
+                rooms = {uri.split("/")[-1][:-3]: uri for uri in uris if uri.startswith("reference/api/")}
+                item += [{"Rooms": [{room: uri} for room, uri in rooms.items()]}]
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

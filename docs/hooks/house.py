@@ -9,8 +9,8 @@ from pathlib import Path
 import grimp
 
 HOUSE = "energyflow"
-ROW, LEFT, WIDTH = 46, 250, 900  # pixels
-ARC = 15  # how far an arrow reaches to the right for each row that it passes
+ROW, LEFT = 46, 250  # pixels: height of a room, and where arrows begin
+ARC = 45  # how far an arrow is pulled to the right for each row that it passes
 
 
 def floors(root: Path) -> list[list[str]]:
@@ -33,7 +33,9 @@ def arrows() -> dict[str, set[str]]:
     for room in top:
         graph.squash_module(room)
     short = len(HOUSE) + 1
-    return {room[short:]: {m[short:] for m in graph.find_modules_directly_imported_by(room) if m != HOUSE} for room in top}
+    return {
+        room[short:]: {m[short:] for m in graph.find_modules_directly_imported_by(room) if m != HOUSE} for room in top
+    }
 
 
 def upward(order: list[list[str]], drawn: dict[str, set[str]]) -> list[tuple[str, str]]:
@@ -59,9 +61,9 @@ def picture(order: list[list[str]], drawn: dict[str, set[str]]) -> str:
     if set(listed) != set(drawn):
         raise ValueError(f"rooms on no floor of pyproject.toml: {', '.join(sorted(set(drawn) - set(listed)))}")
     row = {room: number for number, room in enumerate(listed)}
-    height = ROW * len(listed) + 8
+    width, height = LEFT + ARC * len(listed) * 3 // 4, ROW * len(listed) + 8
     parts = [
-        f'<svg class="house" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="rooms and arrows of {HOUSE}"'
+        f'<svg class="house" viewBox="0 0 {width} {height}" role="img" aria-label="rooms and arrows of {HOUSE}"'
         ' xmlns="http://www.w3.org/2000/svg">',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="context-stroke"/></marker></defs>',
@@ -82,7 +84,7 @@ def picture(order: list[list[str]], drawn: dict[str, set[str]]) -> str:
 def _arc(start: str, end: str, row: dict[str, int], kind: str) -> str:
     """From the right edge of one room, bulging to the right, to that of another."""
     leave, arrive = ROW * row[start] + ROW // 2 + 3, ROW * row[end] + ROW // 2 - 7
-    reach = LEFT + ARC * 3 * abs(row[end] - row[start])
+    reach = LEFT + ARC * abs(row[end] - row[start])
     hue = 360 * row[start] // len(row)
     return (
         f'<path class="{kind}" data-arrow="{start} {end}" stroke="hsl({hue} 55% 50%)" marker-end="url(#tip)"'

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,39 +17,39 @@ HOLDERS = (  # modules that define sections
 )
 
 
-def excerpt(text: str, *keys: str) -> str:
+def excerpt(text: str, *path: str) -> str:
     """The lines of params.yaml that hold the value at some keys, with the comments beside and the keys above them.
 
     Raises:
         KeyError: there is no such key.
     """
-    lines, node, kept = text.splitlines(), yaml.compose(text), []
-    for depth, key in enumerate(keys):
-        pairs = {k.value: (k, v) for k, v in node.value}
-        start, node = pairs[key]
-        kept.append(lines[start.start_mark.line] if depth < len(keys) - 1 else "")
-    last = node.end_mark.line + (1 if node.end_mark.column else 0)
-    body = [line for line in lines[start.start_mark.line : max(last, start.start_mark.line + 1)] if line.strip()]
-    return "\n".join([line.split("#")[0].rstrip() for line in kept[:-1]] + body)
+    lines, value, above, first = text.splitlines(), yaml.compose(text), [], 0
+    for key in path:
+        name, value = _entries(value)[key]
+        first = name.start_mark.line
+        above.append(lines[first].split("#")[0].rstrip())
+    block = isinstance(value, yaml.CollectionNode) and not value.flow_style
+    end = value.end_mark.line + (0 if block else 1)  # a block ends where the next key begins
+    return "\n".join([*above[:-1], *lines[first:end]]).rstrip()
 
 
-def keys(text: str, *above: str) -> list[str]:
+def keys(text: str, *path: str) -> list[str]:
     """Keys of params.yaml, at the top or in a mapping, in the order of the file."""
-    node = yaml.compose(text)
-    for key in above:
-        node = {k.value: v for k, v in node.value}[key]
-    return [key.value for key, _ in node.value]
+    value = yaml.compose(text)
+    for key in path:
+        value = _entries(value)[key][1]
+    return list(_entries(value))
 
 
 def rates(text: str, method: str) -> dict[str, str]:
-    """Learning rate of a method by preset, as the file writes it."""
-    presets = {k.value: v for k, v in yaml.compose(text).value}["presets"]
-    found = {}
-    for name, preset in presets.value:
-        rate = {k.value: v for k, v in preset.value}.get("lr")
-        values = {k.value: v.value for k, v in rate.value} if rate is not None else {}
-        found |= {name.value: values[method]} if method in values else {}
-    return found
+    """Learning rate of a method by preset, as the file writes it; only of presets that give one."""
+    presets = _entries(_entries(yaml.compose(text))["presets"][1])
+    given = {name: _entries(_entries(preset)["lr"][1]) for name, (_, preset) in presets.items()}
+    return {name: str(rate[method][1].value) for name, rate in given.items() if method in rate}
+
+
+def _entries(mapping: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    return {key.value: (key, value) for key, value in mapping.value}
 
 
 def sections() -> list[type[Section]]:
@@ -75,7 +74,9 @@ def table(section: type[Section]) -> str:
 
 
 def _plain(kind: str) -> str:
-    return kind.replace("typing.", "").replace("Literal", "one of ") if "Literal" in kind else kind.replace("typing.", "")
+    return (
+        kind.replace("typing.", "").replace("Literal", "one of ") if "Literal" in kind else kind.replace("typing.", "")
+    )
 
 
 def _bounds(metadata: list[Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@
 A document that needs fewer columns names them, in order, and may join several, rename them, or add those of further
 tables; the first one is what the tables are joined on:
 
-<!-- rows of success.md and cost.md with Average showing Method; Success (%) + 95 % interval => Success; ms per action -->
+<!-- rows of success.md and cost.md with Average showing Method; Success (%) + 95 % interval => Success; ms -->
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from energyflow.core.errors import UserError, nearest
 from energyflow.core.files import write_text
 
 MARKED = re.compile(
-    r"(?P<begin><!-- rows of (?P<files>\S+(?: and \S+)*) with (?P<which>[^\n]+?)(?: showing (?P<columns>[^\n]+?))? -->\n)"
-    r"(?P<rows>.*?)(?P<end><!-- end of rows -->)",
+    r"(?P<begin><!-- rows of (?P<files>\S+(?: and \S+)*) with (?P<which>[^\n]+?)(?: showing (?P<columns>[^\n]+?))?"
+    r" -->\n)(?P<rows>.*?)(?P<end><!-- end of rows -->)",
     re.S,
 )
 ABSENT = "–"  # as in the tables
