@@ -152,7 +152,7 @@ def test_an_arrow_that_leads_upwards_is_told_and_a_room_without_a_floor_is_an_er
     drawn: dict[str, set[str]] = {"cli": {"core"}, "networks": {"envs"}, "envs": {"core"}, "core": {"cli"}}
     assert house.upward(order, drawn) == [("core", "cli"), ("networks", "envs")]
     assert house.picture(order, drawn).count('class="upward"') == 2
-    with pytest.raises(ValueError, match="on no floor .*: attic"):
+    with pytest.raises(ValueError, match=r"on no floor .*: attic"):
         house.picture(order, {**drawn, "attic": {"core"}})
 
 

@@ -115,5 +115,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Build the marked parts, and point links at the places that files have on the site."""
     text = BUILT.sub(lambda m: _help(m["of"] or "") if m["what"] == "help" else BUILDERS[m["what"]](), markdown)
+    if re.fullmatch(r"repository/.*/tables/\w+\.md", page.file.src_uri):
+        page.meta["hide"] = ["navigation", "toc"]  # a table of thirteen columns has the width of the page
     quoted = readme.MARKED.sub(lambda m: f"\n{m['rows']}", text)
     return mount.relinked(quoted, mount.in_repository(page.file.src_uri))

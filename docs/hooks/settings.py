@@ -23,7 +23,7 @@ def excerpt(text: str, *path: str) -> str:
     Raises:
         KeyError: there is no such key.
     """
-    lines, value, above, first = text.splitlines(), yaml.compose(text), [], 0
+    lines, value, above, first = text.splitlines(), _root(text), [], 0
     for key in path:
         name, value = _entries(value)[key]
         first = name.start_mark.line
@@ -35,7 +35,7 @@ def excerpt(text: str, *path: str) -> str:
 
 def keys(text: str, *path: str) -> list[str]:
     """Keys of params.yaml, at the top or in a mapping, in the order of the file."""
-    value = yaml.compose(text)
+    value = _root(text)
     for key in path:
         value = _entries(value)[key][1]
     return list(_entries(value))
@@ -43,9 +43,15 @@ def keys(text: str, *path: str) -> list[str]:
 
 def rates(text: str, method: str) -> dict[str, str]:
     """Learning rate of a method by preset, as the file writes it; only of presets that give one."""
-    presets = _entries(_entries(yaml.compose(text))["presets"][1])
+    presets = _entries(_entries(_root(text))["presets"][1])
     given = {name: _entries(_entries(preset)["lr"][1]) for name, (_, preset) in presets.items()}
     return {name: str(rate[method][1].value) for name, rate in given.items() if method in rate}
+
+
+def _root(text: str) -> yaml.Node:
+    root = yaml.compose(text)
+    assert root is not None
+    return root
 
 
 def _entries(mapping: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
