@@ -14,6 +14,7 @@ import mount
 import pytest
 import settings
 import yaml
+from docstrings import as_markdown
 
 from tests.conftest import ROOT
 
@@ -124,6 +125,14 @@ def test_every_section_is_in_the_reference() -> None:
     assert "| `grad_clip` | `float` | > 0 | needed |" in shown["TrainParams"]
     assert "| `time_dim` | `int` | ≥ 2, a multiple of 2 | needed |" in shown["MLPParams"]
     assert {"AIRLSettings", "TheoryParams", "AblationsParams"} <= set(shown)
+
+
+def test_docstrings_keep_their_drawings_and_angle_brackets() -> None:
+    text = "E of <a, b> and `<c>`.\n\ntime   t-1    t\nobs     o     o\n\n    L = |a|  < c\n\nArgs:\n    a: below  <x>."
+    assert as_markdown(text) == (
+        "E of &lt;a, b> and `<c>`.\n\n    time   t-1    t\n    obs     o     o\n\n    L = |a|  < c\n\n"
+        "Args:\n    a: below  &lt;x>."
+    )
 
 
 def test_links_to_the_repository_lead_to_the_same_file_on_the_site() -> None:

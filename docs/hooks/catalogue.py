@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import settings
+from docstrings import as_markdown
 
 from energyflow.core.errors import UserError
 from energyflow.policies.registry import METHODS
@@ -139,9 +140,9 @@ def page(subject: Subject, folder: str, root: Path) -> str:
 
 
 def docstring(root: Path, module: str) -> str:
-    """Docstring of a module; its indented equations become code blocks by themselves."""
+    """Docstring of a module, as Markdown."""
     path = root / (module.replace(".", "/") + ".py")
-    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return as_markdown(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
 
 
 def _numbers(subject: Subject, folder: str, text: str) -> list[str]:
