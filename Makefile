@@ -15,7 +15,7 @@ export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help setup results full readme smoke test test-long lint format clean
+.PHONY: help setup results full readme docs smoke test test-long lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,8 +38,11 @@ results: $(STAMP)  ## demonstrations to tables and figures: the preset of params
 full: $(STAMP)  ## the methods and sources of reward that the paper compares, on fewer tasks: hours
 	snakemake --cores all --quiet reason --config grid=full
 
-readme: $(STAMP)  ## copy the tables that the README quotes into it again
+readme: $(STAMP)  ## copy the tables that the documents quote into them again
 	python -m energyflow.report.readme
+
+docs: $(STAMP)  ## the documentation site, in build/docs; a warning is an error, and nothing is fetched
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build
 
 smoke: $(STAMP)  ## every rule on the real simulator, in minutes; the numbers mean nothing
 	$(SMOKE) --quiet reason -- all theory ablations

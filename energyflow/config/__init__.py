@@ -1,0 +1,1 @@
+"""Closed, typed sections of params.yaml, and where every file lies."""

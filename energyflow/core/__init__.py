@@ -1,0 +1,1 @@
+"""Whole files, provenance, seeds and the one error class."""

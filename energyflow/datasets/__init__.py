@@ -1,1 +1,1 @@
-"""Demonstrations in: one on-disk format, scripted experts, windows and normalisers."""
+"""Demonstrations: the one format on disk, where they come from, and the windows cut from them."""

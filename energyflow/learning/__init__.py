@@ -1,0 +1,1 @@
+"""What a job does with a policy: trainer, evaluation, latency."""

@@ -1,0 +1,1 @@
+"""From params.yaml to jobs and their files, for Snakemake and DVC."""

@@ -1,1 +1,1 @@
-"""Reward sources for SAC: `task` (sparse, dense), `energy` (raw, centred, bounded); `registry` names them."""
+"""What a transition is worth: one source of reward a file."""
