@@ -16,6 +16,8 @@ import settings
 import yaml
 from docstrings import as_markdown
 
+from energyflow.policies.registry import policies
+from energyflow.rewards.registry import SOURCES
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -96,8 +98,7 @@ def test_departures_are_numbered_entries_with_all_they_must_say() -> None:
 
 
 def test_every_method_and_source_has_a_page_with_its_rows_and_departures(documents: dict[str, str]) -> None:
-    run = yaml.safe_load(PARAMS)["presets"]["laptop"]["full"]
-    for folder, names in (("methods", run["methods"]), ("rewards", run["sources"])):
+    for folder, names in (("methods", policies()), ("rewards", list(SOURCES))):
         for name in names:
             page = documents[f"docs/{folder}/{name}.md"]
             assert re.search(r"## Its rows?\n", page), name
@@ -107,11 +108,14 @@ def test_every_method_and_source_has_a_page_with_its_rows_and_departures(documen
     assert "-softplus(-f)" in documents["docs/rewards/gail.md"]
     flow = documents["docs/methods/flow_policy.md"]
     assert "98.1 [96.0, 99.7]" in flow
-    assert "| laptop | 4.0e-3 |" in flow
-    assert "iq_learn.md" not in flow
+    assert "| mlp | 0.004 |" in flow
+    assert "nfe: int = Field(10, ge=1)  # [ours] Euler steps" in flow
+    assert "class DFOParams" in documents["docs/methods/implicit_bc.md"]
 
 
-@pytest.mark.parametrize("path", [("train",), ("method", "flow_policy"), ("shape", "energy"), ("plots",), ("preset",)])
+@pytest.mark.parametrize(
+    "path", [("train",), ("network", "unet"), ("evaluate", "levels", "S"), ("plots",), ("preset",)]
+)
 def test_an_excerpt_holds_one_value_and_no_more(path: tuple[str, ...]) -> None:
     shown, whole = yaml.safe_load(settings.excerpt(PARAMS, *path)), yaml.safe_load(PARAMS)
     for key in path:
@@ -122,9 +126,10 @@ def test_an_excerpt_holds_one_value_and_no_more(path: tuple[str, ...]) -> None:
 
 def test_every_section_is_in_the_reference() -> None:
     shown = {section.__name__: settings.table(section) for section in settings.sections()}
-    assert "| `grad_clip` | `float` | > 0 | needed |" in shown["TrainParams"]
-    assert "| `time_dim` | `int` | ≥ 2, a multiple of 2 | needed |" in shown["MLPParams"]
-    assert {"AIRLSettings", "TheoryParams", "AblationsParams"} <= set(shown)
+    assert "| `demos` | int | ≥ 1, ≤ 1 000 000 | needed |" in shown["CollectParams"]
+    assert "| `source` | `scripted` or `human` | – | needed |" in shown["CollectParams"]
+    assert "| `obs_keys` | list of str or null | – | needed |" in shown["TrainParams"]
+    assert {"RunParams", "TheoryParams", "AblationsParams"} <= set(shown)
 
 
 def test_docstrings_keep_their_drawings_and_angle_brackets() -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import settings
 from docstrings import as_markdown
 
+from energyflow.config.section import Section
 from energyflow.core.errors import UserError
-from energyflow.policies.registry import METHODS
-from energyflow.report import names, readme
-from energyflow.rewards.registry import ONLINE, SOURCES
+from energyflow.policies.registry import METHODS, Method
+from energyflow.report import readme
+from energyflow.rewards.registry import SOURCES
 
 SUCCESS = "Task; Success (%) + 95 % interval => Success (%) [95 %]; Worst seed; Minus EnergyFlow; Published; on"
 LEARNING = "Task; Final success; Area under the curve; Best mark; at step; On these curves"
@@ -31,17 +32,19 @@ class Subject:
     """What a page is about.
 
     Attributes:
+        folder: `methods` or `rewards`.
         name: in params.yaml.
         title: display name.
-        module: whose docstring says what it is.
-        numbers: keys of params.yaml that hold its numbers, if it has any there.
+        module: that declares it, whose docstring says what it is.
+        numbers: section of its numbers.
         facts: further sentences.
     """
 
+    folder: str
     name: str
     title: str
     module: str
-    numbers: tuple[tuple[str, ...], ...]
+    numbers: type[Section]
     facts: tuple[str, ...]
 
 
@@ -59,40 +62,39 @@ class Departure:
         return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", f"{self.number}. {self.title}".lower()))
 
 
-def methods(text: str) -> list[Subject]:
-    """Every method, and every model that a reward reads, in the order of the tables.
-
-    Args:
-        text: of params.yaml.
-    """
-    own = settings.keys(text, "method")
-    return [_method(name, own) for name in names.in_order(METHODS, names.DISPLAY_ORDER)]
-
-
-def _method(name: str, own: list[str]) -> Subject:
-    numbers = ((("method", name),) if name in own else ()) + ((("online",),) if name in ONLINE else ())
-    module = METHODS[name].split(":")[0]
-    if name in ONLINE:
-        module = (
-            "energyflow.agents.iq_learn_online" if name == "iq_learn" else f"energyflow.rewards.{ONLINE[name].source}"
-        )
-    readers = [f"[`{s}`](../rewards/{s}.md)" for s, spec in SOURCES.items() if spec.model == name]
-    facts = _online(name) + ([f"Rewards that read it: {', '.join(readers)}."] if readers else [])
-    return Subject(name, names.method_name(name), module, numbers, tuple(facts))
-
-
-def _online(name: str) -> list[str]:
-    if name not in ONLINE:
-        return []
-    spec = ONLINE[name]
-    reward = (
-        "with the critic below"
-        if name == "iq_learn"
-        else f"on the source [`{spec.source}`](../rewards/{spec.source}.md)"
-    )
+def methods() -> list[Subject]:
+    """Every method, and every model that a reward reads, in the order of the tables."""
     return [
-        f"Soft actor-critic in the simulator, {reward}; its budget is that of `shape`.",
-        *["The actor starts as a clone of the demonstrations."] * spec.cloned,
+        Subject("methods", name, METHODS[name].title, METHODS.module(name), METHODS[name].params, _facts(name))
+        for name in METHODS
+    ]
+
+
+def _facts(name: str) -> tuple[str, ...]:
+    method = METHODS[name]
+    readers = [f"[`{source}`](../rewards/{source}.md)" for source in SOURCES if SOURCES[source].model == name]
+    return (
+        *_online(method),
+        *([f"Needs of `train`: {_mapping(method)}."] if method.train else []),
+        *([f"Reads single transitions: To = {method.transitions[0]}."] if method.transitions else []),
+        *([f"A variant of [`{method.variant_of}`]({method.variant_of}.md)."] if method.variant_of else []),
+        *([f"Rewards that read it: {', '.join(readers)}."] if readers else []),
+    )
+
+
+def _mapping(method: Method) -> str:
+    return ", ".join(f"`{key}: {value}`" for key, value in method.train.items())
+
+
+def _online(method: Method) -> list[str]:
+    if method.online is None:
+        return []
+    spec = method.online
+    agent = (spec.agent or "energyflow.agents.sac:").split(":")[0]
+    reward = f"on the source [`{spec.source}`](../rewards/{spec.source}.md)"
+    return [
+        f"Learns in the simulator ([`{agent}`][{agent}]), {reward}, within the budget of `shape`.",
+        *["Its actor starts as a clone of the demonstrations."] * spec.cloned,
         *["A share of every batch is demonstrated (`online.demo_share`)."] * spec.mixed,
     ]
 
@@ -100,15 +102,12 @@ def _online(name: str) -> list[str]:
 def sources() -> list[Subject]:
     """Every source of reward, in the order of the tables."""
     found = []
-    for name in names.in_order(SOURCES, names.SOURCE_ORDER):
+    for name in SOURCES:
         spec = SOURCES[name]
         facts = [f"{spec.description[0].upper()}{spec.description[1:]}."]
         facts += [f"It reads a model, [`{spec.model}`](../methods/{spec.model}.md)."] if spec.model else []
-        facts += ["It reads the demonstrations."] if spec.needs_demos else []
-        numbers = tuple(("shape", section) for section in spec.sections)
-        found.append(
-            Subject(name, names.source_name(name), f"energyflow.rewards.{spec.modules[0]}", numbers, tuple(facts))
-        )
+        facts += ["It reads the demonstrations."] if spec.demos else []
+        found.append(Subject("rewards", name, spec.title, SOURCES.module(name), spec.settings, tuple(facts)))
     return found
 
 
@@ -118,12 +117,11 @@ def departures(text: str) -> list[Departure]:
     return [Departure(int(number), title, concerns) for number, title, concerns in found]
 
 
-def page(subject: Subject, folder: str, root: Path) -> str:
+def page(subject: Subject, root: Path) -> str:
     """The page of a method or source.
 
     Args:
         subject: what it is about.
-        folder: `methods` or `rewards`.
         root: of the repository.
     """
     parts = [
@@ -132,8 +130,8 @@ def page(subject: Subject, folder: str, root: Path) -> str:
         " ".join(subject.facts),
         "## What it is",
         docstring(root, subject.module),
-        *_numbers(subject, folder, (root / "params.yaml").read_text(encoding="utf-8")),
-        *(_success(subject, root) if folder == "methods" else _learning(subject, root)),
+        *_numbers(subject, root),
+        *(_success(subject, root) if subject.folder == "methods" else _learning(subject, root)),
         *_departures(subject, (root / "DEVIATIONS.md").read_text(encoding="utf-8")),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -145,13 +143,15 @@ def docstring(root: Path, module: str) -> str:
     return as_markdown(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
 
 
-def _numbers(subject: Subject, folder: str, text: str) -> list[str]:
-    blocks = [f"```yaml\n{settings.excerpt(text, *keys)}\n```" for keys in subject.numbers]
-    rates = settings.rates(text, subject.name) if folder == "methods" else {}
-    if rates:
-        rows = [f"| {preset} | {rate} |" for preset, rate in rates.items()]
-        blocks.append("\n".join(["| preset | learning rate |", "|---|---:|", *rows]))
-    return ["## Its numbers", *blocks] if blocks else []
+def _numbers(subject: Subject, root: Path) -> list[str]:
+    blocks = [f"```python\n{settings.source(root, subject.numbers)}\n```"] if subject.numbers.model_fields else []
+    method = METHODS[subject.name] if subject.folder == "methods" else None
+    if method is not None and method.online is None:
+        rows = [f"| {network} | {rate:g} |" for network, rate in method.lr.items()]
+        blocks.append("\n".join(["| network | learning rate |", "|---|---:|", *rows]))
+    key = {"methods": "method", "rewards": "source"}[subject.folder]
+    changed = f"`params.yaml` changes them under `{key}.{subject.name}`."
+    return ["## Its numbers", changed, *blocks] if blocks else []
 
 
 def _success(subject: Subject, root: Path) -> list[str]:
@@ -189,6 +189,6 @@ def table(subjects: list[Subject], root: Path) -> str:
     """Markdown: name, display name and first sentence of each, linked to its page."""
     rows = ["| name | in tables | what it is |", "|---|---|---|"]
     for s in subjects:
-        first = docstring(root, s.module).split("\n")[0].replace("|", "\\|")
-        rows.append(f"| [`{s.name}`]({s.name}.md) | {s.title} | {' '.join(_online(s.name)[:2]) or first} |")
+        first = docstring(root, s.module).split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        rows.append(f"| [`{s.name}`]({s.name}.md) | {s.title} | {s.facts[0] if s.folder == 'rewards' else first} |")
     return "\n".join(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -24,13 +25,12 @@ BUILT = re.compile(r"<!-- built: (?P<what>\w+)(?: (?P<of>\w+))? -->")
 
 def subjects() -> dict[str, list[catalogue.Subject]]:
     """What has a page of its own, by the folder of these pages."""
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    return {"methods": catalogue.methods(text), "rewards": catalogue.sources()}
+    return {"methods": catalogue.methods(), "rewards": catalogue.sources()}
 
 
 def made() -> dict[str, str]:
     """Pages that are made from the code, by their place on the site."""
-    pages = {f"{kind}/{s.name}.md": catalogue.page(s, kind, ROOT) for kind, found in subjects().items() for s in found}
+    pages = {f"{kind}/{s.name}.md": catalogue.page(s, ROOT) for kind, found in subjects().items() for s in found}
     return pages | {f"reference/api/{room}.md": reference(room) for room in house.rooms(ROOT)}
 
 
@@ -67,7 +67,7 @@ def _params() -> str:
 
 
 def _sections() -> str:
-    return "\n\n".join(f"### {s.__name__}\n\n{s.__doc__}\n\n{settings.table(s)}" for s in settings.sections())
+    return "\n\n".join(f"### {s.__name__}\n\n{inspect.getdoc(s)}\n\n{settings.table(s)}" for s in settings.sections())
 
 
 def _help(command: str) -> str:

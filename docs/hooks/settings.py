@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 
 from energyflow.config.section import Section
 
-HOLDERS = (  # modules that define sections
-    *("energyflow.config.sections", "energyflow.rewards.settings"),
+HOLDERS = (  # modules whose sections a reader of params.yaml meets; those of methods and sources are on their own pages
+    *("energyflow.config.sections", "energyflow.config.plots"),
     *("energyflow.studies.theory.sections", "energyflow.studies.ablations.sections"),
 )
 
@@ -33,19 +36,9 @@ def excerpt(text: str, *path: str) -> str:
     return "\n".join([*above[:-1], *lines[first:end]]).rstrip()
 
 
-def keys(text: str, *path: str) -> list[str]:
-    """Keys of params.yaml, at the top or in a mapping, in the order of the file."""
-    value = _root(text)
-    for key in path:
-        value = _entries(value)[key][1]
-    return list(_entries(value))
-
-
-def rates(text: str, method: str) -> dict[str, str]:
-    """Learning rate of a method by preset, as the file writes it; only of presets that give one."""
-    presets = _entries(_entries(_root(text))["presets"][1])
-    given = {name: _entries(_entries(preset)["lr"][1]) for name, (_, preset) in presets.items()}
-    return {name: str(rate[method][1].value) for name, rate in given.items() if method in rate}
+def keys(text: str) -> list[str]:
+    """Keys at the top of params.yaml, in the order of the file."""
+    return list(_entries(_root(text)))
 
 
 def _root(text: str) -> yaml.Node:
@@ -56,6 +49,33 @@ def _root(text: str) -> yaml.Node:
 
 def _entries(mapping: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
     return {key.value: (key, value) for key, value in mapping.value}
+
+
+def source(root: Path, section: type[Section]) -> str:
+    """The lines that define a section, what it inherits and what it holds: numbers with their sources beside them.
+
+    Args:
+        root: of the repository.
+        section: of a method or of a source of reward.
+    """
+    return "\n\n\n".join(_definition(root, each) for each in dict.fromkeys(_parts(section)))
+
+
+def _parts(section: type[Section]) -> Iterator[type[Section]]:
+    for base in reversed(section.__mro__):
+        if issubclass(base, Section) and base is not Section:
+            for field in base.model_fields.values():
+                if inspect.isclass(field.annotation) and issubclass(field.annotation, Section):
+                    yield from _parts(field.annotation)
+            yield base
+
+
+def _definition(root: Path, section: type[Section]) -> str:
+    module = section.__module__.removesuffix(" (declared)")  # see energyflow.core.registry
+    text = (root / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+    statements = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
+    node = next(each for each in statements if each.name == section.__name__)
+    return "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
 
 
 def sections() -> list[type[Section]]:
@@ -72,24 +92,38 @@ def table(section: type[Section]) -> str:
     """Keys of a section, their types and what they must satisfy."""
     rows = ["| key | type | must be | default |", "|---|---|---|---|"]
     for name, field in section.model_fields.items():
-        kind = inspect.formatannotation(field.annotation).replace("energyflow.config.sections.", "").replace("|", "\\|")
         needs = ", ".join(_bounds(field.metadata)) or "–"
         default = "needed" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
-        rows.append(f"| `{name}` | `{_plain(kind)}` | {needs} | {default} |")
+        rows.append(f"| `{name}` | {kind(field.annotation)} | {needs} | {default} |")
     return "\n".join(rows)
 
 
-def _plain(kind: str) -> str:
-    return (
-        kind.replace("typing.", "").replace("Literal", "one of ") if "Literal" in kind else kind.replace("typing.", "")
-    )
+def kind(annotation: Any) -> str:
+    """A type as one says it: `list of int`, `mlp or unet`."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        bounds = ", ".join(_bounds(args[1:]))
+        return kind(args[0]) + (f" ({bounds})" if bounds else "")
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in args)
+    if origin in (Union, UnionType):
+        return " or ".join(map(kind, args))
+    if origin is list:
+        return f"list of {kind(args[0])}"
+    if origin is dict:
+        return f"{kind(args[1])} by name"
+    return "null" if annotation is type(None) else str(getattr(annotation, "__name__", annotation))
 
 
-def _bounds(metadata: list[Any]) -> Iterator[str]:
+def _bounds(metadata: Any) -> Iterator[str]:
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of"}
-    for constraint in metadata:
+    for constraint in (each for one in metadata for each in getattr(one, "metadata", [one])):
         for attribute, sign in signs.items():
             if getattr(constraint, attribute, None) is not None:
-                yield f"{sign} {getattr(constraint, attribute):g}"
-        if getattr(constraint, "min_length", None) is not None:
+                yield f"{sign} {_number(getattr(constraint, attribute))}"
+        if getattr(constraint, "min_length", None):
             yield "not empty"
+
+
+def _number(value: float) -> str:
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) else f"{value:g}"
