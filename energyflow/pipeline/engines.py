@@ -73,7 +73,7 @@ def require_versionable(p: Params) -> None:
     """
     if not Path(".git").exists() and _dvc("config", "core.no_scm", capture=True).stdout.strip() != "true":
         raise UserError(
-            "no git repository here (an unpacked archive?), which DVC needs: git init   (or: dvc config core.no_scm true)"
+            "no git repository here (an unpacked archive?), which DVC needs: git init (or: dvc config core.no_scm true)"
         )
     for folder in {name.split("/")[0] for stage in plan.outputs(p) for name in plan.folders(stage, p)}:
         if Path(folder).is_symlink():
