@@ -11,27 +11,7 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.files import read_json
 from energyflow.report import costs, names, published
 from energyflow.report.rows import select
-
-
-def grouped(value: float) -> str:
-    """An integer with a space between groups of three digits."""
-    return f"{int(value):,}".replace(",", " ")
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 seed`, `3 seeds`."""
-    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
-
-
-def span(values: pd.Series) -> str:
-    """One number, or the range of several."""
-    low, high = values.min(), values.max()
-    return grouped(low) if low == high else f"{grouped(low)}–{grouped(high)}"
-
-
-def interval_heading(params: ReportParams) -> str:
-    """Heading of an interval column, e.g. "95 % interval"."""
-    return f"{100 * params.confidence:g} % interval"
+from energyflow.report.wording import counted, grouped, span
 
 
 def intervals(params: ReportParams) -> str:
@@ -49,7 +29,7 @@ def budget(rows: pd.DataFrame) -> str:
     """What was run, from the rows of episodes: tasks, methods, seeds, initial states, sampler evaluations."""
     policies = rows[rows["method"] != names.EXPERT]
     states = policies.groupby(["task", "method", "seed", "level"])["env_seed"].nunique()
-    order = names.in_order(policies["method"], names.DISPLAY_ORDER)
+    order = names.in_order(policies["method"], "method")
     evaluations = policies.groupby("method")["nfe"].unique()
     nfe = "; ".join(f"{names.method_name(m)} {'/'.join(str(int(v)) for v in sorted(evaluations[m]))}" for m in order)
     return (
@@ -108,8 +88,3 @@ def paper(rows: pd.DataFrame) -> str:
                 f" {p['nfe']} function evaluations per plan."
             )
     return " ".join(parts)
-
-
-def joined(*sentences: str) -> str:
-    """One paragraph from the sentences that have something to say."""
-    return " ".join(sentence for sentence in sentences if sentence)

@@ -21,8 +21,18 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report import names
 from energyflow.report.rows import CURVE_COLUMNS, read_rows, require
-from energyflow.report.statistics import Cell, Estimate, cell, draw_seeds, draw_states, estimate, paired, replicate
-from energyflow.report.summaries import numbers
+from energyflow.report.statistics import (
+    Cell,
+    Estimate,
+    cell,
+    draw_seeds,
+    draw_states,
+    estimate,
+    numbers,
+    paired,
+    replicate,
+    verdict,
+)
 
 SOLVED = 0.8  # success from which a source counts as having learnt the task
 FAILS = 0.5  # a source whose final success lies below this has failed
@@ -68,7 +78,7 @@ def curves(rows: pd.DataFrame) -> dict[tuple[str, str], Curve]:
     Raises:
         UserError: a seed lacks an episode at a mark, so that a curve would mix different sets of episodes.
     """
-    order = names.in_order(rows["source"], names.SOURCE_ORDER)
+    order = names.in_order(rows["source"], "source")
     out = {}
     for task in dict.fromkeys(rows["task"]):
         for source in order:
@@ -88,35 +98,26 @@ def _curve(part: pd.DataFrame, where: str) -> Curve:
     return Curve(tuple(marks), np.stack([layer.scores for layer in layers]), seeds, layers[0].states)
 
 
-def band(curve: Curve, params: ReportParams, purpose: str, smooth: int = 1) -> pd.DataFrame:
-    """Success with interval at each step mark, in percent.
+def bands(rows: pd.DataFrame, params: ReportParams, smooth: int = 1) -> pd.DataFrame:
+    """Success with interval at each step mark of each curve, in percent.
 
     Args:
-        curve: outcomes.
-        params: confidence, number of resamples, seed.
-        purpose: name of the curve; the same resamples serve every mark.
+        rows: from `curve_rows`.
+        params: confidence, number of resamples, seed; the same resamples serve every mark of a curve.
         smooth: width of a running mean over marks.
 
     Returns:
-        Columns step, n, seeds, success, success_low, success_high.
+        Columns task, source, step, n, seeds, success, success_low, success_high.
     """
-    table = []
-    for mark, step in enumerate(curve.steps):
-        near = slice(max(0, mark - (smooth - 1) // 2), mark + smooth // 2 + 1)
-        value = estimate([Cell(curve.scores[near].mean(axis=0), curve.seeds, curve.states)], params, purpose)
-        table.append({"step": step, "n": value.n, "seeds": value.seeds} | numbers("success", value))
-    return pd.DataFrame(table)
-
-
-def bands(rows: pd.DataFrame, params: ReportParams, smooth: int = 1) -> pd.DataFrame:
-    """All learning curves: columns task, source and those of `band`."""
-    parts = []
+    table: list[dict[str, Any]] = []
     for (task, source), curve in curves(rows).items():
-        part = band(curve, params, f"{task} {source}", smooth)
-        part.insert(0, "source", source)
-        part.insert(0, "task", task)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+        for mark, step in enumerate(curve.steps):
+            near = slice(max(0, mark - (smooth - 1) // 2), mark + smooth // 2 + 1)
+            outcomes = Cell(curve.scores[near].mean(axis=0), curve.seeds, curve.states)
+            value = estimate([outcomes], params, f"{task} {source}")
+            about = {"task": task, "source": source, "step": step, "n": value.n, "seeds": value.seeds}
+            table.append(about | numbers("success", value))
+    return pd.DataFrame(table)
 
 
 def learning(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
@@ -135,8 +136,8 @@ def learning(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
         row |= numbers("area", estimate([curve.area], params, purpose))
         row |= _peak(curve, params, purpose) | _first_solved(curve, params, purpose)
         here = {s: c for (t, s), c in found.items() if t == task}
-        verdict, evidence = _CLAIMS[source](here, params, task) if source in _CLAIMS else (None, None)
-        out.append(row | {"claim": _CLAIM_TEXT.get(source), "verdict": verdict, "evidence": evidence})
+        said, evidence = _CLAIMS[source](here, params, task) if source in _CLAIMS else (None, None)
+        out.append(row | {"claim": _CLAIM_TEXT.get(source), "verdict": said, "evidence": evidence})
     return pd.DataFrame(out)
 
 
@@ -185,15 +186,11 @@ def _text(gap: Estimate, what: str) -> str:
     return f"{what}: {gap.mean:+.1f} [{gap.low:+.1f}, {gap.high:+.1f}] points of area"
 
 
-def _verdict(holds: bool, contradicted: bool) -> str:
-    return "holds" if holds else "contradicted" if contradicted else "undecided"
-
-
 def _sparse_slow(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
     if "centered_energy" not in found:
         return "not run", "needs centered_energy"
     gap = _gap(found["centered_energy"], found["sparse"], params, f"{task} centered - sparse")
-    return _verdict(gap.low > 0, gap.high < 0), _text(gap, "centred - sparse")
+    return verdict(gap.low > 0, gap.high < 0), _text(gap, "centred - sparse")
 
 
 def _raw_fails(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
@@ -201,14 +198,14 @@ def _raw_fails(found: dict[str, Curve], params: ReportParams, task: str) -> Clai
     final = estimate([curve.at(len(curve.steps) - 1)], params, f"{task} raw_energy")
     shown = final.scaled(100)
     text = f"final success {shown.mean:.1f} [{shown.low:.1f}, {shown.high:.1f}] % against {100 * FAILS:g} %"
-    return _verdict(final.high < FAILS, final.low >= FAILS), text
+    return verdict(final.high < FAILS, final.low >= FAILS), text
 
 
 def _near_dense(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
     if "dense" not in found:
         return "not run", "needs dense"
     gap = _gap(found["centered_energy"], found["dense"], params, f"{task} centered - dense")
-    return _verdict(gap.low >= -100 * NEAR, gap.high < -100 * NEAR), _text(gap, "centred - dense")
+    return verdict(gap.low >= -100 * NEAR, gap.high < -100 * NEAR), _text(gap, "centred - dense")
 
 
 def _best(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
@@ -217,9 +214,9 @@ def _best(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
     if not others:
         return "not run", "needs another source of the paper"
     gaps = {s: _gap(found[best], found[s], params, f"{task} {best} - {s}") for s in others}
-    verdict = _verdict(all(g.low > 0 for g in gaps.values()), any(g.high < 0 for g in gaps.values()))
+    said = verdict(all(g.low > 0 for g in gaps.values()), any(g.high < 0 for g in gaps.values()))
     closest = min(gaps, key=lambda s: gaps[s].mean)
-    return verdict, _text(gaps[closest], f"over its closest rival, {names.source_name(closest).lower()}")
+    return said, _text(gaps[closest], f"over its closest rival, {names.source_name(closest).lower()}")
 
 
 _CLAIM_TEXT = {

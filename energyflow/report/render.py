@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-NONE = "–"  # an empty cell says that there is nothing to say, not that something was forgotten
 _TEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -98,37 +97,6 @@ def records(frame: pd.DataFrame) -> list[Row]:
 def tex(text: str) -> str:
     """Escape plain text (with the few Markdown marks that captions use) for LaTeX."""
     return "".join(_TEX.get(character, character) for character in text.replace("**", "").replace("`", ""))
-
-
-def fixed(name: str, digits: int = 1) -> Callable[[Row], str]:
-    """A number with so many decimals."""
-    return lambda row: NONE if row[name] is None else f"{row[name]:.{digits}f}"
-
-
-def whole(name: str) -> Callable[[Row], str]:
-    """An integer with thousands separated by thin spaces in groups of three."""
-    return lambda row: NONE if row[name] is None else f"{int(row[name]):,}".replace(",", " ")
-
-
-def interval(name: str, digits: int = 1, sign: str = "") -> Callable[[Row], str]:
-    """`[low, high]` of a number."""
-
-    def text(row: Row) -> str:
-        low, high = row[f"{name}_low"], row[f"{name}_high"]
-        return NONE if low is None else f"[{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
-
-    return text
-
-
-def with_interval(name: str, digits: int = 1, sign: str = "") -> Callable[[Row], str]:
-    """`mean [low, high]` of a number."""
-    bounds = interval(name, digits, sign)
-    return lambda row: NONE if row[name] is None else f"{row[name]:{sign}.{digits}f} {bounds(row)}"
-
-
-def plain(name: str) -> Callable[[Row], str]:
-    """Text as it is."""
-    return lambda row: NONE if row[name] is None else str(row[name])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:

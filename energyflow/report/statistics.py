@@ -20,10 +20,10 @@ much seeds differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -116,6 +116,28 @@ def iqm(scores: Array) -> Array:
     n = scores.shape[-1]
     cut = n // 4
     return np.asarray(np.sort(scores, axis=-1)[..., cut : n - cut].mean(axis=-1))
+
+
+def resampled(
+    name: str, values: pd.Series, params: ReportParams, purpose: str, statistic: Callable[..., Any] = np.mean
+) -> dict[str, float]:
+    """Columns `<name>, <name>_low, <name>_high`: a statistic of single measurements, such as seconds, by bootstrap."""
+    data = values.to_numpy(dtype=np.float64)
+    index = generator(params.seed, purpose).integers(len(data), size=(params.bootstrap, len(data)))
+    low, high = percentiles(statistic(data[index], axis=1), params.confidence)
+    return {name: float(statistic(data)), f"{name}_low": low, f"{name}_high": high}
+
+
+def verdict(holds: bool, contradicted: bool) -> str:
+    """What an interval says about a claim: the whole of it for, or against, or neither."""
+    return "holds" if holds else "contradicted" if contradicted else "undecided"
+
+
+def numbers(prefix: str, value: Estimate | None) -> dict[str, float | None]:
+    """Columns `<prefix>, <prefix>_low, <prefix>_high` in percent; empty where there is no estimate."""
+    v = value.scaled(100) if value is not None else None
+    parts = (None, None, None) if v is None else (v.mean, v.low, v.high)
+    return dict(zip((prefix, f"{prefix}_low", f"{prefix}_high"), parts, strict=True))
 
 
 def draw_seeds(n: int, params: ReportParams, purpose: str) -> NDArray[np.int64]:

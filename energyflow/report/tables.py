@@ -7,16 +7,29 @@ from pathlib import Path
 
 from energyflow.config.sections import ReportParams
 from energyflow.report import captions, costs, learning, names, published, summaries
-from energyflow.report.captions import counted, grouped, interval_heading, span
-from energyflow.report.render import NONE, Column, Row, Table, fixed, interval, plain, whole, with_interval
+from energyflow.report.columns import (
+    LEVEL,
+    METHOD,
+    NETWORK,
+    NFE,
+    NONE,
+    PARAMETERS,
+    SEEDS,
+    SOURCE,
+    SUCCESS,
+    TASK,
+    N,
+    fixed,
+    interval_column,
+    plain,
+    whole,
+    with_interval,
+)
+from energyflow.report.render import Column, Row, Table
+from energyflow.report.wording import counted, grouped, joined, span
 
 Build = Callable[[Sequence[Path], ReportParams], Table]
 
-TASK = Column("Task", lambda row: names.task_name(row["task"]), numeric=False)
-METHOD = Column("Method", lambda row: names.method_name(row["method"]), numeric=False)
-N = Column("n", whole("n"))
-SEEDS = Column("Seeds", lambda row: NONE if row.get("method") == names.EXPERT else whole("seeds")(row))
-SUCCESS = Column("Success (%)", fixed("success"))
 REFERENCE = names.method_name(names.REFERENCE)
 
 
@@ -32,7 +45,7 @@ def _covered(row: Row) -> str:
 
 def _iqm(row: Row) -> str:
     # For the few seeds of a single task it would only repeat the mean.
-    return with_interval("iqm")(row) if row["task"].endswith(f"/{names.AVERAGE}") else NONE
+    return with_interval("iqm")(row) if names.is_average(row["task"]) else NONE
 
 
 def success(paths: Sequence[Path], params: ReportParams) -> Table:
@@ -42,7 +55,7 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
     frame = summaries.success(rows, params)
     return Table(
         title="Success by task and method",
-        caption=captions.joined(
+        caption=joined(
             f"Success at level {names.BASE_LEVEL} (unperturbed initial states), in percent. Run here:",
             captions.budget(base),
             captions.training(paths),
@@ -56,7 +69,7 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
             N,
             SEEDS,
             SUCCESS,
-            Column(interval_heading(params), interval("success")),
+            interval_column(params, "success"),
             Column("Worst seed", fixed("worst_seed")),
             Column("IQM", _iqm),
             Column(f"Minus {REFERENCE}", with_interval("difference", sign="+")),
@@ -88,7 +101,7 @@ def ranking(paths: Sequence[Path], params: ReportParams) -> Table:
     base = rows[rows["level"] == names.BASE_LEVEL]
     return Table(
         title="Ranking of the methods",
-        caption=captions.joined(
+        caption=joined(
             f"Interquartile mean (IQM) of success at level {names.BASE_LEVEL}, in percent, over seeds and the tasks of"
             " the suite that every method was run on.",
             "Run here:",
@@ -127,7 +140,7 @@ def ood(paths: Sequence[Path], params: ReportParams) -> Table:
     rows = summaries.episodes(paths, "table ood")
     return Table(
         title="Out-of-distribution success by perturbation level",
-        caption=captions.joined(
+        caption=joined(
             "Success in percent. Run here:",
             captions.budget(rows),
             captions.training(paths),
@@ -136,12 +149,12 @@ def ood(paths: Sequence[Path], params: ReportParams) -> Table:
         frame=summaries.ood(rows, params),
         columns=(
             TASK,
-            Column("Level", plain("level"), numeric=False),
+            LEVEL,
             METHOD,
             N,
             SEEDS,
             SUCCESS,
-            Column(interval_heading(params), interval("success")),
+            interval_column(params, "success"),
             Column(f"Drop from level {names.BASE_LEVEL}", with_interval("drop", sign="+")),
             Column("Expert ceiling", fixed("expert")),
             Column("Success where the expert succeeds", with_interval("solvable")),
@@ -163,7 +176,7 @@ def nfe(paths: Sequence[Path], params: ReportParams) -> Table:
     states = rows.groupby(["task", "method", "seed", "nfe"])["env_seed"].nunique()
     return Table(
         title="Success by number of function evaluations (NFE)",
-        caption=captions.joined(
+        caption=joined(
             f"Success at level {names.BASE_LEVEL}, in percent: {counted(rows['task'].nunique(), 'task')},"
             f" {counted(rows['seed'].nunique(), 'training seed')}, {span(states)} initial states per seed"
             " and NFE.",
@@ -173,11 +186,11 @@ def nfe(paths: Sequence[Path], params: ReportParams) -> Table:
         columns=(
             TASK,
             METHOD,
-            Column("NFE", whole("nfe")),
+            NFE,
             N,
             SEEDS,
             SUCCESS,
-            Column(interval_heading(params), interval("success")),
+            interval_column(params, "success"),
         ),
         groups="task",
         notes=("NFE: network evaluations per plan; one plan serves several executed actions (cost table).",),
@@ -201,7 +214,7 @@ def learned(paths: Sequence[Path], params: ReportParams) -> Table:
     verdicts = [row for row in frame.to_dict("records") if isinstance(row["verdict"], str)]
     return Table(
         title="Reward shaping: SAC on each source of reward",
-        caption=captions.joined(
+        caption=joined(
             f"True success in percent. Run here: {counted(rows['seed'].nunique(), 'seed')} per source,"
             f" {span(frame['steps'])} environment steps (the paper:"
             f" {grouped(published.protocol('sac')['steps'])}),"
@@ -212,7 +225,7 @@ def learned(paths: Sequence[Path], params: ReportParams) -> Table:
         frame=frame,
         columns=(
             TASK,
-            Column("Source", lambda row: names.source_name(row["source"]), numeric=False),
+            SOURCE,
             N,
             SEEDS,
             Column("Final success", with_interval("final")),
@@ -256,15 +269,15 @@ def cost(paths: Sequence[Path], params: ReportParams) -> Table:
         frame=frame,
         columns=(
             METHOD,
-            Column("Network", lambda row: names.NETWORKS.get(row["network"], str(row["network"])), numeric=False),
-            Column("Parameters", whole("parameters")),
+            NETWORK,
+            PARAMETERS,
             Column("Training steps", whole("steps")),
             Column("Runs", whole("runs")),
             Column("Training (s per run)", with_interval("train_seconds")),
             Column("Training CPU (s)", fixed("train_cpu_seconds")),
             Column("Evaluation (s per run)", fixed("evaluate_seconds")),
             Column("Peak memory (MB)", fixed("peak_memory_mb", 0)),
-            Column("NFE", whole("nfe")),
+            NFE,
             Column("Repeats", whole("repeats")),
             Column("ms per plan", with_interval("ms_per_plan", 2)),
             Column("Executed steps", whole("exec_horizon")),

@@ -1,11 +1,25 @@
-"""What stands above the theorems in numbers."""
+"""The page of the theorems in numbers: what stands above it, its points in their order, and how one is written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energyflow.report.page import assemble
+from energyflow.config.section import parse_section
+from energyflow.core.errors import UserError, nearest
+from energyflow.report import page, style
+from energyflow.report.page import Point
+from energyflow.studies.theory.points import (
+    baseline,
+    bound,
+    circulation,
+    generalisation,
+    lipschitz,
+    misfit,
+    modes,
+    recovery,
+)
+from energyflow.studies.theory.sections import VerdictParams
 
 HEAD = """# The theorems in numbers
 
@@ -21,8 +35,37 @@ densities; the sizes are in `theory:` of `params.yaml`.
 wide). A prediction *holds* where the whole interval lies within the tolerance, which was fixed before any run; it
 *fails* where none of it does; else it is *open*. The statements of the theorems follow a summary of the paper.
 """
+POINTS: dict[str, Callable[[Sequence[Path], VerdictParams], Point]] = {
+    "recovery": recovery.build,
+    "circulation": circulation.build,
+    "generalisation": generalisation.build,
+    "lipschitz": lipschitz.build,
+    "bound": bound.build,
+    "baseline": baseline.build,
+    "modes": modes.build,
+    "misfit": misfit.build,
+}
+
+
+def write_point(name: str, inputs: Sequence[Path], text: str, outputs: Sequence[Path]) -> None:
+    """Write one point from the rows.csv files of its checks; see `report.page.write_point`.
+
+    Args:
+        name: key of `POINTS`.
+        inputs: rows.
+        text: `VerdictParams` as JSON.
+        outputs: one file of each format.
+
+    Raises:
+        UserError: unknown point, an input is missing or contradictory, or the section does not fit.
+    """
+    if name not in POINTS:
+        raise UserError(f"unknown point '{name}'; {nearest(name, list(POINTS))}")
+    params = parse_section(VerdictParams, text)
+    with style.applied():
+        page.write_point(POINTS[name](inputs, params), params.dpi, outputs)
 
 
 def write_page(inputs: Sequence[Path], output: Path) -> None:
-    """Write results/theory/README.md; see `assemble`."""
-    assemble(HEAD, inputs, output)
+    """Write results/theory/README.md; see `report.page.write_page`."""
+    page.write_page(HEAD, inputs, output)
