@@ -59,7 +59,7 @@ def write_figure(name: str, inputs: Sequence[Path], plot: Plot, report: ReportPa
     Raises:
         UserError: unknown figure, or an input is missing, incomplete or contradictory.
     """
-    with style.applied():
+    with style.look():
         if name == "landscape":
             # Imported here: it needs the policies, which no other figure depends on.
             from energyflow.report.landscape import landscape

@@ -35,7 +35,7 @@ class Look(NamedTuple):
 
 
 @contextmanager
-def applied() -> Iterator[None]:
+def look() -> Iterator[None]:
     """Seaborn's paper style, one font on every machine, and a fixed salt for the ids in SVG files."""
     style = sns.axes_style("whitegrid") | sns.plotting_context("paper")
     own = {
@@ -84,5 +84,5 @@ def look_of(name: str, kind: names.Kind, palette: str) -> Look:
         return Look(REFERENCE_COLOUR, "")
     if name not in known:
         return Look(UNKNOWN_COLOUR, f"${name[0].upper()}$")
-    look = nth_look(known.index(name), palette)
-    return look._replace(colour=REFERENCE_COLOUR) if name == "dense" else look
+    own = nth_look(known.index(name), palette)
+    return own._replace(colour=REFERENCE_COLOUR) if name == "dense" else own

@@ -1,4 +1,4 @@
-"""The page of the ablations: what stands above it, what each point asks, and how one is written."""
+"""The page of the ablations: what stands above it, what each point asks, and how one is made."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from energyflow.config.section import parse_section
-from energyflow.report import page, style
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.studies.ablations.points import axes, latency, levels, remarks
 from energyflow.studies.ablations.sections import PointParams
 
@@ -104,25 +102,3 @@ def build(name: str, inputs: Sequence[Path], params: PointParams) -> Point:
     keys = ", ".join(f"`{section.key}`" for section in params.axes.values())
     asked = QUESTIONS.get(name, Question(name.replace("_", " ").capitalize(), f"Varied: {keys}."))
     return axes.build(asked.title, asked.claim, inputs, params, asked.more)
-
-
-def write_point(name: str, inputs: Sequence[Path], text: str, outputs: Sequence[Path]) -> None:
-    """Write one point from its rows; see `report.page.write_point`.
-
-    Args:
-        name: of the point.
-        inputs: episodes.csv, curve.csv, rows.csv, latency.csv and run.json files.
-        text: `PointParams` as JSON.
-        outputs: one file of each format.
-
-    Raises:
-        UserError: an input is missing or contradictory, or the section does not fit.
-    """
-    params = parse_section(PointParams, text)
-    with style.applied():
-        page.write_point(build(name, inputs, params), params.dpi, outputs)
-
-
-def write_page(inputs: Sequence[Path], output: Path) -> None:
-    """Write results/ablations/README.md; see `report.page.write_page`."""
-    page.write_page(HEAD, inputs, output)

@@ -1,14 +1,12 @@
-"""The page of the theorems in numbers: what stands above it, its points in their order, and how one is written."""
+"""The page of the theorems in numbers: what stands above it, its points in their order, and how one is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energyflow.config.section import parse_section
 from energyflow.core.errors import UserError, nearest
-from energyflow.report import page, style
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.studies.theory.points import (
     baseline,
     bound,
@@ -47,25 +45,12 @@ POINTS: dict[str, Callable[[Sequence[Path], VerdictParams], Point]] = {
 }
 
 
-def write_point(name: str, inputs: Sequence[Path], text: str, outputs: Sequence[Path]) -> None:
-    """Write one point from the rows.csv files of its checks; see `report.page.write_point`.
-
-    Args:
-        name: key of `POINTS`.
-        inputs: rows.
-        text: `VerdictParams` as JSON.
-        outputs: one file of each format.
+def build(name: str, inputs: Sequence[Path], params: VerdictParams) -> Point:
+    """A point from the rows.csv files of its checks.
 
     Raises:
-        UserError: unknown point, an input is missing or contradictory, or the section does not fit.
+        UserError: unknown point, or an input is missing or contradictory.
     """
     if name not in POINTS:
         raise UserError(f"unknown point '{name}'; {nearest(name, list(POINTS))}")
-    params = parse_section(VerdictParams, text)
-    with style.applied():
-        page.write_point(POINTS[name](inputs, params), params.dpi, outputs)
-
-
-def write_page(inputs: Sequence[Path], output: Path) -> None:
-    """Write results/theory/README.md; see `report.page.write_page`."""
-    page.write_page(HEAD, inputs, output)
+    return POINTS[name](inputs, params)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from energyflow.report import columns, drawing, names, published
 from energyflow.report.columns import with_interval
 from energyflow.report.learning import Curve, curves
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.rows import CURVE_COLUMNS, EPISODE_COLUMNS
 from energyflow.report.statistics import Cell, cell

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from energyflow.core.files import read_json
 from energyflow.report import columns, drawing, names, published
 from energyflow.report.columns import fixed, general, whole, with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.rows import LATENCY_COLUMNS, read_rows
 from energyflow.report.statistics import resampled

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report import columns, drawing, names, summaries
 from energyflow.report.columns import signed, with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table, records
 from energyflow.report.statistics import estimate, numbers, paired
 from energyflow.report.style import REFERENCE_COLOUR, Look, look_of

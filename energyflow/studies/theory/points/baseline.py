@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report import drawing
 from energyflow.report.columns import with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import difference, over_seeds
 from energyflow.report.style import nth_look
@@ -23,6 +23,7 @@ VALUES = ("within", "across", "variance", "variance_predicted", "noise")
 BY = ("subject", "dim", "reward", "reference", "draw", "m")
 PAPER_M = 16
 REFERENCES = {"normal": "N(0, I)", "proposals": "proposals"}
+TITLE = "Does centring make energies comparable across states?"
 CLAIM = (
     "The raw energy ranks actions within a state and not across states; subtracting the mean energy of M reference"
     " actions removes c(s) (Proposition 3.9). Predicted: pairs of one state in the right order for both; pairs of two"
@@ -39,14 +40,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     rows = read_rows(paths, "baseline")
     rows = rows.assign(within=100 * rows["within"], across=100 * rows["across"])
     frame = over_seeds(rows, BY, VALUES, params.confidence)
-    return Point(
-        title="Does centring make energies comparable across states?",
-        claim=CLAIM,
-        sentences=sentences(rows, frame, params),
-        table=table(frame),
-        rows=frame,
-        figure=draw(rows, frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(rows, frame, params), table(frame), frame, draw(rows, frame, params))
 
 
 def paper_m(frame: pd.DataFrame) -> int:

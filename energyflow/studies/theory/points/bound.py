@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report import drawing
 from energyflow.report.columns import fixed, with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.style import nth_look
@@ -22,6 +22,7 @@ from energyflow.studies.theory.sections import VerdictParams
 
 VALUES = ("eta", "eta_rms", "violated", "violated_rms", "tightness", "tightness_max")
 DRAWN = 0.3  # noise level of the figure
+TITLE = "Does the score error bound the error of preferences?"
 CLAIM = (
     "|dE_phi(a, a') - dE*(a, a')| <= eta |a - a'| with eta the largest score error (Theorem 3.11): the mean value"
     " theorem, applied to the error of the energy. eta is measured as the largest error on the segments between all"
@@ -37,14 +38,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     summary = rows[rows["kind"] == "summary"]
     percent = {name: 100 * summary[name] for name in ("violated", "violated_rms")}
     frame = over_seeds(summary.assign(**percent), ("subject", "dim", "sigma"), VALUES, params.confidence)
-    return Point(
-        title="Does the score error bound the error of preferences?",
-        claim=CLAIM,
-        sentences=sentences(frame),
-        table=table(frame),
-        rows=frame,
-        figure=draw(rows, params),
-    )
+    return Point(TITLE, CLAIM, sentences(frame), table(frame), frame, draw(rows, params))
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report import drawing
 from energyflow.report.columns import with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.wording import extent, grouped
@@ -22,6 +22,7 @@ from energyflow.studies.theory.sections import VerdictParams
 VALUES = ("circulation", "circulation_max", "cyclic", "rotational")
 SHARES = {"share": "circulation", "skew": "rotational"}  # columns of the table, in percent
 ZERO = 1e-9  # a rotational share below it is the rounding of double precision
+TITLE = "Do energies rule out cyclic preferences, and do unconstrained fields have them?"
 CLAIM = (
     "The field of an energy is a gradient: its integral around any closed loop is zero and its Jacobian is symmetric,"
     " so the preferences that it implies cannot be cyclic (a1 < a2 < a3 < a1). An unconstrained field can circulate,"
@@ -39,14 +40,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     rows = rows.assign(cyclic=100 * rows["cyclic"])
     by = ("kind", "subject", "dim", "model", "sigma", "triangles")
     frame = over_seeds(rows, by, VALUES, params.confidence)
-    return Point(
-        title="Do energies rule out cyclic preferences, and do unconstrained fields have them?",
-        claim=CLAIM,
-        sentences=sentences(rows, frame),
-        table=table(frame),
-        rows=frame,
-        figure=draw(frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(rows, frame), table(frame), frame, draw(frame, params))
 
 
 def sentences(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report import drawing
 from energyflow.report.columns import with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import difference, over_seeds
 from energyflow.report.style import MARKERS, Look
@@ -25,6 +25,7 @@ VALUES = ("train", "held_out", "shifted", "gap", "gap_shifted")
 NETWORKS = {"energy": ENERGY, "vector": VECTOR}
 ADVANTAGE = 0.5  # sqrt(d): the exponent by which the two bounds differ
 GUIDE = "predicted: field / energy ~ sqrt(d) (least n); n^-1/2"
+TITLE = "Do energies generalise better than vector fields?"
 CLAIM = (
     "The Rademacher complexity of unconstrained fields is bounded by Lambda B sqrt(d / n), that of conservative ones by"
     " Lambda L / sqrt(n) (Theorem 3.6), and the loss off the training distribution alike (Lemma 3.8). These are upper"
@@ -41,14 +42,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     frame = over_seeds(rows, ("family", "subject", "dim", "model", "demos", "parameters"), VALUES, params.confidence)
     powers = over_seeds(exponents(rows), ("family", "demos"), ("energy", "vector", "difference"), params.confidence)
     powers = judged(powers, "difference", ADVANTAGE, params.tolerance)
-    return Point(
-        title="Do energies generalise better than vector fields?",
-        claim=CLAIM,
-        sentences=sentences(rows, powers, params),
-        table=table(powers),
-        rows=frame,
-        figure=draw(frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(rows, powers, params), table(powers), frame, draw(frame, params))
 
 
 def exponents(rows: pd.DataFrame) -> pd.DataFrame:

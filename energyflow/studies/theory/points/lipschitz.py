@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report import drawing
 from energyflow.report.columns import fixed, with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import interval, over_seeds
 from energyflow.report.wording import spelled
@@ -21,6 +21,7 @@ from energyflow.studies.theory.points.verdicts import exponent, judge, read_rows
 from energyflow.studies.theory.sections import VerdictParams
 
 VALUES = ("energy", "component", "field", "ratio")
+TITLE = "How large are the Lipschitz constants, with and without spectral norm?"
 CLAIM = (
     "The advantage of Theorem 3.6 is L / (B sqrt(d)): L, the Lipschitz constant of the energy, is the largest norm of"
     " its field, B the largest component of a field. It is an advantage that grows with d only if L does not grow like"
@@ -36,14 +37,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     rows = read_rows(paths, "lipschitz")
     rows = rows.assign(ratio=rows["energy"] / (rows["component"] * np.sqrt(rows["dim"])))
     frame = over_seeds(rows, ("subject", "dim", "model"), VALUES, params.confidence)
-    return Point(
-        title="How large are the Lipschitz constants, with and without spectral norm?",
-        claim=CLAIM,
-        sentences=sentences(rows, params),
-        table=table(frame),
-        rows=frame,
-        figure=draw(frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(rows, params), table(frame), frame, draw(frame, params))
 
 
 def growth(rows: pd.DataFrame, model: str) -> list[float]:

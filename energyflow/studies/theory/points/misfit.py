@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report import drawing
 from energyflow.report.columns import fixed, with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.style import nth_look
@@ -32,6 +32,7 @@ VALUES = ("slope", "slope_exact", "agreement", "agreement_exact", "follows")
 # demonstrator -> its remedy, which is a demonstrator too: trained on other data, or told more
 REMEDIES = {"contaminated": "trimmed", "mixed": "labelled", "deterministic": "jittered"}
 ORDER_TOLERANCE = 5.0  # points of the share of ordered pairs: the tolerance of the sound expert's own agreement
+TITLE = "Where it breaks: experts that are not max-ent"
 CLAIM = (
     "Theorem 3.3 assumes a max-ent expert. What score matching recovers of anyone else is the log density of what was"
     " demonstrated, whose order of actions and whose slope on Q*/alpha are known exactly here (`theory leaves`)."
@@ -49,12 +50,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     at = frame[(frame["reader"] == "single") & (frame["sigma"] == sigma)].set_index("subject")
     average = frame[frame["reader"] == "average"].set_index("subject")
     return Point(
-        title="Where it breaks: experts that are not max-ent",
-        claim=CLAIM,
-        sentences=sentences(at, average, sigma),
-        table=table(at, average),
-        rows=frame,
-        figure=draw(at, average, sigma, params),
+        TITLE, CLAIM, sentences(at, average, sigma), table(at, average), frame, draw(at, average, sigma, params)
     )
 
 

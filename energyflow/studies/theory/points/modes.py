@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report import drawing
 from energyflow.report.columns import fixed, general, with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.style import nth_look
@@ -22,6 +22,7 @@ from energyflow.studies.theory.sections import VerdictParams
 VALUES = ("slope", "slope_exact", "order", "rms")
 SMOOTHED = "smoothed"  # the exact energy, read alike, is no nearer to slope 1: nothing is asked of the model
 READERS = {"single": "Energy at sigma", "average": "Mean of the levels above", "flow": "Flow from sigma up"}
+TITLE = "Where it breaks: separated modes"
 CLAIM = (
     "Theorem 3.3 holds for the exact score. Score matching at a small sigma sees almost no action between two separated"
     " modes, so it fixes the energy around each mode and not their difference. Predicted by Theorem 3.3: the energy gap"
@@ -36,14 +37,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     rows = read_rows(paths, "modes")
     rows = rows.assign(order=100 * rows["order"])
     frame = judgements(rows, params)
-    return Point(
-        title="Where it breaks: separated modes",
-        claim=CLAIM,
-        sentences=sentences(frame),
-        table=table(frame),
-        rows=frame,
-        figure=draw(frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(frame), table(frame), frame, draw(frame, params))
 
 
 def judgements(rows: pd.DataFrame, params: VerdictParams) -> pd.DataFrame:

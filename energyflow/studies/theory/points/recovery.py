@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from energyflow.report import drawing
 from energyflow.report.columns import fixed, with_interval
-from energyflow.report.page import Point
+from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.wording import extent, grouped
@@ -34,6 +34,7 @@ VALUES = (
     *("slope", "slope_sharp", "slope_sharp_exact", "correlation", "agreement"),
     *("agreement_sharp", "agreement_sharp_exact", "advantage_error", "offset", "score_error"),
 )
+TITLE = "Is the energy the soft Q?"
 CLAIM = (
     "For a max-ent expert pi = exp(Q*/alpha)/Z the score is the action gradient of Q*/alpha, so E = -Q*/alpha + c(s)"
     " (Theorem 3.3), and E holds the soft advantage Q* - V* (Corollary 3.4). Score matching at noise sigma sees noised"
@@ -51,12 +52,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     base = frame[(frame["demos"] == frame["demos"].max()) & (frame["steps"] == frame["steps"].max())]
     sigma = nearest_sigma(base)
     return Point(
-        title="Is the energy the soft Q?",
-        claim=CLAIM,
-        sentences=sentences(frame, base, sigma, params),
-        table=table(base, sigma),
-        rows=frame,
-        figure=draw(frame, base, sigma, params),
+        TITLE, CLAIM, sentences(frame, base, sigma, params), table(base, sigma), frame, draw(frame, base, sigma, params)
     )
 
 
