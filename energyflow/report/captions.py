@@ -11,17 +11,15 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.files import read_json
 from energyflow.report import costs, names, published
 from energyflow.report.rows import select
-from energyflow.report.wording import counted, grouped, span
+from energyflow.report.wording import counted, grouped, joined, span
 
 
 def intervals(params: ReportParams) -> str:
     """How the intervals were made."""
     return (
-        f"Intervals: {100 * params.confidence:g} % percentile bootstrap over training seeds and initial"
-        " states"
-        f" ({grouped(params.bootstrap)} resamples, tasks as strata), never narrower than the Wilson interval"
-        " of"
-        " the pooled episodes."
+        f"Intervals: {100 * params.confidence:g} % percentile bootstrap over training seeds and initial states"
+        f" ({grouped(params.bootstrap)} resamples, tasks as strata), never narrower than the Wilson interval of the"
+        " pooled episodes."
     )
 
 
@@ -43,7 +41,7 @@ def training(paths: Sequence[Path]) -> str:
     """Training budget, from the model.json files among the inputs."""
     if not select(paths, "train", "model.json"):
         return ""
-    models = costs.models(paths, "caption")
+    models = costs.recorded(paths, "train", "model.json", "caption")
     return f"Training: {span(models['steps'])} steps of batch {span(models['batch_size'])}."
 
 
@@ -66,12 +64,10 @@ def demonstrations(paths: Sequence[Path]) -> str:
 
 def variants(rows: pd.DataFrame) -> str:
     """Which rows are methods as published and which are variants, where a variant ran."""
-    pairs = [(names.method_name(first), names.method_name(second)) for first, second in names.VARIANTS.items()]
-    ran = {names.method_name(method) for method in rows["method"]}
     shown = [
-        f"{first} runs as published, in the simulator; {second} is a variant"
-        for first, second in pairs
-        if second in ran
+        f"{names.method_name(first)} runs as published, in the simulator; {names.method_name(second)} is a variant"
+        for first, second in names.VARIANTS.items()
+        if (rows["method"] == second).any()
     ]
     return f"{'; '.join(shown)}. The paper does not say which of the two it ran." if shown else ""
 
@@ -88,3 +84,8 @@ def paper(rows: pd.DataFrame) -> str:
                 f" {p['nfe']} function evaluations per plan."
             )
     return " ".join(parts)
+
+
+def run(paths: Sequence[Path], rows: pd.DataFrame, params: ReportParams) -> str:
+    """What was run here, beside what the paper ran, and how the intervals were made."""
+    return joined(budget(rows), training(paths), paper(rows), intervals(params))

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import AliasPath, BaseModel, Field, ValidationError
 
+from energyflow.config.section import describe
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
@@ -17,54 +19,41 @@ from energyflow.report.rows import LATENCY_COLUMNS, identity, read_rows, require
 from energyflow.report.statistics import resampled
 
 
-def value(path: Path, record: dict[str, Any], *keys: str) -> Any:
-    """A nested value of a JSON file.
+class Training(BaseModel):
+    """What a run.json says that costs are made of."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory_mb: float
+    device: str
+    threads: int
+
+
+class Trained(BaseModel):
+    """What a model.json says that costs and captions are made of."""
+
+    parameters: int
+    exec_horizon: int = Field(validation_alias=AliasPath("spec", "exec_horizon"))
+    steps: int = Field(validation_alias=AliasPath("params", "steps"))
+    batch_size: int = Field(validation_alias=AliasPath("params", "batch_size"))
+
+
+RECORDS: dict[str, type[BaseModel]] = {"run.json": Training, "model.json": Trained}
+
+
+def recorded(paths: Sequence[Path], stage: str, file: str, wanted_by: str) -> pd.DataFrame:
+    """One row per record of a stage: task, method, seed, and the fields of its class in `RECORDS`.
 
     Raises:
-        UserError: the key is not there; the message names the file and the key.
+        UserError: there is none, or one lacks a number; the message names the file and the key.
     """
-    found: Any = record
-    for key in keys:
-        if not isinstance(found, dict) or key not in found:
-            raise UserError(f"{path}: missing key '{'.'.join(keys)}'; delete it and run its stage again")
-        found = found[key]
-    return found
-
-
-def number(path: Path, record: dict[str, Any], *keys: str) -> float:
-    """A nested number of a JSON file.
-
-    Raises:
-        UserError: the key is not there, or is not a finite number.
-    """
-    found = value(path, record, *keys)
-    if isinstance(found, bool) or not isinstance(found, int | float) or not np.isfinite(found):
-        raise UserError(f"{path}: '{'.'.join(keys)}' is not a finite number (got {found!r})")
-    return float(found)
-
-
-def runs(paths: Sequence[Path], stage: str, wanted_by: str) -> pd.DataFrame:
-    """One row per run.json of a stage: task, method, seed, seconds, peak memory, device, threads."""
     rows = []
-    for path in require(paths, stage, "run.json", wanted_by):
-        record = read_json(path)
-        row: dict[str, Any] = {**identity(path)}
-        row |= {key: number(path, record, key) for key in ("wall_seconds", "cpu_seconds", "peak_memory_mb")}
-        row |= {"device": str(value(path, record, "device")), "threads": int(number(path, record, "threads"))}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def models(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
-    """One row per model.json: task, method, seed, parameters, steps, batch size, exec_horizon."""
-    rows = []
-    for path in require(paths, "train", "model.json", wanted_by):
-        record = read_json(path)
-        row: dict[str, Any] = {**identity(path)}
-        row["parameters"] = int(number(path, record, "parameters"))
-        row["exec_horizon"] = int(number(path, record, "spec", "exec_horizon"))
-        row |= {key: int(number(path, record, "params", key)) for key in ("steps", "batch_size")}
-        rows.append(row)
+    for path in require(paths, stage, file, wanted_by):
+        try:
+            record = RECORDS[file].model_validate(read_json(path))
+        except ValidationError as error:
+            raise UserError(f"{path}: {describe(error)}; delete it and run its stage again") from None
+        rows.append(identity(path) | record.model_dump())
     return pd.DataFrame(rows)
 
 
@@ -81,8 +70,8 @@ def cost(paths: Sequence[Path], params: ReportParams) -> pd.DataFrame:
     Raises:
         UserError: an input is missing or incomplete, or the models of one method differ in size.
     """
-    train, model = runs(paths, "train", "table cost"), models(paths, "table cost")
-    evaluated = runs(paths, "evaluate", "table cost")
+    train, model = (recorded(paths, "train", file, "table cost") for file in ("run.json", "model.json"))
+    evaluated = recorded(paths, "evaluate", "run.json", "table cost")
     latency = read_rows(require(paths, "latency", "latency.csv", "table cost"), LATENCY_COLUMNS)
     out = []
     for method in names.in_order(train["method"], "method"):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from energyflow.core.errors import UserError
 from energyflow.core.files import atomic_path
+from energyflow.report.render import aligned
 
 MARKED = re.compile(
     r"(?P<begin><!-- rows of (?P<file>\S+) with (?P<which>.+?) -->\n)(?P<rows>.*?)(?P<end><!-- end of rows -->)", re.S
@@ -45,19 +46,11 @@ def rows(file: Path, which: str) -> str:
     if not chosen:
         raise UserError(f"{file}: no row matches {which!r}")
     right = [cell.endswith(":") for cell in _cells(rule)]
-    table = [_cells(line) for line in (header, *chosen)]
-    widths = [max(4, *map(len, column)) for column in zip(*table, strict=True)]
-    table.insert(1, ["---:" if numeric else "---" for numeric in right])
-    return "".join(f"| {' | '.join(_padded(line, widths, right))} |\n" for line in table)
+    return "".join(f"{line}\n" for line in aligned([_cells(line) for line in (header, *chosen)], right))
 
 
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-
-
-def _padded(line: list[str], widths: list[int], right: list[bool]) -> list[str]:
-    pairs = zip(line, widths, right, strict=True)
-    return [cell.rjust(width) if numeric else cell.ljust(width) for cell, width, numeric in pairs]
 
 
 def main(root: Path = Path()) -> int:

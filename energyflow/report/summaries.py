@@ -17,7 +17,7 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report import names, published
 from energyflow.report.rows import EPISODE_COLUMNS, LOSS_COLUMNS, identity, read_rows, require, select
-from energyflow.report.statistics import Cell, Estimate, cell, estimate, improvement, numbers, paired, verdict
+from energyflow.report.statistics import Cell, Estimate, cell, estimate, improvement, measured, numbers, paired, verdict
 
 Key = tuple[str, str, str]  # task, method, level
 Cells = dict[Key, Cell]
@@ -105,8 +105,8 @@ def success(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
                 continue
             purpose = f"{scope} {method} {names.BASE_LEVEL}"
             value = estimate(found, params, purpose)
-            row: dict[str, Any] = {"task": scope, "method": method, "n": value.n, "seeds": value.seeds}
-            row |= numbers("success", value) | numbers("iqm", estimate(found, params, purpose, "iqm"))
+            row: dict[str, Any] = {"task": scope, "method": method} | measured("success", value)
+            row |= numbers("iqm", estimate(found, params, purpose, "iqm"))
             row["worst_seed"] = 100 * min(float(c.seed_means.min()) for c in found)
             row |= numbers("difference", _difference(grid, tasks, method, params))
             out.append(row | _published(scope, method, value, tasks_of(grid)))
@@ -214,7 +214,7 @@ def ood(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
                     pairs = list(zip(base, found, strict=True))
                     drop = paired(pairs, params, f"{scope} {method} 0 - {level}", same_seeds=True)
                 row: dict[str, Any] = {"task": scope, "level": level, "method": method}
-                row |= {"n": value.n, "seeds": value.seeds} | numbers("success", value) | numbers("drop", drop)
+                row |= measured("success", value) | numbers("drop", drop)
                 row["expert"] = None if ceiling is None else 100 * ceiling.mean
                 out.append(row | _solvable(found, expert, params, f"{scope} {method} {level} solvable"))
     return pd.DataFrame(out)
@@ -245,8 +245,7 @@ def nfe(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
                 if found is None:
                     continue
                 value = estimate(found, params, f"{scope} {method} nfe {budget}")
-                row = {"task": scope, "method": method, "nfe": budget, "n": value.n, "seeds": value.seeds}
-                out.append(row | numbers("success", value))
+                out.append({"task": scope, "method": method, "nfe": budget} | measured("success", value))
     return pd.DataFrame(out)
 
 

@@ -6,25 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from energyflow.config.sections import ReportParams
-from energyflow.report import captions, costs, learning, names, published, summaries
-from energyflow.report.columns import (
-    LEVEL,
-    METHOD,
-    NETWORK,
-    NFE,
-    NONE,
-    PARAMETERS,
-    SEEDS,
-    SOURCE,
-    SUCCESS,
-    TASK,
-    N,
-    fixed,
-    interval_column,
-    plain,
-    whole,
-    with_interval,
-)
+from energyflow.report import captions, columns, costs, learning, names, published, summaries
+from energyflow.report.columns import NONE, fixed, plain, whole, with_interval
 from energyflow.report.render import Column, Row, Table
 from energyflow.report.wording import counted, grouped, joined, span
 
@@ -48,6 +31,10 @@ def _iqm(row: Row) -> str:
     return with_interval("iqm")(row) if names.is_average(row["task"]) else NONE
 
 
+def _success(params: ReportParams) -> tuple[Column, ...]:
+    return columns.N, columns.SEEDS, columns.SUCCESS, columns.interval_column(params, "success")
+
+
 def success(paths: Sequence[Path], params: ReportParams) -> Table:
     """Success by task and method, with the published numbers beside ours."""
     rows = summaries.episodes(paths, "table success")
@@ -57,19 +44,11 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
         title="Success by task and method",
         caption=joined(
             f"Success at level {names.BASE_LEVEL} (unperturbed initial states), in percent. Run here:",
-            captions.budget(base),
-            captions.training(paths),
-            captions.paper(base),
-            captions.intervals(params),
+            captions.run(paths, base, params),
         ),
         frame=frame,
         columns=(
-            TASK,
-            METHOD,
-            N,
-            SEEDS,
-            SUCCESS,
-            interval_column(params, "success"),
+            *(columns.TASK, columns.METHOD, *_success(params)),
             Column("Worst seed", fixed("worst_seed")),
             Column("IQM", _iqm),
             Column(f"Minus {REFERENCE}", with_interval("difference", sign="+")),
@@ -105,19 +84,15 @@ def ranking(paths: Sequence[Path], params: ReportParams) -> Table:
             f"Interquartile mean (IQM) of success at level {names.BASE_LEVEL}, in percent, over seeds and the tasks of"
             " the suite that every method was run on.",
             "Run here:",
-            captions.budget(base),
-            captions.training(paths),
-            captions.paper(base),
-            captions.intervals(params),
+            captions.run(paths, base, params),
         ),
         frame=summaries.ranking(rows, params),
         columns=(
             Column("Suite", lambda row: names.SUITES[names.suite(row["task"])], numeric=False),
             Column("Rank", whole("rank")),
-            METHOD,
+            columns.METHOD,
             Column("Tasks", whole("tasks")),
-            N,
-            SEEDS,
+            *(columns.N, columns.SEEDS),
             Column("IQM", with_interval("iqm")),
             Column(f"Better than {REFERENCE} (%)", with_interval("improvement")),
             Column("Published", fixed("published")),
@@ -142,19 +117,11 @@ def ood(paths: Sequence[Path], params: ReportParams) -> Table:
         title="Out-of-distribution success by perturbation level",
         caption=joined(
             "Success in percent. Run here:",
-            captions.budget(rows),
-            captions.training(paths),
-            captions.intervals(params),
+            *(captions.budget(rows), captions.training(paths), captions.intervals(params)),
         ),
         frame=summaries.ood(rows, params),
         columns=(
-            TASK,
-            LEVEL,
-            METHOD,
-            N,
-            SEEDS,
-            SUCCESS,
-            interval_column(params, "success"),
+            *(columns.TASK, columns.LEVEL, columns.METHOD, *_success(params)),
             Column(f"Drop from level {names.BASE_LEVEL}", with_interval("drop", sign="+")),
             Column("Expert ceiling", fixed("expert")),
             Column("Success where the expert succeeds", with_interval("solvable")),
@@ -183,15 +150,7 @@ def nfe(paths: Sequence[Path], params: ReportParams) -> Table:
             captions.intervals(params),
         ),
         frame=summaries.nfe(rows, params),
-        columns=(
-            TASK,
-            METHOD,
-            NFE,
-            N,
-            SEEDS,
-            SUCCESS,
-            interval_column(params, "success"),
-        ),
+        columns=(columns.TASK, columns.METHOD, columns.NFE, *_success(params)),
         groups="task",
         notes=("NFE: network evaluations per plan; one plan serves several executed actions (cost table).",),
     )
@@ -224,10 +183,7 @@ def learned(paths: Sequence[Path], params: ReportParams) -> Table:
         ),
         frame=frame,
         columns=(
-            TASK,
-            SOURCE,
-            N,
-            SEEDS,
+            *(columns.TASK, columns.SOURCE, columns.N, columns.SEEDS),
             Column("Final success", with_interval("final")),
             Column("Area under the curve", with_interval("area")),
             Column("Best mark", with_interval("peak")),
@@ -268,16 +224,14 @@ def cost(paths: Sequence[Path], params: ReportParams) -> Table:
         ),
         frame=frame,
         columns=(
-            METHOD,
-            NETWORK,
-            PARAMETERS,
+            *(columns.METHOD, columns.NETWORK, columns.PARAMETERS),
             Column("Training steps", whole("steps")),
             Column("Runs", whole("runs")),
             Column("Training (s per run)", with_interval("train_seconds")),
             Column("Training CPU (s)", fixed("train_cpu_seconds")),
             Column("Evaluation (s per run)", fixed("evaluate_seconds")),
             Column("Peak memory (MB)", fixed("peak_memory_mb", 0)),
-            NFE,
+            columns.NFE,
             Column("Repeats", whole("repeats")),
             Column("ms per plan", with_interval("ms_per_plan", 2)),
             Column("Executed steps", whole("exec_horizon")),

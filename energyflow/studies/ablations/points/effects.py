@@ -12,7 +12,7 @@ from energyflow.core.errors import UserError
 from energyflow.report import names
 from energyflow.report.columns import signed
 from energyflow.report.render import records
-from energyflow.report.statistics import Cell, estimate, numbers, paired
+from energyflow.report.statistics import Cell, estimate, measured, numbers, paired
 from energyflow.report.summaries import overall, scopes
 from energyflow.report.wording import listed
 from energyflow.studies.ablations.sections import ComparedAxis, PointParams
@@ -54,7 +54,7 @@ def beside(
                 pairs = list(zip(cells, _pick(outcomes, tasks, own), strict=True))
                 change = paired(pairs, report, f"{purpose} against {own}", same_seeds=section.kind == "sample")
             row: dict[str, Any] = {"item": item, "task": scope, "value": value, "reference": value == own}
-            row |= {"n": level.n, "seeds": level.seeds} | numbers(first, level) | numbers("difference", change)
+            row |= measured(first, level) | numbers("difference", change)
             for name, (what, found) in others:
                 row |= numbers(name, estimate(_pick(found, tasks, value), report, f"{what} {item} {scope} {value}"))
             rows.append(row)
