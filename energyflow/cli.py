@@ -16,7 +16,6 @@ from energyflow.config.sections import (
     CollectParams,
     EvaluateParams,
     OnlineParams,
-    PlotParams,
     ReportParams,
     ShapeParams,
     TrainParams,
@@ -117,10 +116,11 @@ def _table(a: Arguments) -> None:
 
 
 def _figure(a: Arguments) -> None:
+    from energyflow.config.plots import PLOTS
     from energyflow.report.outputs import write_figure
 
     report = parse_section(ReportParams, a.report)
-    write_figure(a.name, a.inputs, parse_section(PlotParams, a.params), report, a.outputs)
+    write_figure(a.name, a.inputs, parse_section(PLOTS[a.name], a.params), report, a.outputs)
 
 
 def _plots(a: Arguments) -> None:

@@ -96,9 +96,10 @@ def estimates(
     """
     part = part.sort_values(at, kind="stable")
     places, values = part[at].to_numpy(dtype=float), part[value].to_numpy(dtype=float)
-    x, y, bars = (places, values, "yerr") if along == "x" else (values, places, "xerr")
+    x, y = (places, values) if along == "x" else (values, places)
+    bars: dict[str, Any] = {"yerr" if along == "x" else "xerr": whiskers(part, value)}
     axes.errorbar(
-        x, y, **{bars: whiskers(part, value)}, color=look.colour, marker=look.marker, label=label,
+        x, y, **bars, color=look.colour, marker=look.marker, label=label,
         linestyle="-" if joined else "none", linewidth=1.2, elinewidth=0.9, markersize=4.5,
     )  # fmt: skip
 
@@ -158,7 +159,7 @@ def published(axes: Axes, x: ArrayLike, y: ArrayLike, colour: Colour, label: str
 
 def predicted(axes: Axes, x: ArrayLike, y: ArrayLike, label: str | None = None, **line: Any) -> None:
     """What a theory says, as a line of its own kind."""
-    axes.plot(x, y, **{"linestyle": "--", "color": PREDICTED, "linewidth": 1.0, "label": label} | line)
+    axes.plot(x, y, **{"linestyle": "--", "color": PREDICTED, "linewidth": 1.0, "label": label, **line})
 
 
 def category_axis(axes: Axes, labels: Sequence[str], which: Which = "x") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from energyflow.report.style import REFERENCE_COLOUR, Look, look_of
 Build = Callable[[Sequence[Path], Any, ReportParams], Figure]
 
 
-def _lines(methods: Sequence[str], plot: ColouredPlot) -> dict[str, tuple[str, Look]]:
+def _lines(methods: Iterable[str], plot: ColouredPlot) -> dict[str, tuple[str, Look]]:
     """What `drawing.side_by_side` is told of methods; the expert is no line among others."""
     own = [method for method in dict.fromkeys(methods) if method != names.EXPERT]
     return {method: (names.method_name(method), look_of(method, "method", plot.palette)) for method in own}
@@ -44,7 +44,7 @@ def success(paths: Sequence[Path], plot: ColouredPlot, report: ReportParams) -> 
     drawing.published(axes, [], [], "0.4", f"Published ({sources})" if sources else "Published")
     expert = frame[frame["method"] == names.EXPERT]
     places = np.array([tasks.index(task) for task in expert["task"]])
-    ceiling = {"color": REFERENCE_COLOUR, "linestyle": ":", "label": names.method_name(names.EXPERT)}
+    ceiling: dict[str, Any] = {"color": REFERENCE_COLOUR, "linestyle": ":", "label": names.method_name(names.EXPERT)}
     if len(expert):
         axes.hlines(expert["success"].astype(float), places - 0.42, places + 0.42, **ceiling)
     for i in range(0, len(tasks), 2):

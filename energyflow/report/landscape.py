@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,10 +132,12 @@ def draw(found: Slice, plot: LandscapePlot, title: str) -> Figure:
         found.axis, found.axis, found.energy, levels=levels, cmap=plot.cmap, norm=PowerNorm(0.5, 0, top)
     )
     axes.contour(found.axis, found.axis, found.energy, levels=levels, colors="white", linewidths=0.4, alpha=0.5)
-    samples = {"s": 9, "color": "white", "edgecolor": "black", "linewidth": 0.4}
-    axes.scatter(*found.samples.T, **samples, label="Policy samples (projected)")
-    star = {"marker": "*", "color": "#d55e00", "markeredgecolor": "white", "markersize": 14, "linestyle": "none"}
-    axes.plot(0, 0, **star, label="Demonstration")
+    dots: dict[str, Any] = {"s": 9, "color": "white", "edgecolor": "black", "linewidth": 0.4}
+    axes.scatter(*found.samples.T, **dots, label="Policy samples (projected)")
+    axes.plot(
+        0, 0, marker="*", color="#d55e00", markeredgecolor="white", markersize=14, linestyle="none",
+        label="Demonstration",
+    )  # fmt: skip
     axes.set_aspect("equal")
     axes.set_xlim(found.axis[0], found.axis[-1])
     axes.set_ylim(found.axis[0], found.axis[-1])

@@ -13,7 +13,7 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError, nearest
 from energyflow.core.files import write_csv, write_json, write_text
 from energyflow.report import learning, names, style, summaries
-from energyflow.report.figures import FIGURES
+from energyflow.report.figures import FIGURES, Build
 from energyflow.report.rows import select
 from energyflow.report.tables import TABLES
 
@@ -59,17 +59,20 @@ def write_figure(name: str, inputs: Sequence[Path], plot: Plot, report: ReportPa
     Raises:
         UserError: unknown figure, or an input is missing, incomplete or contradictory.
     """
+    build = _builder(name)
     with style.look():
-        if name == "landscape":
-            # Imported here: it needs the policies, which no other figure depends on.
-            from energyflow.report.landscape import landscape
+        style.save(build(inputs, plot, report), plot.dpi, outputs)
 
-            figure = landscape(inputs, plot, report)
-        elif name in FIGURES:
-            figure = FIGURES[name](inputs, plot, report)
-        else:
-            raise UserError(f"unknown figure '{name}'; {nearest(name, [*FIGURES, 'landscape'])}")
-        style.save(figure, plot.dpi, outputs)
+
+def _builder(name: str) -> Build:
+    if name == "landscape":
+        # Imported here: it needs the policies, which no other figure depends on.
+        from energyflow.report.landscape import landscape
+
+        return landscape
+    if name not in FIGURES:
+        raise UserError(f"unknown figure '{name}'; {nearest(name, [*FIGURES, 'landscape'])}")
+    return FIGURES[name]
 
 
 def write_plot_data(inputs: Sequence[Path], params: ReportParams, outputs: Sequence[Path]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import pandas as pd
 
@@ -77,9 +78,9 @@ def latency() -> dict[str, float]:
     return {str(method): float(value) for method, value in zip(rows["method"], rows["value"], strict=True)}
 
 
-def settings(key: str) -> pd.DataFrame:
-    """Success at single settings of one number: columns suite, task, method, setting, value, grade, source."""
-    return _rows("ablation", key=key)
+def settings(key: str) -> list[dict[str, Any]]:
+    """Success at single settings of one number: suite, task, method, setting, value, grade, source."""
+    return [{str(k): v for k, v in row.items()} for row in _rows("ablation", key=key).to_dict("records")]
 
 
 def protocol(table: str) -> dict[str, int]:

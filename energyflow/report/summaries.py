@@ -265,5 +265,5 @@ def losses(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
         frame = read_rows([path], LOSS_COLUMNS)
         parts.append(frame.assign(task=run["task"], method=run["method"]))
     grouped = pd.concat(parts, ignore_index=True).groupby(["task", "method", "step"], sort=False)["loss"]
-    ends = {"seeds": "size", "loss": "mean", "loss_low": "min", "loss_high": "max"}
-    return grouped.agg(**ends).reset_index()
+    ends = {"loss": grouped.mean(), "loss_low": grouped.min(), "loss_high": grouped.max()}
+    return pd.DataFrame({"seeds": grouped.size(), **ends}).reset_index()

@@ -105,8 +105,8 @@ def table(title: str, frame: pd.DataFrame, params: PointParams) -> Table:
         measured += [Column("Difference in area", columns.signed)]
         return Table(title, caption, frame, about + measured, "axis")
     caption = (
-        f"Success at level {names.BASE_LEVEL} in percent; n: episodes. Difference: minus the preset's value (its row has"
-        f" none), paired on initial states. Intervals: {level}."
+        f"Success at level {names.BASE_LEVEL} in percent; n: episodes. Difference: minus the preset's value (its row"
+        f" has none), paired on initial states. Intervals: {level}."
     )
     measured = [columns.N, columns.SEEDS, columns.SUCCESS, columns.interval_column(params.report, "success")]
     return Table(title, caption, frame, [*about, *measured, columns.DIFFERENCE], "task")
@@ -142,10 +142,10 @@ def _panel(axes: Axes, part: pd.DataFrame, params: PointParams, axis: str, measu
     ordered = all(_is_number(value) for value in values)  # nothing lies between two names
     values = sorted(values, key=float) if ordered else values
     drawing.side_by_side(axes, part, "value", values, measure, "item", lines, joined=ordered, ringed="reference")
-    for row in published.settings(key).itertuples():
-        if row.setting in values:
-            label = f"Published ({names.SUITES[row.suite]} {names.task_name(f'{row.suite}/{row.task}')})"
-            drawing.published(axes, [values.index(row.setting)], [row.value], "0.4", label)
+    for row in published.settings(key):
+        if row["setting"] in values:
+            label = f"Published ({names.SUITES[row['suite']]} {names.plain(row['task'])})"
+            drawing.published(axes, [values.index(row["setting"])], [row["value"]], "0.4", label)
     axes.set_xlabel(key.replace("_", " "))
     if sum(map(len, values)) > CROWDED:
         axes.tick_params(axis="x", labelrotation=90)

@@ -86,17 +86,14 @@ def _compared(frame: pd.DataFrame, measure: str, kind: names.Kind) -> str:
     changed = [row for row in records(overall(frame)) if not row["reference"]]
     if not changed:
         raise UserError("no value but the preset's own: add another one to the axis in params.yaml")
-    several, groups = (
-        frame["item"].nunique() > 1,
-        {"clearly lower": [], "clearly higher": [], "no clear difference": []},
-    )
+    several = frame["item"].nunique() > 1
+    groups: dict[str, list[str]] = {"clearly lower": [], "clearly higher": [], "no clear difference": []}
     for row in changed:
         where = [f"NFE {int(row['nfe'])}"] if row["nfe"] is not None else []
         where += [names.item_name(row["item"], kind)] if several else []
         setting = value_name(row["value"]) + (f" ({', '.join(where)})" if where else "")
-        word = (
-            "no clear difference" if not is_clear(row) else f"clearly {'lower' if row['difference'] < 0 else 'higher'}"
-        )
+        clear = "clearly lower" if row["difference"] < 0 else "clearly higher"
+        word = clear if is_clear(row) else "no clear difference"
         groups[word].append(f"{setting} {signed(row)}")
     said = "; ".join(f"{word}: {listed(found)}" for word, found in groups.items() if found)
     return f"{measure.capitalize()} against the preset's value, in percentage points: {said}."

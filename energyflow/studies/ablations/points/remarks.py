@@ -50,9 +50,9 @@ def table_three(frame: pd.DataFrame, _paths: Sequence[Path], _params: PointParam
             found.append(
                 f"{names.method_name(str(item))}: {min(stable):.1f} to {max(stable):.1f} % up to 1e-2, {listed(late)}."
             )
-    row = published.settings("gamma").iloc[0]
-    task = names.task_name(row["task"])
-    return [*found, f"The paper, on {task}: {row['value']:.1f} at {row['setting']} ({row['grade']}: {row['source']})."]
+    (row,) = published.settings("gamma")
+    where = f"on {names.plain(row['task'])}: {row['value']:.1f} at {row['setting']}"
+    return [*found, f"The paper, {where} ({row['grade']}: {row['source']})."]
 
 
 Setting = tuple[str, str]  # method and value

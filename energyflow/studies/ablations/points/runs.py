@@ -28,7 +28,7 @@ def places(path: Path, params: PointParams) -> list[dict[str, Any]]:
         del own["rule"]
         return [own] if own["axis"] in params.axes else []
     run = identity(path)
-    item = run.get("method", run.get("source"))
+    item = str(run.get("method", run.get("source")))
     axes = {axis: section.reference for axis, section in params.axes.items() if item in section.reference}
     about = {"item": item, "task": run["task"], "seed": run["seed"]}
     return [about | {"axis": axis, "value": reference[item]} for axis, reference in axes.items()]

@@ -129,8 +129,10 @@ def draw(at: pd.DataFrame, average: pd.DataFrame, sigma: float, params: VerdictP
         drawing.estimates(axes, placed, "place", value, measured, label, joined=False, along="y")
         leaves = {"linestyle": "none", "marker": "|", "markersize": 12, "markeredgewidth": 1.5}
         drawing.predicted(axes, placed[f"{value}_exact"], placed["place"], "predicted: theory leaves", **leaves)
-    mark = {"color": mean.colour, "marker": mean.marker, "linestyle": "none"}
-    order.plot(average["agreement"].reindex(at.index), placed["place"], **mark, ms=4, label="mean of the levels")
+    order.plot(
+        average["agreement"].reindex(at.index), placed["place"], linestyle="none", color=mean.colour,
+        marker=mean.marker, ms=4, label="mean of the levels",
+    )  # fmt: skip
     drawing.category_axis(order, [subjects.label(str(name)) for name in at.index], "y")
     drawing.category_axis(slope, [""] * len(at), "y")
     if (at[["slope", "slope_exact"]] > 0).all(axis=None):
