@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import AliasPath, BaseModel, Field, ValidationError
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
 from energyflow.config.section import describe
 from energyflow.config.sections import ReportParams
@@ -19,7 +19,13 @@ from energyflow.report.rows import LATENCY_COLUMNS, identity, read_rows, require
 from energyflow.report.statistics import resampled
 
 
-class Training(BaseModel):
+class Record(BaseModel):
+    """What a file says beside much else."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class Training(Record):
     """What a run.json says that costs are made of."""
 
     wall_seconds: float
@@ -29,7 +35,7 @@ class Training(BaseModel):
     threads: int
 
 
-class Trained(BaseModel):
+class Trained(Record):
     """What a model.json says that costs and captions are made of."""
 
     parameters: int
@@ -38,7 +44,7 @@ class Trained(BaseModel):
     batch_size: int = Field(validation_alias=AliasPath("params", "batch_size"))
 
 
-RECORDS: dict[str, type[BaseModel]] = {"run.json": Training, "model.json": Trained}
+RECORDS: dict[str, type[Record]] = {"run.json": Training, "model.json": Trained}
 
 
 def recorded(paths: Sequence[Path], stage: str, file: str, wanted_by: str) -> pd.DataFrame:

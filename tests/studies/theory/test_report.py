@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from energyflow.studies.theory.points.estimates import exponent, interval, judge, over_seeds, paired, read_rows
 
 from energyflow.core.errors import UserError
 from energyflow.pipeline.params import Params
@@ -15,8 +16,6 @@ from energyflow.report.point import listed
 from energyflow.studies.theory import grid
 from energyflow.studies.theory.page import write_page
 from energyflow.studies.theory.points import bound, circulation, generalisation, modes, point, recovery, subjects
-from energyflow.studies.theory.points.estimates import exponent, interval, judge, over_seeds, paired, read_rows
-from energyflow.studies.theory.points.registry import POINTS, write_point
 from energyflow.studies.theory.sections import VerdictParams
 
 PARAMS = VerdictParams(confidence=0.95, tolerance=0.1, dpi=60, palette="colorblind")
