@@ -168,6 +168,8 @@ def test_a_figure_is_readable_and_its_legend_complete(
     looks = drawn.legend(figure)
     assert {names.method_name(method) for method in rows["method"]} <= set(looks)
     assert len(set(looks.values())) == len(looks)
+    heights = [axes.get_window_extent().height / figure.dpi for axes in figure.axes]
+    assert min(heights) > 0.55 * drawing.PANEL[1]  # a long legend has room of its own
 
 
 def test_a_figure_is_whole_and_the_same_bytes_twice(
@@ -202,7 +204,8 @@ def test_every_name_has_a_look_of_its_own_that_a_further_name_does_not_change(
     further = {f"further_{i}": "Further" for i in range(20 - len(before))}
     monkeypatch.setitem(names.TITLES, kind, names.TITLES[kind] | further)
     after = {name: style.look_of(name, kind, "colorblind") for name in names.order(kind)}
-    assert len(set(after.values())) == 20
+    assert len({look.colour for look in after.values()}) == 20
+    assert len({look.marker for look in before.values()}) == len(before)  # so that a print without colours will do
     assert before.items() <= after.items()
     unknown = [style.look_of(name, kind, "colorblind") for name in ("unheard_of", "2nd", "another")]
     assert not set(unknown) & set(after.values())

@@ -152,7 +152,7 @@ def draw(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) -> Figu
     across.axhline(pick(frame, "raw")["across"].mean(), color="0.5", ls="-.", lw=1, label="raw energy")
     across.axhline(50.0, color="0.5", ls=":", lw=1, label="chance")
     drawing.log_axis(noise, "y")
-    titles = ("baseline's noise / spread of E", "in order within a state (%)", "in order across states (%)")
+    titles = ("noise / spread of E", "in order within a state (%)", "in order across states (%)")
     for axes, text in zip((noise, inside, across), titles, strict=True):
         drawing.measured_axis(axes, frame["m"])
         axes.set_xlabel("references M")

@@ -115,8 +115,8 @@ def draw(frame: pd.DataFrame, params: VerdictParams) -> Figure:
         for i, (separation, part) in enumerate(own.groupby("separation", sort=True)):
             look, ordered = nth_look(i, params.palette), part.sort_values("sigma")
             drawing.estimates(axes, part, "sigma", "slope", look, f"{separation:g} widths")
-            exact = {"linestyle": ":", "color": look.colour}
-            drawing.predicted(axes, ordered["sigma"], ordered["slope_exact"], "exact energy, read alike", **exact)
+            drawing.predicted(axes, ordered["sigma"], ordered["slope_exact"], linestyle=":", color=look.colour)
+        drawing.predicted(axes, [], [], "exact energy, read alike", linestyle=":")  # each in the colour of its line
         drawing.measured_axis(axes, frame["sigma"])
         axes.set_title(text)
     drawing.legend_below(figure)
