@@ -27,7 +27,8 @@ from energyflow.envs.robomimic.control import Controllers
 from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
 from energyflow.envs.simulator import Array
 from energyflow.report import names
-from energyflow.report.render import Column, Table, fixed, plain, whole, with_interval
+from energyflow.report.columns import fixed, plain, whole, with_interval
+from energyflow.report.render import Column, Table
 
 Step = Callable[[Any], object]
 
