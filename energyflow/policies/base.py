@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from energyflow.config.sections import TrainParams
+from energyflow.networks.blocks import gradient
 from energyflow.networks.build import Spec
 from energyflow.networks.normalizer import Normalizer
 
@@ -92,7 +93,24 @@ class Policy(Model):
             return self.normalizer.unstandardize_action(chunk).clamp(-1.0, 1.0)
 
 
-class EnergyPolicy(Policy):
+class ScorePolicy(Policy):
+    """A policy that follows the score of the noised chunks."""
+
+    @abstractmethod
+    def score(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
+        """The field that chunks follow at a noise level; differentiable again where they require a gradient.
+
+        Args:
+            action: [B, Tp, Da], standardised units.
+            obs: [B, To, Do], standardised units.
+            sigma: [B] noise standard deviation, standardised units.
+
+        Returns:
+            [B, Tp, Da].
+        """
+
+
+class EnergyPolicy(ScorePolicy):
     """A policy whose score is minus the action-gradient of a scalar energy."""
 
     @abstractmethod
@@ -107,3 +125,7 @@ class EnergyPolicy(Policy):
         Returns:
             [B]; lower is more expert-like; defined up to a constant c(obs, sigma).
         """
+
+    def score(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
+        """See `ScorePolicy.score`: -dE/da."""
+        return -gradient(lambda a: self.energy(a, obs, sigma), action, create_graph=action.requires_grad)

@@ -9,7 +9,7 @@ from energyflow.config.sections import TrainParams
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
 from energyflow.policies import karras
-from energyflow.policies.base import Policy
+from energyflow.policies.base import ScorePolicy
 from energyflow.policies.registry import Method
 
 METHODS = {  # as energyflow: only the conservative constraint differs
@@ -19,7 +19,7 @@ METHODS = {  # as energyflow: only the conservative constraint differs
 }
 
 
-class Unconstrained(Policy):
+class Unconstrained(ScorePolicy):
     """Vector field in place of the gradient of a potential; otherwise `energyflow`."""
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
@@ -48,3 +48,7 @@ class Unconstrained(Policy):
         c_skip, c_out, c_in = map(expand, karras.coefficients(sigma))
         field: Tensor = self.field(c_in * action, obs, karras.noise_feature(sigma))
         return c_skip * action + c_out * field
+
+    def score(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
+        """See `ScorePolicy.score`: (D - a) / sigma^2."""
+        return (self.denoise(action, obs, sigma) - action) / expand(sigma) ** 2
