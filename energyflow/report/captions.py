@@ -66,7 +66,7 @@ def variants(rows: pd.DataFrame) -> str:
     """Which rows are methods as published and which are variants, where a variant ran."""
     shown = [
         f"{names.method_name(first)} runs as published, in the simulator; {names.method_name(second)} is a variant"
-        for first, second in names.VARIANTS.items()
+        for first, second in names.variants().items()
         if (rows["method"] == second).any()
     ]
     return f"{'; '.join(shown)}. The paper does not say which of the two it ran." if shown else ""

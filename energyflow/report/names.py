@@ -1,9 +1,12 @@
-"""What a reader sees for each name in params.yaml, and in which order."""
+"""What a reader sees for each name in params.yaml, and in which order: titles stand in the file of each name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Literal
+
+from energyflow.policies.registry import METHODS, policies
+from energyflow.rewards.registry import SOURCES
 
 Kind = Literal["method", "source"]
 
@@ -12,42 +15,6 @@ EXPERT = "expert"
 REFERENCE = "energyflow"  # paired differences are taken against it
 BASE_LEVEL = "0"
 
-# In the order of tables, legends and colours: a name that is appended changes the look of no other.
-TITLES: dict[Kind, dict[str, str]] = {
-    "method": {
-        "energyflow": "EnergyFlow",
-        "energyflow_paper": "EnergyFlow (paper's form)",
-        "unconstrained": "Unconstrained field",
-        "diffusion_policy": "Diffusion Policy",
-        "flow_policy": "Flow Policy",
-        "lstm_gmm": "LSTM-GMM",
-        "implicit_bc": "Implicit BC",
-        "ebt_policy": "EBT-Policy",
-        "iq_learn": "IQ-Learn",
-        "iq_learn_offline": "IQ-Learn (offline)",
-        "ebil": "EBIL",
-        "ebil_bc": "EBIL (cloned, demos in replay)",
-        "near": "NEAR",
-        "near_bc": "NEAR (cloned, demos in replay)",
-    },
-    "source": {
-        "sparse": "Sparse only",
-        "raw_energy": "Raw energy",
-        "centered_energy": "Centred energy",
-        "centered_energy_sparse": "Centred energy + sparse",
-        "centered_energy_bounded": "Centred energy, bounded",
-        "likelihood": "Likelihood",
-        "ebil": "EBIL",
-        "near": "NEAR",
-        "iq_learn": "IQ-Learn",
-        "gail": "GAIL",
-        "airl": "AIRL",
-        "dense": "Dense (oracle)",
-    },
-}
-VARIANTS = {"iq_learn": "iq_learn_offline", "ebil": "ebil_bc", "near": "near_bc"}  # as published -> ours beside it
-# Where two rows of ours stand for one of the paper's, both are measured against the one number that it gives.
-PUBLISHED_AS = {"energyflow_paper": "energyflow", "iq_learn_offline": "iq_learn"}
 SUITES = {"metaworld": "Meta-World", "robomimic": "RoboMimic"}
 NETWORKS = {"mlp": "MLP", "unet": "U-Net", "recurrent": "LSTM"}
 LEVELS = ("0", "XS", "S", "M", "L", "XL")  # params travel as sorted JSON, so the order of a file says nothing
@@ -65,12 +32,23 @@ def source_name(name: str) -> str:
 
 def item_name(name: str, kind: Kind) -> str:
     """Display name of a method or a source."""
-    return TITLES[kind].get(name, plain(name))
+    registry = METHODS if kind == "method" else SOURCES
+    return registry[name].title if name in registry else plain(name)
 
 
 def order(kind: Kind) -> list[str]:
-    """Every method or source that has a name, in the order of tables."""
-    return list(TITLES[kind])
+    """Every policy, or every source: the order of tables, legends and looks. One that is appended changes no other."""
+    return policies() if kind == "method" else list(SOURCES)
+
+
+def published_as(method: str) -> str:
+    """The method of the paper whose numbers stand beside ours: two rows of ours may stand for one of the paper's."""
+    return (METHODS[method].published or method) if method in METHODS else method
+
+
+def variants() -> dict[str, str]:
+    """Methods as published -> the variant of ours beside it."""
+    return {of: name for name in policies() if (of := METHODS[name].variant_of) is not None}
 
 
 def in_order(names: Iterable[str], kind: Kind) -> list[str]:

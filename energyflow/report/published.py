@@ -64,7 +64,7 @@ def find(task: str, method: str, tasks: Iterable[str]) -> Published | None:
     papers = {f"{suite}/{t}" for t in rows["task"] if t != names.AVERAGE}
     if names.is_average(task) and papers != {t for t in tasks if t.startswith(f"{suite}/")}:
         return None
-    row = rows[(rows["task"] == short) & (rows["method"] == names.PUBLISHED_AS.get(method, method))]
+    row = rows[(rows["task"] == short) & (rows["method"] == names.published_as(method))]
     if row.empty:
         return None
     first = row.iloc[0]
