@@ -24,7 +24,8 @@ from scipy import stats
 
 from energyflow.core.files import write_csv, write_text
 from energyflow.envs.robomimic.control import Controllers
-from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
+from energyflow.envs.robomimic.simulator import MODEL_SEED, RobomimicEnv, env_kwargs
+from energyflow.envs.robomimic.tasks import SPECS
 from energyflow.envs.simulator import Array
 from energyflow.report import names
 from energyflow.report.render import Column, Table, fixed, plain, whole, with_interval
