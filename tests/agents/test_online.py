@@ -39,7 +39,6 @@ from energyflow.rewards.registry import ONLINE
 from energyflow.rewards.sources import build_source
 from energyflow.rewards.task import Dense
 from tests.conftest import TASK
-
 from tests.rewards.conftest import ACTION_DIM, OBS_DIM, PointSimulator, as_demos, box
 
 GAIN = -1.5  # of the expert: a = GAIN * position, which stays inside the box

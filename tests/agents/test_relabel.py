@@ -14,7 +14,6 @@ from energyflow.rewards.base import Transitions
 from energyflow.rewards.energy import CenteredEnergy
 from energyflow.rewards.readout import Readout
 from energyflow.rewards.task import Dense, Sparse
-
 from tests.rewards.conftest import ACTION_DIM, OBS_DIM, box, fill
 
 

@@ -21,7 +21,6 @@ from energyflow.core.errors import UserError
 from energyflow.learning.trainer import train
 from energyflow.pipeline.params import Params
 from energyflow.rewards.task import Dense, Sparse
-
 from tests.rewards.conftest import PointSimulator
 
 IDENTITY = {"run": 1}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +120,14 @@ def test_unknown_tasks_and_observations_are_named() -> None:
         make_env("metaworld/hamer")
     with pytest.raises(UserError, match="metaworld/hammer: no observations robot0_eef_pos"):
         make_env("metaworld/hammer", ["robot0_eef_pos"])
+
+
+def test_asking_whose_a_file_is_imports_no_simulator() -> None:
+    program = (
+        "import sys; from energyflow.envs.tasks import task_of;"
+        "print(task_of({'env_name': 'hammer-v3'}, 'x'), task_of({'env_name': 'ToolHang'}, 'x'),"
+        "task_of({}, 'my data'));"
+        "print(sorted({'metaworld', 'robosuite', 'mujoco', 'torch', 'h5py'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "metaworld/hammer robomimic/tool_hang custom/my_data\n[]\n"

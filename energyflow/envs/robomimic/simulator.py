@@ -26,6 +26,7 @@ from energyflow.core.errors import UserError, nearest  # noqa: E402
 from energyflow.core.seeding import generator  # noqa: E402
 from energyflow.envs.perturb import displace, push_beyond  # noqa: E402
 from energyflow.envs.robomimic.control import Controllers  # noqa: E402
+from energyflow.envs.robomimic.experts.registry import make_expert  # noqa: E402
 from energyflow.envs.robomimic.sensors import quicken  # noqa: E402
 from energyflow.envs.robomimic.tasks import LOW_DIM, SPECS  # noqa: E402
 from energyflow.envs.simulator import Array, Expert  # noqa: E402
@@ -104,9 +105,7 @@ class RobomimicEnv:
 
     def expert(self, seed: int) -> Expert:
         """A scripted expert with the style of this seed; it sees the simulator's state, not the observation."""
-        from energyflow.envs.robomimic.experts.registry import make_expert
-
-        return make_expert(self, seed)
+        return make_expert(self.task, self.env, seed)
 
     def env_args(self) -> dict[str, Any]:
         """See `Simulator.env_args`; robomimic builds its own environment from it."""
