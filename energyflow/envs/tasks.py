@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from energyflow.core.errors import UserError, nearest
+from energyflow.envs.metaworld import tasks as metaworld
+from energyflow.envs.robomimic import tasks as robomimic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,23 +16,10 @@ if TYPE_CHECKING:
     from energyflow.envs.simulator import Simulator
 
 SUITES = {
-    "metaworld": "energyflow.envs.metaworld:MetaWorldEnv",
+    "metaworld": "energyflow.envs.metaworld.simulator:MetaWorldEnv",
     "robomimic": "energyflow.envs.robomimic.simulator:RobomimicEnv",
 }
-TASKS = (
-    "metaworld/button_press",
-    "metaworld/drawer_open",
-    "metaworld/assembly",
-    "metaworld/bin_picking",
-    "metaworld/hammer",
-    "robomimic/lift",
-    "robomimic/can",
-    "robomimic/square",
-    "robomimic/transport",
-    "robomimic/tool_hang",
-)
-
-
+TASKS = (*metaworld.SPECS, *robomimic.SPECS)
 CUSTOM = "custom"  # suite of users' own demonstrations: they train, and have no simulator here
 
 
@@ -55,11 +44,8 @@ def check_simulated(name: str) -> str:
 
 def task_of(env_args: dict[str, Any], name: str) -> str:
     """The task that a demonstration file belongs to: ours if its `env_args` name one, else `custom/<name>`."""
-    from energyflow.envs import metaworld
-    from energyflow.envs.robomimic import simulator
-
     ours = {spec.simulator_id: task for task, spec in metaworld.SPECS.items()}
-    ours |= {spec.env_name: task for task, spec in simulator.SPECS.items()}
+    ours |= {spec.env_name: task for task, spec in robomimic.SPECS.items()}
     plain = re.sub(r"[^\w.-]+", "_", name)
     return ours.get(str(env_args.get("env_name")), f"{CUSTOM}/{plain}")
 
