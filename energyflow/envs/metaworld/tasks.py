@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from energyflow.envs.registry import Suite
+
 
 @dataclass(frozen=True)
 class TaskSpec:
@@ -34,4 +36,12 @@ SPECS = {
         TaskSpec("metaworld/bin_picking", "bin-picking-v3", ("fixed", "fixed")),
         TaskSpec("metaworld/hammer", "hammer-v3", ("object",)),
     )
+}
+SUITES = {
+    "metaworld": Suite(
+        "Meta-World",
+        "energyflow.envs.metaworld.simulator:MetaWorldEnv",
+        {task: spec.simulator_id for task, spec in SPECS.items()},
+        published="scripted experts",
+    ),
 }

@@ -131,6 +131,19 @@ class RobomimicEnv:
         xml: str = self.env.sim.model.get_xml()
         return xml
 
+    @property
+    def mujoco_model(self) -> mujoco.MjModel:
+        """What a renderer draws."""
+        return self.env.sim.model._model
+
+    def draw(self, state: Array, renderer: mujoco.Renderer) -> None:
+        """See `Filmable.draw`; without the shapes that only collide."""
+        sim, look = self.env.sim, mujoco.MjvOption()
+        look.geomgroup[0], look.sitegroup[:] = 0, 0
+        sim.set_state_from_flattened(state)
+        sim.forward()
+        renderer.update_scene(sim.data._data, self.spec.camera, look)
+
     def _observe(self, *, fresh: bool = False) -> dict[str, Array]:
         # Relative poses are computed from the cached absolute ones, so they lag by one action, as they do in robosuite.
         if fresh:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from energyflow.envs.registry import Suite
+
 # What robomimic's low-dimensional policies observe, in its order; a file without these is read whole.
 LOW_DIM = (
     *(f"robot{arm}_{part}" for arm in (0, 1) for part in ("eef_pos", "eef_quat", "gripper_qpos")),
@@ -25,6 +27,7 @@ class TaskSpec:
         env_kwargs: further arguments of the environment.
         success: observations that are all 1 exactly when the task is done, where robosuite has them: asking it costs a
             tenth of a step.
+        camera: robosuite's name of the one that sees it all.
     """
 
     env_name: str
@@ -33,6 +36,7 @@ class TaskSpec:
     goals: tuple[tuple[str, ...], ...] = ()
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     success: tuple[str, ...] = ()
+    camera: str = "agentview"
 
 
 SPECS = {
@@ -46,11 +50,22 @@ SPECS = {
         goals=(("transport_target_bin", "trash"),),
         env_kwargs={"env_configuration": "opposed"},
         success=("payload_in_target_bin", "trash_in_trash_bin"),
+        camera="shouldercamera0",
     ),
     "robomimic/tool_hang": TaskSpec(
         "ToolHang",
         objects=(("frame",), ("tool",)),
         goals=(("stand",),),
         success=("frame_is_assembled", "tool_on_frame"),
+    ),
+}
+SUITES = {
+    "robomimic": Suite(
+        "RoboMimic",
+        "energyflow.envs.robomimic.simulator:RobomimicEnv",
+        {task: spec.env_name for task, spec in SPECS.items()},
+        experts="energyflow.envs.robomimic.experts",
+        filmed=True,
+        published="human demonstrations",
     ),
 }
