@@ -15,7 +15,7 @@ export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help setup results full readme docs smoke test test-long lint format clean
+.PHONY: help setup results full readme generated docs smoke test test-long lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,13 +33,16 @@ $(STAMP): requirements.lock requirements-nodeps.lock pyproject.toml
 results: $(STAMP)  ## demonstrations to tables and figures: the preset of params.yaml
 	snakemake --cores all --quiet reason
 	snakemake --report results/report.html
-	python -m energyflow.engines commit
+	energyflow results commit
 
 full: $(STAMP)  ## the methods and sources of reward that the paper compares, on fewer tasks: hours
 	snakemake --cores all --quiet reason --config grid=full
 
 readme: $(STAMP)  ## copy the tables that the documents quote into them again
-	python -m energyflow.report.readme
+	energyflow results readme
+
+generated: $(STAMP)  ## dvc.yaml and the schema of params.yaml, from the plan
+	energyflow job generated
 
 docs: $(STAMP)  ## the documentation site, in build/docs; a warning is an error, and nothing is fetched
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build
@@ -54,11 +57,12 @@ test: $(STAMP)  ## fast tests
 test-long: $(STAMP)  ## all tests
 	$(PYTEST) -m 'slow or not slow'
 
-lint: $(STAMP)  ## style and types
+lint: $(STAMP)  ## style, types, and arrows between rooms that go down
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	mypy
+	lint-imports --no-logo
 
 format: $(STAMP)  ## rewrite the code in the house style
 	ruff check --fix .

@@ -24,10 +24,15 @@ def schema() -> str:
     definitions: dict[str, Any] = {}
 
     def of(model: type[Any]) -> dict[str, Any]:
+        nonlocal definitions
         found: dict[str, Any] = model.model_json_schema(ref_template="#/$defs/{model}")
-        definitions.update(found.pop("$defs", {}))
-        found.pop("required", None)  # layers complete each other: what is missing at last is told when they are merged
-        return {**found, "additionalProperties": False}
+        for name, one in (found.pop("$defs", {}) | {"": found}).items():
+            one.pop(
+                "required", None
+            )  # layers complete each other: what is missing at last is told when they are merged
+            one["additionalProperties"] = False
+            definitions |= {name: one} if name else {}
+        return found
 
     train = {"train": of(TrainSection)}
     sections = {name: of(model) for name, model in params.SECTIONS.items()}

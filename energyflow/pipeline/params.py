@@ -239,7 +239,7 @@ def resolve(raw: Layer, preset: str | None = None, grid: str | None = None, flag
         studies={study: layers.section(study, STUDIES[study].params) for study in run.studies},
         overlaid={task: Sections(**of(layers.with_task(name, task))) for task in overlaid},
     )
-    for study in run.studies:
+    for study in run.studies if not flags else ():  # a command line is about one job
         STUDIES[study].valid(params)
     return params
 

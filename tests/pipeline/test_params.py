@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -16,8 +18,8 @@ from energyflow.config.params import Params
 from energyflow.config.section import parse_section
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
+from energyflow.pipeline import generated, plan
 from energyflow.pipeline import params as params_module
-from energyflow.pipeline import plan
 from energyflow.pipeline.params import resolve
 from energyflow.policies.registry import policies
 from energyflow.report import rows
@@ -367,3 +369,21 @@ def test_paper_preset_holds_the_papers_numbers(raw: dict[str, Any]) -> None:
     assert section.network.kind == "unet"
     lift, hang = (resolve(raw, "paper").of(f"robomimic/{task}") for task in ("lift", "tool_hang"))
     assert (lift.collect.source, lift.evaluate.horizon, hang.evaluate.horizon) == ("human", 400, 700)
+
+
+def test_the_schema_accepts_the_file_and_names_a_typo(raw: dict[str, Any]) -> None:
+    """Editors check params.yaml with it while it is written."""
+    schema = json.loads((ROOT / generated.SCHEMA).read_text())
+    jsonschema.validate(raw, schema)
+    for key, value in (
+        ("train.grad_clp", 1.0),
+        ("plots.nfee", {}),
+        ("plots.nfe.smoothe", 3),
+        ("presets.laptop.train.stepz", 9),
+        ("method.flow_policy", {"nfee": 3}),
+        ("evaluate.seed", -1),
+    ):
+        broken = copy.deepcopy(raw)
+        put(broken, key, value)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, schema)
