@@ -33,5 +33,8 @@ SUITES: Registry[Suite] = Registry(
     "suite",
     "energyflow.envs",
     "SUITES",
-    ("metaworld.tasks", "robomimic.tasks"),  # in the order of tables
+    (  # in the order of tables
+        "metaworld.tasks",
+        "robomimic.tasks",
+    ),
 )

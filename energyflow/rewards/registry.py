@@ -39,8 +39,17 @@ SOURCES: Registry[Source] = Registry(
     "reward source",
     "energyflow.rewards",
     "SOURCES",
-    # in the order of tables and legends
-    ("sparse", "energy", "likelihood", "ebil", "near", "iq_learn", "gail", "airl", "dense"),
+    (  # in the order of tables and legends
+        "sparse",
+        "energy",
+        "likelihood",
+        "ebil",
+        "near",
+        "iq_learn",
+        "gail",
+        "airl",
+        "dense",
+    ),
 )
 
 
