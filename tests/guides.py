@@ -99,7 +99,8 @@ class Reader:
     def close(self) -> None:
         """End the process behind the commands; the next one starts another, which reads the code anew."""
         if self._server is not None:
-            self._server.communicate(timeout=60)
+            self._server.kill()
+            self._server.communicate()
             self._server = None
 
     def follow(self, page: str) -> None:
