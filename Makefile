@@ -1,7 +1,7 @@
 # `make results` and `make test` each set everything up on a fresh machine and do their job.
 VENV ?= .venv
 PYTHON ?= python3
-BIN := $(abspath $(VENV))/bin
+BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SMOKE := snakemake --workflow-profile profiles/smoke
 # a file at a time, in the order of tests/conftest.py
@@ -11,7 +11,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DELETE_ON_ERROR:
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
@@ -24,13 +24,14 @@ setup: $(STAMP)  ## virtual environment with the locked versions
 
 $(STAMP): requirements.lock requirements-nodeps.lock pyproject.toml
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed, for which all pinned packages have builds: make PYTHON=python3.11 VENV=.venv311 ...")'
 	$(BIN)/python -m pip install --requirement requirements.lock
 	$(BIN)/python -m pip install --no-deps --requirement requirements-nodeps.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
 	touch $@
 
 results: $(STAMP)  ## demonstrations to tables and figures: the preset of params.yaml
+	energyflow results ready
 	snakemake --cores all --quiet reason
 	snakemake --report results/report.html
 	energyflow results commit

@@ -97,9 +97,9 @@ def test_a_mistake_is_one_line_and_a_bug_is_a_traceback(
     def bug(*_: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr("energyflow.pipeline.engines.fsck", lambda **_: bug())
+    monkeypatch.setattr("energyflow.pipeline.engines.plots", bug)
     with pytest.raises(ValueError, match="a bug"):
-        main(["results", "fsck"])
+        main(["results", "plots"])
     for text in ("four", "0", "-1"):
         monkeypatch.setenv("OMP_NUM_THREADS", text)
         assert main(["train", "--demos", "none.hdf5"]) == 2

@@ -83,7 +83,7 @@ def _figure(a: Arguments) -> None:
     from energyflow.report.outputs import write_figure
 
     report = parse_section(sections.ReportParams, a.report)
-    write_figure(a.name, a.inputs, parse_section(PLOTS[a.name], a.params), report, a.outputs)  # type: ignore[arg-type]
+    write_figure(a.name, a.inputs, parse_section(PLOTS[a.name], a.params), report, a.outputs)
 
 
 def _plots(a: Arguments) -> None:

@@ -84,22 +84,18 @@ def _results(a: Arguments) -> int:
     if a.what == "plots":
         print(engines.plots())
         return 0
-    if a.what == "fsck":
-        bad = engines.fsck(fix=a.fix)
-        for path in bad:
-            print(f"corrupt: {path}{' (deleted)' if a.fix else ''}")
-        if bad:
-            print("then move the files in the workspace that came from it away, and: dvc pull")
-        return int(bool(bad))
     p = params.load(preset=a.preset, grid=a.grid)
     if a.what == "check":
-        found = engines.check(p)
+        found = engines.check(p, deep=a.deep)
         print("\n".join(found), end="\n" if found else "")
         return int(bool(found))
     if a.what == "times":
         spent = records.times(p)
         lines = [f"{name:20} {done:4} of {count:4} jobs {hours:6.2f} h" for name, done, count, hours in spent]
         print("\n".join([*lines, f"{'together':38}{sum(hours for *_, hours in spent):6.2f} h of one core"]))
+    elif a.what == "ready":
+        engines.require_versionable(p)
+        engines.require_safe_cache()
     elif a.what == "guard":
         records.guard(p)
     elif a.what == "prune":
@@ -114,9 +110,9 @@ RESULTS = {
     "times": "sum the seconds that the finished jobs of each stage took",
     "commit": "update dvc.lock after a complete run of Snakemake",
     "prune": "move files that no rule makes any more to .snakemake/orphans",
+    "ready": "fail if this checkout could not be committed after a run",
     "guard": "fail if an output has no record of what made it",
     "plots": "draw dvc plots on a page that opens offline",
-    "fsck": "hash DVC's cache again",
     "readme": "copy the rows that documents quote into them again",
 }
 
@@ -156,5 +152,5 @@ def add(commands: Commands) -> None:
     results.add_argument("what", choices=RESULTS, metavar="WHAT", help=said)
     results.add_argument("--preset", help="default: that of params.yaml")
     results.add_argument("--grid", help="default: that of params.yaml")
-    results.add_argument("--fix", action="store_true", help="fsck: delete the corrupt objects")
+    results.add_argument("--deep", action="store_true", help="check: read every recorded byte again")
     results.set_defaults(handler=_results, computes=False)

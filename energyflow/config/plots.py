@@ -1,10 +1,57 @@
-"""How each figure looks: one closed section a figure."""
+"""How each figure looks: one closed section a figure, under `plots` in params.yaml."""
 
 from __future__ import annotations
 
-from energyflow.config.section import Section
-from energyflow.config.sections import PlotParams
+from typing import Literal
 
-PLOTS: dict[str, type[Section]] = dict.fromkeys(
-    ("success", "ood", "nfe", "learning", "loss", "landscape", "theory", "ablations"), PlotParams
-)
+from pydantic import Field
+
+from energyflow.config.section import Section
+
+
+class Plot(Section):
+    """What every figure has."""
+
+    dpi: int = Field(ge=50, le=600)
+
+
+class ColouredPlot(Plot):
+    """A figure of named lines, in one of the palettes of ten colours that seaborn has."""
+
+    palette: Literal["colorblind", "deep", "muted", "bright", "pastel", "dark"]
+
+
+class LearningPlot(ColouredPlot):
+    """Learning curves; `smooth` is the width of a running mean over step marks."""
+
+    smooth: int = Field(ge=1)
+
+
+class LandscapePlot(Plot):
+    """A slice through an energy.
+
+    Attributes:
+        cmap: colours of the energy.
+        resolution: points of the slice along either axis.
+        samples: of the policy.
+        sigma: read-out, in standardised units.
+        extent: half-width of the slice, in root-mean-square distances of the projected samples from the demonstration.
+    """
+
+    cmap: Literal["viridis", "cividis", "plasma", "inferno", "magma"]
+    resolution: int = Field(ge=2)
+    samples: int = Field(ge=2)
+    sigma: float = Field(gt=0)
+    extent: float = Field(gt=0)
+
+
+PLOTS: dict[str, type[Plot]] = {
+    "success": ColouredPlot,
+    "ood": ColouredPlot,
+    "nfe": ColouredPlot,
+    "learning": LearningPlot,
+    "loss": ColouredPlot,
+    "landscape": LandscapePlot,
+    "theory": ColouredPlot,
+    "ablations": ColouredPlot,
+}

@@ -234,16 +234,3 @@ class ReportParams(Section):
     confidence: float = Field(gt=0.5, lt=1)
     bootstrap: int = Field(ge=100, le=10**6)
     seed: Seed
-
-
-class PlotParams(Section):
-    """Look of one figure; a figure uses the keys that concern it."""
-
-    dpi: int = Field(ge=50, le=600)
-    palette: str | None = None
-    cmap: str | None = None
-    smooth: int | None = Field(default=None, ge=1)
-    resolution: int | None = Field(default=None, ge=2)
-    samples: int | None = Field(default=None, ge=1)
-    sigma: float | None = Field(default=None, gt=0)
-    extent: float | None = Field(default=None, gt=0)

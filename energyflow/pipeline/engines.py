@@ -6,11 +6,14 @@ Which those are: plan.py; what is recorded of them: records.py; what dvc.yaml sa
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
+
+import yaml
 
 from energyflow.config.params import Params
 from energyflow.core.errors import UserError, nearest
@@ -62,13 +65,32 @@ def require_safe_cache() -> None:
         )
 
 
+def require_versionable(p: Params) -> None:
+    """Refuse a checkout that DVC could not commit, before anything is computed in it.
+
+    Raises:
+        UserError: no git repository, or a folder of results is a link to elsewhere; the message says what works.
+    """
+    if not Path(".git").exists() and _dvc("config", "core.no_scm", capture=True).stdout.strip() != "true":
+        raise UserError(
+            "no git repository here (an unpacked archive?), which DVC needs: git init (or: dvc config core.no_scm true)"
+        )
+    for folder in {name.split("/")[0] for stage in plan.outputs(p) for name in plan.folders(stage, p)}:
+        if Path(folder).is_symlink():
+            raise UserError(
+                f"{folder} is a link, and DVC versions nothing outside of the repository: keep the folder here, and put"
+                " DVC's copies on the other disk (dvc cache dir /other/disk), or mount the disk at this place"
+            )
+
+
 def commit(p: Params) -> list[str]:
     """Bring `dvc.lock` up to date after a complete run, never with stale outputs; return the orphans moved first.
 
     Raises:
-        UserError: Snakemake still has work, the link type is unsafe, or DVC failed.
+        UserError: Snakemake still has work, the link type is unsafe, the checkout cannot be versioned, or DVC failed.
     """
     require_safe_cache()
+    require_versionable(p)
     moved = records.prune(p)
     done = [target for target in records.targets(p) if up_to_date(target)]  # one under way waits for the next commit
     if "all" not in done:
@@ -80,8 +102,10 @@ def commit(p: Params) -> list[str]:
     return moved
 
 
-def check(p: Params) -> list[str]:
+def check(p: Params, *, deep: bool = False) -> list[str]:
     """What is not in order, one line a finding; empty if both engines agree that all is done.
+
+    With `deep`, every recorded byte is read again; see `rotten`.
 
     Raises:
         UserError: the link type is unsafe, or Snakemake could not plan.
@@ -95,22 +119,44 @@ def check(p: Params) -> list[str]:
             found.append("dvc sees changes (dvc status; after a complete run: energyflow results commit)")
     if left := records.orphans(p):
         found.append(f"{len(left)} file(s) that no rule makes, e.g. {left[0]} (energyflow results prune)")
+    return [*found, *(rotten(p) if deep else [])]
+
+
+def rotten(p: Params) -> list[str]:
+    """Files whose content is not what was recorded, one line a finding: DVC's cache, and outputs since the last commit.
+
+    Time stamps do not tell: every byte is read, which takes minutes.
+    """
+    cache = Path(_dvc("cache", "dir", capture=True).stdout.strip() or ".dvc/cache") / "files/md5"
+    objects = sorted(cache.glob("??/*"))
+    bad = [path for path in objects if _md5(path) != _digest(path)]
+    found = [f"{path}: DVC's copy is corrupt: move it away, then dvc commit or dvc pull" for path in bad]
+    for target in records.targets(p):
+        lock = Path(stage_file(target)).with_name("dvc.lock")
+        stages = (yaml.safe_load(lock.read_text()) if lock.is_file() else {}).get("stages", {})
+        for out in (out for each in stages.values() for out in each.get("outs", [])):
+            for file, digest in _recorded(Path(out["path"]), str(out.get("md5")), cache).items():
+                if file.is_file() and _md5(file) != digest:
+                    found.append(f"{file}: is not what was committed: move it away, then dvc checkout or run again")
     return found
 
 
-def fsck(*, fix: bool = False) -> list[Path]:
-    """Hash every object of DVC's cache, which DVC never does again; return the corrupt ones, deleted if `fix`."""
-    folder = _dvc("cache", "dir", capture=True).stdout.strip() or ".dvc/cache"
-    bad = []
-    for path in sorted(Path(folder).glob("files/md5/??/*")):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "md5").hexdigest()
-        if digest != path.parent.name + path.name.removesuffix(".dir"):
-            bad.append(path)
-            if fix:
-                path.chmod(0o644)
-                path.unlink()
-    return bad
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _digest(path: Path) -> str:
+    """The hash that an object of the cache is named by."""
+    return path.parent.name + path.name.removesuffix(".dir")
+
+
+def _recorded(out: Path, digest: str, cache: Path) -> dict[Path, str]:
+    """Files of an output of DVC, with their hashes; a folder's are listed in an object of the cache."""
+    if not digest.endswith(".dir"):
+        return {out: digest}
+    listing = cache / digest[:2] / digest[2:]
+    return {out / each["relpath"]: each["md5"] for each in json.loads(listing.read_text())} if listing.is_file() else {}
 
 
 def plots(folder: str = "dvc_plots") -> str:

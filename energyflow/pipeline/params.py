@@ -48,6 +48,7 @@ from energyflow.studies.registry import STUDIES
 
 Layer = dict[str, Any]
 GRIDS = ("core", "full")
+PRESET = re.compile(r"[a-z0-9][a-z0-9_-]*")
 TABLES = ("levels", "axes")  # replaced as a whole: a level or an axis that a layer does not name is not there
 OF_A_TASK: dict[str, type[Section]] = {  # what an entry of presets.<preset>.task may overlay
     "collect": CollectParams,
@@ -199,6 +200,8 @@ def resolve(raw: Layer, preset: str | None = None, grid: str | None = None, flag
             raise UserError(f"params.yaml: {key}: unknown '{value}'; {nearest(value, known)}")
     flagged = parse_flags(flags)
     last = flagged.pop("train", {})  # over what methods say they need: a layer of its own, after all others
+    if not PRESET.fullmatch(name):
+        raise UserError(f"params.yaml: preset: '{name}' stands in paths and commands: small letters, digits, _ and -")
     layers = _layers(raw, name, grid, flagged)
     run, core, full = _runs(layers), *(_runs(_layers(raw, name, each, flagged)) for each in GRIDS)
     every_task = list(dict.fromkeys([*run.tasks, *core.tasks, *full.tasks]))

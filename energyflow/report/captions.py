@@ -11,37 +11,15 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.files import read_json
 from energyflow.report import costs, names, published
 from energyflow.report.rows import select
-
-
-def grouped(value: float) -> str:
-    """An integer with a space between groups of three digits."""
-    return f"{int(value):,}".replace(",", " ")
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 seed`, `3 seeds`."""
-    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
-
-
-def span(values: pd.Series) -> str:
-    """One number, or the range of several."""
-    low, high = values.min(), values.max()
-    return grouped(low) if low == high else f"{grouped(low)}–{grouped(high)}"
-
-
-def interval_heading(params: ReportParams) -> str:
-    """Heading of an interval column, e.g. "95 % interval"."""
-    return f"{100 * params.confidence:g} % interval"
+from energyflow.report.wording import counted, grouped, joined, span
 
 
 def intervals(params: ReportParams) -> str:
     """How the intervals were made."""
     return (
-        f"Intervals: {100 * params.confidence:g} % percentile bootstrap over training seeds and initial"
-        " states"
-        f" ({grouped(params.bootstrap)} resamples, tasks as strata), never narrower than the Wilson interval"
-        " of"
-        " the pooled episodes."
+        f"Intervals: {100 * params.confidence:g} % percentile bootstrap over training seeds and initial states"
+        f" ({grouped(params.bootstrap)} resamples, tasks as strata), never narrower than the Wilson interval of the"
+        " pooled episodes."
     )
 
 
@@ -49,7 +27,7 @@ def budget(rows: pd.DataFrame) -> str:
     """What was run, from the rows of episodes: tasks, methods, seeds, initial states, sampler evaluations."""
     policies = rows[rows["method"] != names.EXPERT]
     states = policies.groupby(["task", "method", "seed", "level"])["env_seed"].nunique()
-    order = names.in_order(policies["method"], names.DISPLAY_ORDER)
+    order = names.in_order(policies["method"], "method")
     evaluations = policies.groupby("method")["nfe"].unique()
     nfe = "; ".join(f"{names.method_name(m)} {'/'.join(str(int(v)) for v in sorted(evaluations[m]))}" for m in order)
     return (
@@ -63,7 +41,7 @@ def training(paths: Sequence[Path]) -> str:
     """Training budget, from the model.json files among the inputs."""
     if not select(paths, "train", "model.json"):
         return ""
-    models = costs.models(paths, "caption")
+    models = costs.recorded(paths, "train", "model.json", "caption")
     return f"Training: {span(models['steps'])} steps of batch {span(models['batch_size'])}."
 
 
@@ -86,12 +64,10 @@ def demonstrations(paths: Sequence[Path]) -> str:
 
 def variants(rows: pd.DataFrame) -> str:
     """Which rows are methods as published and which are variants, where a variant ran."""
-    pairs = [(names.method_name(first), names.method_name(second)) for first, second in names.VARIANTS.items()]
-    ran = {names.method_name(method) for method in rows["method"]}
     shown = [
-        f"{first} runs as published, in the simulator; {second} is a variant"
-        for first, second in pairs
-        if second in ran
+        f"{names.method_name(first)} runs as published, in the simulator; {names.method_name(second)} is a variant"
+        for first, second in names.VARIANTS.items()
+        if (rows["method"] == second).any()
     ]
     return f"{'; '.join(shown)}. The paper does not say which of the two it ran." if shown else ""
 
@@ -110,6 +86,6 @@ def paper(rows: pd.DataFrame) -> str:
     return " ".join(parts)
 
 
-def joined(*sentences: str) -> str:
-    """One paragraph from the sentences that have something to say."""
-    return " ".join(sentence for sentence in sentences if sentence)
+def run(paths: Sequence[Path], rows: pd.DataFrame, params: ReportParams) -> str:
+    """What was run here, beside what the paper ran, and how the intervals were made."""
+    return joined(budget(rows), training(paths), paper(rows), intervals(params))

@@ -8,65 +8,58 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
+from energyflow.config.section import describe
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
-from energyflow.core.seeding import generator
 from energyflow.report import names
 from energyflow.report.rows import LATENCY_COLUMNS, identity, read_rows, require
-from energyflow.report.statistics import percentiles
+from energyflow.report.statistics import resampled
 
 
-def value(path: Path, record: dict[str, Any], *keys: str) -> Any:
-    """A nested value of a JSON file.
+class Record(BaseModel):
+    """What a file says beside much else."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class Training(Record):
+    """What a run.json says that costs are made of."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory_mb: float
+    device: str
+    threads: int
+
+
+class Trained(Record):
+    """What a model.json says that costs and captions are made of."""
+
+    parameters: int
+    exec_horizon: int = Field(validation_alias=AliasPath("spec", "exec_horizon"))
+    steps: int = Field(validation_alias=AliasPath("params", "steps"))
+    batch_size: int = Field(validation_alias=AliasPath("params", "batch_size"))
+
+
+RECORDS: dict[str, type[Record]] = {"run.json": Training, "model.json": Trained}
+
+
+def recorded(paths: Sequence[Path], stage: str, file: str, wanted_by: str) -> pd.DataFrame:
+    """One row per record of a stage: task, method, seed, and the fields of its class in `RECORDS`.
 
     Raises:
-        UserError: the key is not there; the message names the file and the key.
+        UserError: there is none, or one lacks a number; the message names the file and the key.
     """
-    found: Any = record
-    for key in keys:
-        if not isinstance(found, dict) or key not in found:
-            raise UserError(f"{path}: missing key '{'.'.join(keys)}'; delete it and run its stage again")
-        found = found[key]
-    return found
-
-
-def number(path: Path, record: dict[str, Any], *keys: str) -> float:
-    """A nested number of a JSON file.
-
-    Raises:
-        UserError: the key is not there, or is not a finite number.
-    """
-    found = value(path, record, *keys)
-    if isinstance(found, bool) or not isinstance(found, int | float) or not np.isfinite(found):
-        raise UserError(f"{path}: '{'.'.join(keys)}' is not a finite number (got {found!r})")
-    return float(found)
-
-
-def runs(paths: Sequence[Path], stage: str, wanted_by: str) -> pd.DataFrame:
-    """One row per run.json of a stage: task, method, seed, seconds, peak memory, device, threads."""
     rows = []
-    for path in require(paths, stage, "run.json", wanted_by):
-        run, record = identity(path), read_json(path)
-        row: dict[str, Any] = {"task": run.task, "method": run.item, "seed": run.seed}
-        row |= {key: number(path, record, key) for key in ("wall_seconds", "cpu_seconds", "peak_memory_mb")}
-        row |= {"device": str(value(path, record, "device")), "threads": int(number(path, record, "threads"))}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def models(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
-    """One row per model.json: task, method, seed, parameters, steps, batch size, exec_horizon."""
-    rows = []
-    for path in require(paths, "train", "model.json", wanted_by):
-        run, record = identity(path), read_json(path)
-        row: dict[str, Any] = {"task": run.task, "method": run.item, "seed": run.seed}
-        row["parameters"] = int(number(path, record, "parameters"))
-        row["exec_horizon"] = int(number(path, record, "spec", "exec_horizon"))
-        row |= {key: int(number(path, record, "params", key)) for key in ("steps", "batch_size")}
-        rows.append(row)
+    for path in require(paths, stage, file, wanted_by):
+        try:
+            record = RECORDS[file].model_validate(read_json(path))
+        except ValidationError as error:
+            raise UserError(f"{path}: {describe(error)}; delete it and run its stage again") from None
+        rows.append(identity(path) | record.model_dump())
     return pd.DataFrame(rows)
 
 
@@ -83,11 +76,11 @@ def cost(paths: Sequence[Path], params: ReportParams) -> pd.DataFrame:
     Raises:
         UserError: an input is missing or incomplete, or the models of one method differ in size.
     """
-    train, model = runs(paths, "train", "table cost"), models(paths, "table cost")
-    evaluated = runs(paths, "evaluate", "table cost")
+    train, model = (recorded(paths, "train", file, "table cost") for file in ("run.json", "model.json"))
+    evaluated = recorded(paths, "evaluate", "run.json", "table cost")
     latency = read_rows(require(paths, "latency", "latency.csv", "table cost"), LATENCY_COLUMNS)
     out = []
-    for method in names.in_order(train["method"], names.DISPLAY_ORDER):
+    for method in names.in_order(train["method"], "method"):
         made = model[model["method"] == method]
         timed = latency[(latency["method"] == method) & (latency["batch"] == 1)]
         if made.empty or timed.empty:
@@ -99,9 +92,17 @@ def cost(paths: Sequence[Path], params: ReportParams) -> pd.DataFrame:
         horizon = int(horizons.iloc[0])
         row: dict[str, Any] = {"method": method, "network": timed["network"].iloc[0]}
         row |= {"parameters": int(made["parameters"].max()), "steps": int(made["steps"].max())}
-        row |= {"runs": len(trained)} | _mean("train_seconds", trained["wall_seconds"], params, method)
+        row |= {"runs": len(trained)} | resampled(
+            "train_seconds", trained["wall_seconds"], params, f"bootstrap train_seconds {method}"
+        )
         row |= {"train_cpu_seconds": float(trained["cpu_seconds"].mean()), "nfe": int(timed["nfe"].iloc[0])}
-        row |= {"repeats": len(timed)} | _median("ms_per_plan", timed["ms"], params, method)
+        row |= {"repeats": len(timed)} | resampled(
+            "ms_per_plan",
+            timed["ms"],
+            params,
+            f"bootstrap ms_per_plan {method}",
+            np.median,  # a hiccup would carry a mean
+        )
         row |= {"exec_horizon": horizon, "ms_per_action": row["ms_per_plan"] / horizon}
         seconds = evaluated.loc[evaluated["method"] == method, "wall_seconds"]
         row["evaluate_seconds"] = float(seconds.mean()) if len(seconds) else None
@@ -113,21 +114,3 @@ def cost(paths: Sequence[Path], params: ReportParams) -> pd.DataFrame:
 
 def _joined(values: pd.Series) -> str:
     return ", ".join(sorted({str(v) for v in values}))
-
-
-def _resample(values: pd.Series, params: ReportParams, purpose: str) -> NDArray[np.float64]:
-    data = values.to_numpy(dtype=np.float64)
-    index = generator(params.seed, f"bootstrap {purpose}").integers(len(data), size=(params.bootstrap, len(data)))
-    return np.asarray(data[index])
-
-
-def _mean(name: str, values: pd.Series, params: ReportParams, method: str) -> dict[str, float]:
-    low, high = percentiles(_resample(values, params, f"{name} {method}").mean(axis=1), params.confidence)
-    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
-
-
-def _median(name: str, values: pd.Series, params: ReportParams, method: str) -> dict[str, float]:
-    # A median, because one scheduling hiccup of the machine would carry a mean.
-    samples = np.median(_resample(values, params, f"{name} {method}"), axis=1)
-    low, high = percentiles(samples, params.confidence)
-    return {name: float(values.median()), f"{name}_low": low, f"{name}_high": high}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import energyflow
-from energyflow.config.sections import PlotParams, ReportParams
+from energyflow.config.plots import LandscapePlot
+from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.core.seeding import torch_generator
 from energyflow.datasets.format import load_demos
 from energyflow.datasets.windows import make_windows
 from energyflow.policies.base import EnergyPolicy
 from energyflow.report import names
+from energyflow.report.drawing import legend_below
 from energyflow.report.rows import identity
 
 BATCH = 4096  # chunks per call of the energy
@@ -44,29 +47,26 @@ class Slice:
     explained: float  # share of the samples' variance that lies in the plane
 
 
-def slice_energy(policy: EnergyPolicy, obs: Tensor, chunk: Tensor, plot: PlotParams, seed: int) -> Slice:
+def slice_energy(policy: EnergyPolicy, obs: Tensor, chunk: Tensor, plot: LandscapePlot, seed: int) -> Slice:
     """Evaluate the energy on the principal plane.
 
     Args:
         policy: a trained energy.
         obs: [1, To, Do] environment units, the demonstrated state.
         chunk: [1, Tp, Da] environment units, what the demonstration did there.
-        plot: `samples`, `resolution`, `sigma` (read-out, standardised units) and `extent` (half-width of the
-            slice in root-mean-square distances of the projected samples from the demonstrated chunk).
+        plot: how much is drawn, and where the energy is read.
         seed: of the sampler.
 
     Raises:
-        UserError: a plot option that the slice needs is missing, or the energy is not finite.
+        UserError: a chunk is a single number, or the energy is not finite.
     """
-    if plot.samples is None or plot.resolution is None or plot.sigma is None or plot.extent is None:
-        raise UserError("params.yaml: plots.landscape needs samples, resolution, sigma and extent")
     drawn = policy.act(obs.expand(plot.samples, -1, -1), torch_generator(seed, "landscape samples"))
     centre = policy.normalizer.standardize_action(chunk)
     samples = policy.normalizer.standardize_action(drawn).flatten(1).double()
     spread = samples - samples.mean(dim=0)
     _, singular, axes = torch.linalg.svd(spread, full_matrices=False)
     if len(axes) < 2:
-        raise UserError("the landscape needs at least two samples of chunks with at least two numbers")
+        raise UserError("the landscape needs chunks of at least two numbers")
     axes = axes[:2] * torch.sign(axes[:2].sum(dim=1, keepdim=True) + 1e-12)  # the sign of an axis is arbitrary
     flat = centre.flatten(1).double()
     projected = (samples - flat) @ axes.T
@@ -97,7 +97,7 @@ def _energy(policy: EnergyPolicy, chunks: Tensor, obs: Tensor, sigma: float) -> 
     return torch.cat(parts)
 
 
-def landscape(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> Figure:
+def landscape(paths: Sequence[Path], plot: LandscapePlot, report: ReportParams) -> Figure:
     """Contours of the energy halfway through the first demonstration.
 
     Raises:
@@ -116,38 +116,28 @@ def landscape(paths: Sequence[Path], plot: PlotParams, report: ReportParams) -> 
     obs, chunk = windows.obs[step : step + 1], windows.actions[step : step + 1]
     found = slice_energy(policy.eval(), obs, chunk, plot, report.seed)
     run = identity(models[0])
-    title = f"{names.method_name(run.item)}, {names.task_name(run.task)}, step {step} of the first demonstration"
+    title = (
+        f"{names.method_name(run['method'])}, {names.task_name(run['task'])}, step {step} of the first demonstration"
+    )
     return draw(found, plot, title)
 
 
-def draw(found: Slice, plot: PlotParams, title: str) -> Figure:
+def draw(found: Slice, plot: LandscapePlot, title: str) -> Figure:
     """Contours at even steps of the square root of the energy: even rings where it is quadratic."""
     figure = Figure(figsize=(4.9, 4.0), layout="constrained")
     axes = figure.subplots()
     top = max(float(found.energy.max()), 1e-9)
     levels = top * np.linspace(0, 1, CONTOURS) ** 2
-    cmap = plot.cmap or "viridis"
-    filled = axes.contourf(found.axis, found.axis, found.energy, levels=levels, cmap=cmap, norm=PowerNorm(0.5, 0, top))
+    filled = axes.contourf(
+        found.axis, found.axis, found.energy, levels=levels, cmap=plot.cmap, norm=PowerNorm(0.5, 0, top)
+    )
     axes.contour(found.axis, found.axis, found.energy, levels=levels, colors="white", linewidths=0.4, alpha=0.5)
-    axes.scatter(
-        found.samples[:, 0],
-        found.samples[:, 1],
-        s=9,
-        color="white",
-        edgecolor="black",
-        linewidth=0.4,
-        label="Policy samples (projected)",
-    )
+    dots: dict[str, Any] = {"s": 9, "color": "white", "edgecolor": "black", "linewidth": 0.4}
+    axes.scatter(*found.samples.T, **dots, label="Policy samples (projected)")
     axes.plot(
-        0,
-        0,
-        marker="*",
-        color="#d55e00",
-        markeredgecolor="white",
-        markersize=14,
-        linestyle="none",
+        0, 0, marker="*", color="#d55e00", markeredgecolor="white", markersize=14, linestyle="none",
         label="Demonstration",
-    )
+    )  # fmt: skip
     axes.set_aspect("equal")
     axes.set_xlim(found.axis[0], found.axis[-1])
     axes.set_ylim(found.axis[0], found.axis[-1])
@@ -159,5 +149,5 @@ def draw(found: Slice, plot: PlotParams, title: str) -> Figure:
     bar = figure.colorbar(filled, ax=axes, label=f"Energy above the slice's minimum, σ = {plot.sigma:g}")
     ticks = [float(f"{x:.1g}") for x in top * np.linspace(0, 1, 5) ** 2]
     bar.set_ticks([tick for tick in ticks if tick <= top])  # one beyond the top would stretch the bar
-    figure.legend(loc="outside lower center", ncols=2)
+    legend_below(figure)
     return figure

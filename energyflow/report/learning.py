@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,18 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report import names
 from energyflow.report.rows import CURVE_COLUMNS, read_rows, require
-from energyflow.report.statistics import Cell, Estimate, cell, draw_seeds, draw_states, estimate, paired, replicate
-from energyflow.report.summaries import numbers
+from energyflow.report.statistics import (
+    Cell,
+    Estimate,
+    cell,
+    draws,
+    estimate,
+    measured,
+    numbers,
+    paired,
+    replicate,
+    verdict,
+)
 
 SOLVED = 0.8  # success from which a source counts as having learnt the task
 FAILS = 0.5  # a source whose final success lies below this has failed
@@ -68,7 +79,7 @@ def curves(rows: pd.DataFrame) -> dict[tuple[str, str], Curve]:
     Raises:
         UserError: a seed lacks an episode at a mark, so that a curve would mix different sets of episodes.
     """
-    order = names.in_order(rows["source"], names.SOURCE_ORDER)
+    order = names.in_order(rows["source"], "source")
     out = {}
     for task in dict.fromkeys(rows["task"]):
         for source in order:
@@ -88,35 +99,25 @@ def _curve(part: pd.DataFrame, where: str) -> Curve:
     return Curve(tuple(marks), np.stack([layer.scores for layer in layers]), seeds, layers[0].states)
 
 
-def band(curve: Curve, params: ReportParams, purpose: str, smooth: int = 1) -> pd.DataFrame:
-    """Success with interval at each step mark, in percent.
+def bands(rows: pd.DataFrame, params: ReportParams, smooth: int = 1) -> pd.DataFrame:
+    """Success with interval at each step mark of each curve, in percent.
 
     Args:
-        curve: outcomes.
-        params: confidence, number of resamples, seed.
-        purpose: name of the curve; the same resamples serve every mark.
+        rows: from `curve_rows`.
+        params: confidence, number of resamples, seed; the same resamples serve every mark of a curve.
         smooth: width of a running mean over marks.
 
     Returns:
-        Columns step, n, seeds, success, success_low, success_high.
+        Columns task, source, step, n, seeds, success, success_low, success_high.
     """
-    table = []
-    for mark, step in enumerate(curve.steps):
-        near = slice(max(0, mark - (smooth - 1) // 2), mark + smooth // 2 + 1)
-        value = estimate([Cell(curve.scores[near].mean(axis=0), curve.seeds, curve.states)], params, purpose)
-        table.append({"step": step, "n": value.n, "seeds": value.seeds} | numbers("success", value))
-    return pd.DataFrame(table)
-
-
-def bands(rows: pd.DataFrame, params: ReportParams, smooth: int = 1) -> pd.DataFrame:
-    """All learning curves: columns task, source and those of `band`."""
-    parts = []
+    table: list[dict[str, Any]] = []
     for (task, source), curve in curves(rows).items():
-        part = band(curve, params, f"{task} {source}", smooth)
-        part.insert(0, "source", source)
-        part.insert(0, "task", task)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+        for mark, step in enumerate(curve.steps):
+            near = slice(max(0, mark - (smooth - 1) // 2), mark + smooth // 2 + 1)
+            outcomes = Cell(curve.scores[near].mean(axis=0), curve.seeds, curve.states)
+            value = estimate([outcomes], params, f"{task} {source}")
+            table.append({"task": task, "source": source, "step": step} | measured("success", value))
+    return pd.DataFrame(table)
 
 
 def learning(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
@@ -129,23 +130,21 @@ def learning(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
     out = []
     for (task, source), curve in found.items():
         purpose = f"{task} {source}"
-        final = estimate([curve.at(len(curve.steps) - 1)], params, purpose)
+        final = estimate([curve.at(-1)], params, purpose)
         row: dict[str, Any] = {"task": task, "source": source, "steps": curve.steps[-1]}
-        row |= {"n": final.n, "seeds": final.seeds} | numbers("final", final)
-        row |= numbers("area", estimate([curve.area], params, purpose))
+        row |= measured("final", final) | numbers("area", estimate([curve.area], params, purpose))
         row |= _peak(curve, params, purpose) | _first_solved(curve, params, purpose)
         here = {s: c for (t, s), c in found.items() if t == task}
-        verdict, evidence = _CLAIMS[source](here, params, task) if source in _CLAIMS else (None, None)
-        out.append(row | {"claim": _CLAIM_TEXT.get(source), "verdict": verdict, "evidence": evidence})
+        claim, judge = CLAIMS.get(source, (None, None))
+        said, evidence = judge(here, params, task) if judge else (None, None)
+        out.append(row | {"claim": claim, "verdict": said, "evidence": evidence})
     return pd.DataFrame(out)
 
 
 def _mean_curves(curve: Curve, params: ReportParams, purpose: str) -> NDArray[np.float64]:
     """Resampled mean curves, [bootstrap, K]; one draw of seeds and states for the whole curve."""
-    seeds = draw_seeds(len(curve.seeds), params, f"{purpose} 0")
-    states = draw_states(len(curve.states), params, f"{purpose} 0")
-    marks = range(len(curve.steps))
-    return np.stack([replicate(curve.at(k), seeds, states).mean(axis=1) for k in marks], axis=1)
+    drawn = draws(curve.at(0), params, f"{purpose} 0")
+    return np.stack([replicate(curve.at(k), *drawn).mean(axis=1) for k in range(len(curve.steps))], axis=1)
 
 
 def _peak(curve: Curve, params: ReportParams, purpose: str) -> dict[str, Any]:
@@ -169,68 +168,49 @@ def _first_solved(curve: Curve, params: ReportParams, purpose: str) -> dict[str,
     # Order statistics, not interpolated: a resample that never gets there counts as infinitely late.
     low, high = np.quantile(samples, [tail, 1 - tail], method="inverted_cdf")
     point = float(first(curve.scores.mean(axis=(1, 2))))
-    found = {
-        "solved_step": point,
-        "solved_step_low": min(float(low), point),
-        "solved_step_high": max(high, point),
-    }
-    return {key: float(value) if np.isfinite(value) else None for key, value in found.items()}
+    found = {"": point, "_low": min(float(low), point), "_high": max(float(high), point)}
+    return {f"solved_step{end}": value if np.isfinite(value) else None for end, value in found.items()}
 
 
-def _gap(a: Curve, b: Curve, params: ReportParams, purpose: str) -> Estimate:
-    return paired([(a.area, b.area)], params, purpose).scaled(100)
+def _gap(found: dict[str, Curve], first: str, second: str, params: ReportParams, purpose: str) -> Estimate:
+    """Difference in area, in percentage points."""
+    return paired([(found[first].area, found[second].area)], params, purpose).scaled(100)
 
 
 def _text(gap: Estimate, what: str) -> str:
     return f"{what}: {gap.mean:+.1f} [{gap.low:+.1f}, {gap.high:+.1f}] points of area"
 
 
-def _verdict(holds: bool, contradicted: bool) -> str:
-    return "holds" if holds else "contradicted" if contradicted else "undecided"
-
-
-def _sparse_slow(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
-    if "centered_energy" not in found:
-        return "not run", "needs centered_energy"
-    gap = _gap(found["centered_energy"], found["sparse"], params, f"{task} centered - sparse")
-    return _verdict(gap.low > 0, gap.high < 0), _text(gap, "centred - sparse")
+def _ahead(found: dict[str, Curve], params: ReportParams, task: str, rival: str, margin: float) -> Claim:
+    """Whether the centred energy is ahead of a rival, or behind it by less than a margin."""
+    for name in ("centered_energy", rival):
+        if name not in found:
+            return "not run", f"needs {name}"
+    gap = _gap(found, "centered_energy", rival, params, f"{task} centered - {rival}")
+    return verdict(gap.low > -100 * margin, gap.high < -100 * margin), _text(gap, f"centred - {rival}")
 
 
 def _raw_fails(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
-    curve = found["raw_energy"]
-    final = estimate([curve.at(len(curve.steps) - 1)], params, f"{task} raw_energy")
+    final = estimate([found["raw_energy"].at(-1)], params, f"{task} raw_energy")
     shown = final.scaled(100)
     text = f"final success {shown.mean:.1f} [{shown.low:.1f}, {shown.high:.1f}] % against {100 * FAILS:g} %"
-    return _verdict(final.high < FAILS, final.low >= FAILS), text
-
-
-def _near_dense(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
-    if "dense" not in found:
-        return "not run", "needs dense"
-    gap = _gap(found["centered_energy"], found["dense"], params, f"{task} centered - dense")
-    return _verdict(gap.low >= -100 * NEAR, gap.high < -100 * NEAR), _text(gap, "centred - dense")
+    return verdict(final.high < FAILS, final.low >= FAILS), text
 
 
 def _best(found: dict[str, Curve], params: ReportParams, task: str) -> Claim:
     best = "centered_energy_sparse"
-    others = [s for s in PAPER_SOURCES if s in found and s != best]
-    if not others:
+    gaps = {s: _gap(found, best, s, params, f"{task} {best} - {s}") for s in PAPER_SOURCES if s in found and s != best}
+    if not gaps:
         return "not run", "needs another source of the paper"
-    gaps = {s: _gap(found[best], found[s], params, f"{task} {best} - {s}") for s in others}
-    verdict = _verdict(all(g.low > 0 for g in gaps.values()), any(g.high < 0 for g in gaps.values()))
+    said = verdict(all(g.low > 0 for g in gaps.values()), any(g.high < 0 for g in gaps.values()))
     closest = min(gaps, key=lambda s: gaps[s].mean)
-    return verdict, _text(gaps[closest], f"over its closest rival, {names.source_name(closest).lower()}")
+    return said, _text(gaps[closest], f"over its closest rival, {names.source_name(closest).lower()}")
 
 
-_CLAIM_TEXT = {
-    "sparse": "sparse reward alone is slow",
-    "raw_energy": "raw energy fails",
-    "centered_energy": "centred energy comes near the dense oracle",
-    "centered_energy_sparse": "centred + sparse is the best of the paper's sources",
-}
-_CLAIMS: dict[str, Callable[[dict[str, Curve], ReportParams, str], Claim]] = {
-    "sparse": _sparse_slow,
-    "raw_energy": _raw_fails,
-    "centered_energy": _near_dense,
-    "centered_energy_sparse": _best,
+# source -> what the paper says of it, and how that is judged
+CLAIMS: dict[str, tuple[str, Callable[[dict[str, Curve], ReportParams, str], Claim]]] = {
+    "sparse": ("sparse reward alone is slow", partial(_ahead, rival="sparse", margin=0.0)),
+    "raw_energy": ("raw energy fails", _raw_fails),
+    "centered_energy": ("centred energy comes near the dense oracle", partial(_ahead, rival="dense", margin=NEAR)),
+    "centered_energy_sparse": ("centred + sparse is the best of the paper's sources", _best),
 }

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from energyflow.config.sections import PlotParams, ReportParams
+from energyflow.config.plots import Plot
+from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError, nearest
 from energyflow.core.files import write_csv, write_json, write_text
 from energyflow.report import learning, names, style, summaries
-from energyflow.report.figures import FIGURES
+from energyflow.report.figures import FIGURES, Build
 from energyflow.report.rows import select
 from energyflow.report.tables import TABLES
 
@@ -45,32 +46,33 @@ def write_table(name: str, inputs: Sequence[Path], params: ReportParams, outputs
     write_text(files["tex"], table.latex())
 
 
-def write_figure(
-    name: str, inputs: Sequence[Path], plot: PlotParams, report: ReportParams, outputs: Sequence[Path]
-) -> None:
+def write_figure(name: str, inputs: Sequence[Path], plot: Plot, report: ReportParams, outputs: Sequence[Path]) -> None:
     """Draw one figure in the format of each output's suffix; equal inputs and options give equal bytes.
 
     Args:
         name: key of `figures.FIGURES`, or "landscape".
         inputs: files of rows; for the landscape one model.safetensors and one demos.hdf5.
-        plot: the figure's own section.
+        plot: the figure's own section, of the class that `config.plots.PLOTS` names.
         report: the report section.
         outputs: .png, .svg and .pdf files.
 
     Raises:
         UserError: unknown figure, or an input is missing, incomplete or contradictory.
     """
+    build = _builder(name)
     with style.look():
-        if name == "landscape":
-            # Imported here: it needs the policies, which no other figure depends on.
-            from energyflow.report.landscape import landscape
+        style.save(build(inputs, plot, report), plot.dpi, outputs)
 
-            figure = landscape(inputs, plot, report)
-        elif name in FIGURES:
-            figure = FIGURES[name](inputs, plot, report)
-        else:
-            raise UserError(f"unknown figure '{name}'; {nearest(name, [*FIGURES, 'landscape'])}")
-        style.save(figure, plot.dpi, outputs)
+
+def _builder(name: str) -> Build:
+    if name == "landscape":
+        # Imported here: it needs the policies, which no other figure depends on.
+        from energyflow.report.landscape import landscape
+
+        return landscape
+    if name not in FIGURES:
+        raise UserError(f"unknown figure '{name}'; {nearest(name, [*FIGURES, 'landscape'])}")
+    return FIGURES[name]
 
 
 def write_plot_data(inputs: Sequence[Path], params: ReportParams, outputs: Sequence[Path]) -> None:
@@ -88,13 +90,6 @@ def write_plot_data(inputs: Sequence[Path], params: ReportParams, outputs: Seque
         write_csv(path, PLOTS[path.stem](inputs, params).round(4))
 
 
-def _overall(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the average over tasks (of the first suite), or of the only task."""
-    averages = [task for task in frame["task"] if task.endswith(f"/{names.AVERAGE}")]
-    chosen: str = averages[0] if averages else str(frame["task"].iloc[0])
-    return frame.loc[frame["task"] == chosen]
-
-
 def _lines(frame: pd.DataFrame, x: str, by: str, value: str = "success") -> pd.DataFrame:
     """Columns `name`, `<x>`, `<value>`, `<value>_low`, `<value>_high`."""
     values = [value, f"{value}_low", f"{value}_high"]
@@ -102,11 +97,11 @@ def _lines(frame: pd.DataFrame, x: str, by: str, value: str = "success") -> pd.D
 
 
 def _plot_ood(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
-    return _lines(_overall(summaries.ood(summaries.episodes(inputs, "plots"), params)), "level", "method")
+    return _lines(summaries.overall(summaries.ood(summaries.episodes(inputs, "plots"), params)), "level", "method")
 
 
 def _plot_nfe(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
-    frame = _overall(summaries.nfe(summaries.sweep(inputs, "plots"), params))
+    frame = summaries.overall(summaries.nfe(summaries.sweep(inputs, "plots"), params))
     return _lines(frame.sort_values("nfe", kind="stable"), "nfe", "method")
 
 
@@ -117,8 +112,7 @@ def _plot_learning(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame
 
 def _plot_loss(inputs: Sequence[Path], _params: ReportParams) -> pd.DataFrame:
     frame = summaries.losses(inputs, "plots")
-    mean = frame.groupby(["method", "step"], sort=False)[["loss", "low", "high"]].mean().reset_index()
-    mean = mean.rename(columns={"low": "loss_low", "high": "loss_high"})
+    mean = frame.groupby(["method", "step"], sort=False)[["loss", "loss_low", "loss_high"]].mean().reset_index()
     return _lines(mean, "step", "method", "loss")
 
 
@@ -135,16 +129,16 @@ def write_metrics(inputs: Sequence[Path], params: ReportParams, outputs: Sequenc
     rows = summaries.episodes(inputs, "metrics")
     metrics: dict[str, Any] = {"success": {}, "ood": {}, "nfe": {}, "learning": {}}
     success = summaries.success(rows, params)
-    for row in _overall(success).to_dict("records"):
+    for row in summaries.overall(success).to_dict("records"):
         entry = {"mean": row["success"], "low": row["success_low"], "high": row["success_high"]}
         metrics["success"][row["method"]] = _rounded(entry | {"worst_seed": row["worst_seed"]})
-    for row in success[~success["task"].str.endswith(f"/{names.AVERAGE}")].to_dict("records"):
+    for row in success[~success["task"].map(names.is_average)].to_dict("records"):
         metrics["success"][row["method"]][row["task"].split("/")[1]] = round(float(row["success"]), 2)
     for topic, frame, key in (
         ("ood", summaries.ood(rows, params), "level"),
         ("nfe", summaries.nfe(summaries.sweep(inputs, "metrics"), params), "nfe"),
     ):
-        for row in _overall(frame).to_dict("records"):
+        for row in summaries.overall(frame).to_dict("records"):
             metrics[topic].setdefault(row["method"], {})[str(row[key])] = round(float(row["success"]), 2)
     curves = select(inputs, "shape", "curve.csv")
     for row in learning.learning(learning.curve_rows(curves, "metrics"), params).to_dict("records") if curves else ():

@@ -17,11 +17,11 @@ def assemble(head: str, inputs: Sequence[Path], output: Path) -> None:
         output: the page.
     """
     words = [path for path in inputs if path.suffix == ".json"]
-    sections = [_section(number, path) for number, path in enumerate(words, start=1)]
     index = [
         f"{number}. [{read_json(path)['title']}](#{path.stem}) {read_json(path)['sentences'][0]}"
         for number, path in enumerate(words, start=1)
     ]
+    sections = [_section(number, path) for number, path in enumerate(words, start=1)]
     write_text(output, "\n".join([head, "## In short", "", *index, "", *sections]))
 
 

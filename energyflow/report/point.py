@@ -1,21 +1,18 @@
-"""A point of a page, written in all its formats, and how its panels, lines and numbers look."""
+"""A point of a page, written in all its formats."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from energyflow.core.files import write_csv, write_json, write_text
 from energyflow.report import style
 from energyflow.report.render import Table
 
-PANEL = (3.2, 2.5)  # inches
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -57,40 +54,3 @@ def write(point: Point, dpi: int, outputs: Sequence[Path]) -> None:
             write_json(path, words)
         elif path.suffix in (".md", ".tex"):
             write_text(path, point.table.markdown() if path.suffix == ".md" else point.table.latex())
-
-
-def panels(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
-    """A figure of rows x columns panels, each with axes of its own."""
-    figure = Figure(figsize=(columns * PANEL[0], rows * PANEL[1] + 0.5), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    return figure, [axes for row in grid for axes in row]
-
-
-def palette(name: str) -> list[tuple[float, float, float]]:
-    """Colours, by place."""
-    return [(red, green, blue) for red, green, blue in sns.color_palette(name, 10)]
-
-
-def line(
-    axes: Axes, part: pd.DataFrame, x: str, y: str, *, colour: object, marker: str = "o", label: str | None = None
-) -> None:
-    """Means with their intervals, in the order of x."""
-    part = part.sort_values(x)
-    bars = [(part[y] - part[f"{y}_low"]).clip(lower=0), (part[f"{y}_high"] - part[y]).clip(lower=0)]
-    axes.errorbar(
-        part[x].to_numpy(), part[y].to_numpy(), yerr=[bar.fillna(0.0).to_numpy() for bar in bars],
-        color=colour, marker=marker, ms=3.5, lw=1, elinewidth=0.7, capsize=1.5, label=label,
-    )  # fmt: skip
-
-
-def legend(figure: Figure, axes: Axes, columns: int = 4) -> None:
-    """One legend below all panels."""
-    style.legend_below(figure, axes, columns)
-
-
-def listed(items: Iterable[str]) -> str:
-    """`a, b and c`, or `none`."""
-    found = list(items)
-    if not found:
-        return "none"
-    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"

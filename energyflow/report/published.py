@@ -1,7 +1,8 @@
-"""The paper's numbers, with the grade of each source, and how ours are compared with them.
+"""The paper's numbers, with the grade of each source.
 
-published.csv holds results, protocol.csv the budgets behind them. Grades: *primary* (official README or
-code), *secondary* (quoted by third parties), *derived* (implied by another quoted number).
+published.csv holds results, told apart by `kind` (success on a task; latency in milliseconds; ablation: success at one
+setting), protocol.csv the budgets behind them. Grades: *primary* (official README or code), *secondary* (quoted by
+third parties), *derived* (implied by another quoted number).
 """
 
 from __future__ import annotations
@@ -10,21 +11,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import pandas as pd
 
-from energyflow.report.names import AVERAGE
+from energyflow.report import names
 
 ROUNDING = 0.05  # published percentages have one decimal
 # What the paper's policies were trained on. Ours may be trained on something else: then the numbers are not comparable.
 DEMONSTRATIONS = {"metaworld": "scripted experts", "robomimic": "human demonstrations"}
-# Where two rows of ours stand for one of the paper's, both are measured against the one number that it gives.
-PUBLISHED_AS = {"energyflow_paper": "energyflow", "iq_learn_offline": "iq_learn"}
 
 
 @dataclass(frozen=True)
 class Published:
-    """One published number, in percent, and the demonstrations behind it."""
+    """One published success, in percent, and the demonstrations behind it."""
 
     value: float
     std: float | None
@@ -36,7 +36,15 @@ class Published:
 @cache
 def _table(name: str) -> pd.DataFrame:
     with resources.files("energyflow.report").joinpath(name).open() as file:
-        return pd.read_csv(file)
+        return pd.read_csv(file, dtype={"setting": str})
+
+
+def _rows(kind: str, **where: str) -> pd.DataFrame:
+    """Numbers of one kind, of which some columns have the values given."""
+    table = _table("published.csv")
+    for column, value in {"kind": kind, **where}.items():
+        table = table[table[column] == value]
+    return table
 
 
 def find(task: str, method: str, tasks: Iterable[str]) -> Published | None:
@@ -51,19 +59,28 @@ def find(task: str, method: str, tasks: Iterable[str]) -> Published | None:
     Returns:
         The number, or None where the paper gives none.
     """
-    table = _table("published.csv")
     suite, _, short = task.rpartition("/")
-    rows = table[(table["table"] == suite) & (table["metric"] == "success")]
-    if short == AVERAGE and {f"{suite}/{t}" for t in rows["task"] if t != AVERAGE} != {
-        t for t in tasks if t.startswith(f"{suite}/")
-    }:
+    rows = _rows("success", suite=suite)
+    papers = {f"{suite}/{t}" for t in rows["task"] if t != names.AVERAGE}
+    if names.is_average(task) and papers != {t for t in tasks if t.startswith(f"{suite}/")}:
         return None
-    row = rows[(rows["task"] == short) & (rows["method"] == PUBLISHED_AS.get(method, method))]
+    row = rows[(rows["task"] == short) & (rows["method"] == names.PUBLISHED_AS.get(method, method))]
     if row.empty:
         return None
     first = row.iloc[0]
     std = None if pd.isna(first["std"]) else float(first["std"])
     return Published(float(first["value"]), std, str(first["grade"]), str(first["source"]), DEMONSTRATIONS[suite])
+
+
+def latency() -> dict[str, float]:
+    """Published milliseconds by method."""
+    rows = _rows("latency")
+    return {str(method): float(value) for method, value in zip(rows["method"], rows["value"], strict=True)}
+
+
+def settings(key: str) -> list[dict[str, Any]]:
+    """Success at single settings of one number: suite, task, method, setting, value, grade, source."""
+    return [{str(k): v for k, v in row.items()} for row in _rows("ablation", key=key).to_dict("records")]
 
 
 def protocol(table: str) -> dict[str, int]:

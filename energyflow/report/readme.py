@@ -21,6 +21,7 @@ from pathlib import Path
 
 from energyflow.core.errors import UserError, nearest
 from energyflow.core.files import write_text
+from energyflow.report.render import aligned
 
 MARKED = re.compile(
     r"(?P<begin><!-- rows of (?P<files>\S+(?: and \S+)*) with (?P<which>[^\n]+?)(?: showing (?P<columns>[^\n]+?))?"
@@ -53,11 +54,8 @@ class Table:
 
     def __str__(self) -> str:
         """Markdown, columns aligned."""
-        names, right = list(self.right), list(self.right.values())
-        lines = [names, *([row[name] for name in names] for row in self.rows)]
-        widths = [max(4, *map(len, column)) for column in zip(*lines, strict=True)]
-        lines.insert(1, ["---:" if numeric else "---" for numeric in right])
-        return "".join(f"| {' | '.join(_padded(line, widths, right))} |\n" for line in lines)
+        lines = [list(self.right), *([row[name] for name in self.right] for row in self.rows)]
+        return "".join(f"{line}\n" for line in aligned(lines, list(self.right.values())))
 
 
 def filled(text: str, root: Path) -> str:
@@ -133,11 +131,6 @@ def _known(name: str, where: Table, file: Path) -> None:
 
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-
-
-def _padded(line: list[str], widths: list[int], right: list[bool]) -> list[str]:
-    pairs = zip(line, widths, right, strict=True)
-    return [cell.rjust(width) if numeric else cell.ljust(width) for cell, width, numeric in pairs]
 
 
 def documents(root: Path) -> list[Path]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-NONE = "–"  # an empty cell says that there is nothing to say, not that something was forgotten
 _TEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -61,14 +60,10 @@ class Table:
 
     def markdown(self) -> str:
         """Title, caption, aligned table, notes."""
-        body = [[cell.replace("|", r"\|") for cell in row] for row in self._cells()]
+        cells = [[cell.replace("|", r"\|") for cell in row] for row in self._cells()]
         head = [column.header for column in self.columns]
-        widths = [max(4, *(len(row[i]) for row in [head, *body])) for i in range(len(head))]
-        lines = [f"# {self.title}", "", self.caption, "", _line(head, widths, self.columns)]
-        lines += [_line(["---:" if c.numeric else "---" for c in self.columns], widths, self.columns)]
-        lines += [_line(row, widths, self.columns) for row in body]
-        if self.notes:
-            lines += ["", *(f"- {note}" for note in self.notes)]
+        lines = [f"# {self.title}", "", self.caption, "", *aligned([head, *cells], [c.numeric for c in self.columns])]
+        lines += ["", *(f"- {note}" for note in self.notes)] if self.notes else []
         return "\n".join(lines) + "\n"
 
     def latex(self) -> str:
@@ -100,37 +95,13 @@ def tex(text: str) -> str:
     return "".join(_TEX.get(character, character) for character in text.replace("**", "").replace("`", ""))
 
 
-def fixed(name: str, digits: int = 1) -> Callable[[Row], str]:
-    """A number with so many decimals."""
-    return lambda row: NONE if row[name] is None else f"{row[name]:.{digits}f}"
+def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
+    """Lines of a Markdown table, the first row being its head; `right` says which columns are right-aligned."""
+    widths = [max(4, *map(len, column)) for column in zip(*rows, strict=True)]
+    head, *body = rows
+    ruled = [head, ["---:" if numeric else "---" for numeric in right], *body]
+    return [f"| {' | '.join(_padded(row, widths, right))} |" for row in ruled]
 
 
-def whole(name: str) -> Callable[[Row], str]:
-    """An integer with thousands separated by thin spaces in groups of three."""
-    return lambda row: NONE if row[name] is None else f"{int(row[name]):,}".replace(",", " ")
-
-
-def interval(name: str, digits: int = 1, sign: str = "") -> Callable[[Row], str]:
-    """`[low, high]` of a number."""
-
-    def text(row: Row) -> str:
-        low, high = row[f"{name}_low"], row[f"{name}_high"]
-        return NONE if low is None else f"[{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
-
-    return text
-
-
-def with_interval(name: str, digits: int = 1, sign: str = "") -> Callable[[Row], str]:
-    """`mean [low, high]` of a number."""
-    bounds = interval(name, digits, sign)
-    return lambda row: NONE if row[name] is None else f"{row[name]:{sign}.{digits}f} {bounds(row)}"
-
-
-def plain(name: str) -> Callable[[Row], str]:
-    """Text as it is."""
-    return lambda row: NONE if row[name] is None else str(row[name])
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
-    padded = [c.rjust(w) if k.numeric else c.ljust(w) for c, w, k in zip(cells, widths, columns, strict=True)]
-    return "| " + " | ".join(padded) + " |"
+def _padded(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
+    return [c.rjust(w) if numeric else c.ljust(w) for c, w, numeric in zip(row, widths, right, strict=True)]

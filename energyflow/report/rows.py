@@ -4,50 +4,56 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from energyflow.config import layout as paths
 from energyflow.core.errors import UserError
 
-_WILDCARDS = {"preset": "[^/]+", "task": "[^/]+/[^/]+", "seed": r"\d+"}
-_WILDCARDS |= dict.fromkeys(("method", "source", "model"), "[^/]+")
-
-
-def _regex(pattern: str) -> re.Pattern[str]:
-    """The regular expression of files in a folder that a pattern of energyflow/config/layout.py describes."""
-    parts = re.split(r"{(\w+)}", pattern)
-    text = "".join(f"(?P<{p}>{_WILDCARDS[p]})" if i % 2 else re.escape(p) for i, p in enumerate(parts))
-    return re.compile(f"(?:^|/){text}[^/]+$")
-
-
-_STAGES = {
-    "collect": _regex(paths.DATA),
-    "train": _regex(paths.TRAIN),
-    "evaluate": _regex(paths.EVALUATE),
-    "nfe": _regex(paths.NFE),
-    "expert": _regex(paths.EXPERT),
-    "reward_model": _regex(paths.REWARD_MODEL),
-    "shape": _regex(paths.SHAPE),
-    "latency": _regex(paths.LATENCY),
+STAGES = {
+    "collect": paths.DATA,
+    "train": paths.TRAIN,
+    "evaluate": paths.EVALUATE,
+    "nfe": paths.NFE,
+    "expert": paths.EXPERT,
+    "reward_model": paths.REWARD_MODEL,
+    "shape": paths.SHAPE,
+    "latency": paths.LATENCY,
 }
-
 EPISODE_COLUMNS = ("task", "method", "seed", "level", "nfe", "env_seed", "success")
 CURVE_COLUMNS = ("task", "source", "seed", "step", "episode", "success")
 LATENCY_COLUMNS = ("method", "network", "parameters", "nfe", "batch", "repeat", "ms")
 LOSS_COLUMNS = ("step", "loss")
 _TEXT = ("task", "method", "level", "source", "network")
+# What a wildcard stands for, where it is more than one folder's name: tasks have two, subjects one or two.
+_WILDCARDS = {"task": "[^/]+/[^/]+", "subject": "[^/]+(?:/[^/]+)?", "seed": r"\d+"}
 
 
-@dataclass(frozen=True)
-class Identity:
-    """The run that a file belongs to, read from its path."""
+@cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"{(\w+)}", pattern)
+    text = "".join(f"(?P<{p}>{_WILDCARDS.get(p, '[^/]+')})" if i % 2 else re.escape(p) for i, p in enumerate(parts))
+    return re.compile(f"(?:^|/){text}[^/]+$")
 
-    task: str
-    item: str  # method, source of reward, or method of a reward model
-    seed: int
+
+def parsed(path: Path, pattern: str) -> dict[str, Any] | None:
+    """What a path says about a file: the wildcards of the pattern of its folder, the seed as a number.
+
+    Args:
+        path: of a file.
+        pattern: of a folder, with a slash at its end, from energyflow/config/layout.py or a study's grid.
+
+    Returns:
+        None where the file is in no such folder.
+    """
+    match = _regex(pattern).search(path.as_posix())
+    if match is None:
+        return None
+    found: dict[str, Any] = match.groupdict()
+    return found | ({"seed": int(found["seed"])} if "seed" in found else {})
 
 
 def stage(path: Path) -> str:
@@ -56,24 +62,22 @@ def stage(path: Path) -> str:
     Raises:
         UserError: the path is not one of energyflow/config/layout.py.
     """
-    for name, regex in _STAGES.items():
-        if regex.search(path.as_posix()):
+    for name, pattern in STAGES.items():
+        if parsed(path, pattern) is not None:
             return name
     raise UserError(f"{path}: not a path of the form results/<preset>/<stage>/... (see energyflow/config/layout.py)")
 
 
-def identity(path: Path) -> Identity:
-    """Task, method (or source) and seed of a file of one run.
+def identity(path: Path) -> dict[str, Any]:
+    """The run that a file belongs to: `task`, `seed`, and `method`, `source` or `model`.
 
     Raises:
         UserError: the path is not that of a run of a method or source with a seed.
     """
-    match = _STAGES[stage(path)].search(path.as_posix())
-    found = {} if match is None else match.groupdict()
-    item = found.get("method", found.get("source", found.get("model")))
-    if item is None or "task" not in found or "seed" not in found:
+    found = parsed(path, STAGES[stage(path)]) or {}
+    if len(found.keys() & {"method", "source", "model"}) != 1 or not {"task", "seed"} <= found.keys():
         raise UserError(f"{path}: does not belong to one task, method and seed")
-    return Identity(task=found["task"], item=item, seed=int(found["seed"]))
+    return {key: value for key, value in found.items() if key != "preset"}
 
 
 def select(inputs: Sequence[Path], stage_name: str, file_name: str) -> list[Path]:
@@ -116,6 +120,18 @@ def read_rows(files: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _read_one(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    frame = read_table(path, columns)[list(columns)]
+    for column in columns:
+        _check_values(path, column, frame[column])
+    return frame.assign(success=frame["success"].astype(float)) if "success" in columns else frame
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read one CSV file that has at least the columns; what is left empty is NaN.
+
+    Raises:
+        UserError: the file is missing or damaged, has no rows, or lacks a column.
+    """
     # Level "0" and a method named "none" are text: only what is left empty is missing.
     text = {column: str for column in _TEXT}
     try:
@@ -131,11 +147,6 @@ def _read_one(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         raise UserError(f"{path}: missing column '{missing[0]}'; found: {', '.join(map(str, frame.columns))}")
     if frame.empty:
         raise UserError(f"{path}: no rows, only a header; delete it and run its stage again")
-    frame = frame[list(columns)]
-    for column in columns:
-        _check_values(path, column, frame[column])
-    if "success" in columns:
-        frame = frame.assign(success=frame["success"].astype(float))
     return frame
 
 

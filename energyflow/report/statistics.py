@@ -20,10 +20,10 @@ much seeds differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -118,6 +118,33 @@ def iqm(scores: Array) -> Array:
     return np.asarray(np.sort(scores, axis=-1)[..., cut : n - cut].mean(axis=-1))
 
 
+def resampled(
+    name: str, values: pd.Series, params: ReportParams, purpose: str, statistic: Callable[..., Any] = np.mean
+) -> dict[str, float]:
+    """Columns `<name>, <name>_low, <name>_high`: a statistic of single measurements, such as seconds, by bootstrap."""
+    data = values.to_numpy(dtype=np.float64)
+    index = generator(params.seed, purpose).integers(len(data), size=(params.bootstrap, len(data)))
+    low, high = percentiles(statistic(data[index], axis=1), params.confidence)
+    return {name: float(statistic(data)), f"{name}_low": low, f"{name}_high": high}
+
+
+def verdict(holds: bool, contradicted: bool) -> str:
+    """What an interval says about a claim: the whole of it for, or against, or neither."""
+    return "holds" if holds else "contradicted" if contradicted else "undecided"
+
+
+def numbers(prefix: str, value: Estimate | None) -> dict[str, float | None]:
+    """Columns `<prefix>, <prefix>_low, <prefix>_high` in percent; empty where there is no estimate."""
+    v = value.scaled(100) if value is not None else None
+    parts = (None, None, None) if v is None else (v.mean, v.low, v.high)
+    return dict(zip((prefix, f"{prefix}_low", f"{prefix}_high"), parts, strict=True))
+
+
+def measured(prefix: str, value: Estimate) -> dict[str, Any]:
+    """Columns `n`, `seeds` and those of `numbers`."""
+    return {"n": value.n, "seeds": value.seeds} | numbers(prefix, value)
+
+
 def draw_seeds(n: int, params: ReportParams, purpose: str) -> NDArray[np.int64]:
     """Resampled seed indices, [bootstrap, S]."""
     return generator(params.seed, f"bootstrap seeds {purpose}").integers(n, size=(params.bootstrap, n))
@@ -129,6 +156,11 @@ def draw_states(n: int, params: ReportParams, purpose: str) -> Array:
         n, np.full(n, 1 / n), size=params.bootstrap
     )
     return counts.astype(np.float64)
+
+
+def draws(c: Cell, params: ReportParams, purpose: str) -> tuple[NDArray[np.int64], Array]:
+    """Resampled seeds and states of a cell."""
+    return draw_seeds(len(c.seeds), params, purpose), draw_states(len(c.states), params, purpose)
 
 
 def replicate(c: Cell, seeds: NDArray[np.int64], states: Array) -> Array:
@@ -160,19 +192,18 @@ def estimate(cells: Sequence[Cell], params: ReportParams, purpose: str, statisti
     """
     samples, points = [], []
     for i, c in enumerate(cells):
-        seeds = draw_seeds(len(c.seeds), params, f"{purpose} {i}")
-        samples.append(replicate(c, seeds, draw_states(len(c.states), params, f"{purpose} {i}")))
+        samples.append(replicate(c, *draws(c, params, f"{purpose} {i}")))
         points.append(c.seed_means)
     n, kept = sum(c.n for c in cells), 1.0
     if statistic == "iqm":
         point = float(iqm(np.concatenate(points)))
-        draws = iqm(np.concatenate(samples, axis=1))
+        means = iqm(np.concatenate(samples, axis=1))
         total = sum(map(len, points))
         kept = (total - 2 * (total // 4)) / total
     else:
         point = float(np.mean([p.mean() for p in points]))
-        draws = np.mean([s.mean(axis=1) for s in samples], axis=0)
-    low, high = percentiles(draws, params.confidence)
+        means = np.mean([s.mean(axis=1) for s in samples], axis=0)
+    low, high = percentiles(means, params.confidence)
     if _binary(cells) or low == high:
         floor = wilson(point * n * kept, max(round(n * kept), 1), params.confidence)
         low, high = min(low, floor[0]), max(high, floor[1])
@@ -194,19 +225,13 @@ def paired(
     Raises:
         UserError: a pair shares no initial state, or `same_seeds` and it has different seeds.
     """
-    draws, points, discordant, n = [], [], [], 0
-    for i, (a, b) in enumerate(pairs):
-        a, b = _align(a, b, purpose)
-        if same_seeds and a.seeds != b.seeds:
-            raise UserError(f"{purpose}: seeds differ: {a.seeds} and {b.seeds}")
-        states = draw_states(len(a.states), params, f"{purpose} {i}")
-        first = draw_seeds(len(a.seeds), params, f"{purpose} {i} first")
-        second = first if same_seeds else draw_seeds(len(b.seeds), params, f"{purpose} {i} second")
-        draws.append(replicate(a, first, states).mean(axis=1) - replicate(b, second, states).mean(axis=1))
+    samples, points, discordant, n = [], [], [], 0
+    for a, b, first, second in _resampled(pairs, params, purpose, same_seeds=same_seeds):
+        samples.append(first.mean(axis=1) - second.mean(axis=1))
         points.append(float(a.seed_means.mean() - b.seed_means.mean()))
         discordant.append(_discordance(a, b))
         n += min(a.n, b.n)
-    low, high = percentiles(np.mean(draws, axis=0), params.confidence)
+    low, high = percentiles(np.mean(samples, axis=0), params.confidence)
     point = float(np.mean(points))
     if _binary([c for pair in pairs for c in pair]) or low == high:
         more, less = (float(x) for x in np.mean(discordant, axis=0))
@@ -214,8 +239,7 @@ def paired(
         less_low, less_high = wilson(less * n, n, params.confidence)
         low = min(low, point - float(np.hypot(more - more_low, less_high - less)))
         high = max(high, point + float(np.hypot(more_high - more, less - less_low)))
-    seeds = len({s for pair in pairs for c in pair for s in c.seeds})
-    return Estimate(point, max(min(low, point), -1.0), min(max(high, point), 1.0), n, seeds)
+    return Estimate(point, max(min(low, point), -1.0), min(max(high, point), 1.0), n, _seeds(pairs))
 
 
 def wins(first: Array, second: Array) -> Array:
@@ -238,34 +262,38 @@ def improvement(pairs: Sequence[tuple[Cell, Cell]], params: ReportParams, purpos
     Raises:
         UserError: a pair shares no initial state.
     """
-    draws, points, runs = [], [], 0
-    for i, (a, b) in enumerate(pairs):
-        a, b = _align(a, b, purpose)
-        states = draw_states(len(a.states), params, f"{purpose} {i}")
-        first = replicate(a, draw_seeds(len(a.seeds), params, f"{purpose} {i} first"), states)
-        second = replicate(b, draw_seeds(len(b.seeds), params, f"{purpose} {i} second"), states)
-        draws.append(wins(first, second))
+    samples, points, runs = [], [], 0
+    for a, b, first, second in _resampled(pairs, params, purpose):
+        samples.append(wins(first, second))
         points.append(float(wins(a.seed_means, b.seed_means)))
         runs += min(len(a.seeds), len(b.seeds))
     point = float(np.mean(points))
-    low, high = percentiles(np.mean(draws, axis=0), params.confidence)
+    low, high = percentiles(np.mean(samples, axis=0), params.confidence)
     floor = wilson(point * runs, runs, params.confidence)
-    return Estimate(
-        point,
-        min(low, floor[0], point),
-        max(high, floor[1], point),
-        runs,
-        len({s for pair in pairs for c in pair for s in c.seeds}),
-    )
+    return Estimate(point, min(low, floor[0], point), max(high, floor[1], point), runs, _seeds(pairs))
 
 
-def _align(a: Cell, b: Cell, purpose: str) -> tuple[Cell, Cell]:
-    shared = sorted(set(a.states) & set(b.states))
-    if not shared:
-        raise UserError(
-            f"{purpose}: no initial state in common, so no paired difference; evaluate both on one seed list"
-        )
-    return a.at(shared), b.at(shared)
+def _resampled(
+    pairs: Sequence[tuple[Cell, Cell]], params: ReportParams, purpose: str, *, same_seeds: bool = False
+) -> Iterator[tuple[Cell, Cell, Array, Array]]:
+    """Both cells of each pair on the states that they share, and their seed-level scores in every resample."""
+    for i, (a, b) in enumerate(pairs):
+        shared = sorted(set(a.states) & set(b.states))
+        if not shared:
+            raise UserError(
+                f"{purpose}: no initial state in common, so no paired difference; evaluate both on one seed list"
+            )
+        a, b = a.at(shared), b.at(shared)
+        if same_seeds and a.seeds != b.seeds:
+            raise UserError(f"{purpose}: seeds differ: {a.seeds} and {b.seeds}")
+        states = draw_states(len(shared), params, f"{purpose} {i}")
+        first = draw_seeds(len(a.seeds), params, f"{purpose} {i} first")
+        second = first if same_seeds else draw_seeds(len(b.seeds), params, f"{purpose} {i} second")
+        yield a, b, replicate(a, first, states), replicate(b, second, states)
+
+
+def _seeds(pairs: Sequence[tuple[Cell, Cell]]) -> int:
+    return len({seed for pair in pairs for cell in pair for seed in cell.seeds})
 
 
 def _discordance(a: Cell, b: Cell) -> tuple[float, float]:

@@ -1,33 +1,37 @@
-"""How every figure looks, and bytes that depend on the data alone."""
+"""How every figure looks: one style, a colour and a marker by rule, and bytes that depend on the data alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from energyflow.config.sections import PlotParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import atomic_path
 from energyflow.report import names
 
-Colour = tuple[float, float, float]
-EXPERT_COLOUR = "0.25"
-PANEL = (2.3, 2.0)  # inches
+Colour = tuple[float, float, float] | str
+REFERENCE_COLOUR = "0.25"  # of the expert and the dense oracle: they are not competitors
+UNKNOWN_COLOUR = "0.5"
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8")
 # Everything in a file that is not the drawing: dates and program versions would change the bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+
+
+class Look(NamedTuple):
+    """How one line is told from the others, with colours and without."""
+
+    colour: Colour
+    marker: str
 
 
 @contextmanager
@@ -62,69 +66,23 @@ def save(figure: Figure, dpi: int, outputs: Sequence[Path]) -> None:
             figure.savefig(temporary, format=kind, dpi=dpi, metadata=_METADATA[kind])
 
 
-def colour(name: str, table: Mapping[str, str], plot: PlotParams) -> Colour | str:
-    """Colour of a method or source: the same in every figure, whatever else is drawn.
+def nth_look(place: int, palette: str) -> Look:
+    """Look of a line that is known by its place; a palette that is too short starts again, darker."""
+    colours = sns.color_palette(palette)
+    again, first = divmod(place, len(colours))
+    red, green, blue = (0.6**again * part for part in colours[first])
+    return Look((red, green, blue), MARKERS[place % len(MARKERS)])
 
-    Args:
-        name: method or source.
-        table: the names of its kind, `names.METHODS` or `names.SOURCES`, whose order fixes the colours.
-        plot: names the palette.
+
+def look_of(name: str, kind: names.Kind, palette: str) -> Look:
+    """Look of a method or source, the same in every figure, whatever else is drawn.
+
+    A name without a place in `names.order` is drawn in grey, as its own initial.
     """
-    if name in (names.EXPERT, "dense"):  # the two references are not competitors
-        return EXPERT_COLOUR
-    colours = sns.color_palette(plot.palette or "colorblind", n_colors=len(table))
-    place = names.rank(name, table) % len(colours)
-    light = 0.6 ** colours[:place].count(colours[place])  # a palette that is too short starts again, darker
-    red, green, blue = colours[place]
-    return light * red, light * green, light * blue
-
-
-def marker(name: str, table: Mapping[str, str]) -> str:
-    """Marker of a method or source, so that a figure can be read without colours."""
-    return names.MARKERS[names.rank(name, table) % len(names.MARKERS)]
-
-
-def panels(count: int, x_label: str, y_label: str) -> tuple[Figure, list[Axes]]:
-    """A figure of equal panels with shared axes, three in a row; unused places of the last row stay empty."""
-    columns = min(3, count)
-    rows = -(-count // columns)
-    width = max(columns * PANEL[0], 6.4)  # the legend below needs so much
-    figure = Figure(figsize=(width, rows * PANEL[1] + 0.6), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=True, sharex=True)
-    flat = [axes for row in grid for axes in row]
-    for axes in flat[count:]:
-        axes.remove()
-    for axes in flat[max(count - columns, 0) : count]:
-        axes.tick_params(labelbottom=True)  # a panel above an empty place keeps its labels
-        axes.set_xlabel(x_label)
-    for row in grid:
-        row[0].set_ylabel(y_label)
-    return figure, flat[:count]
-
-
-def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
-    """One legend for all panels, outside of them; methods before references."""
-    entries = list(zip(*axes.get_legend_handles_labels(), strict=True))
-    entries.sort(key=lambda entry: not isinstance(entry[0], ErrorbarContainer))
-    handles, labels = zip(*entries, strict=True)
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)))
-
-
-def percent_axis(axes: Axes) -> None:
-    """A vertical axis from 0 to 100 with room for markers at both ends."""
-    axes.set_ylim(-4, 104)
-    axes.set_yticks([0, 25, 50, 75, 100])
-
-
-def log_axis(axes: Axes, which: str) -> None:
-    """A logarithmic axis, `x` or `y`, of what is drawn already: 1, 2 and 5 times powers of ten, or powers over decades.
-
-    Axes that share theirs with this one follow it.
-    """
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
-    axis.set_minor_formatter(NullFormatter())
-    if low > 0 and high < 50 * low:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 4 * low else tuple(map(float, range(1, 10)))))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    known = names.order(kind)
+    if name == names.EXPERT:
+        return Look(REFERENCE_COLOUR, "")
+    if name not in known:
+        return Look(UNKNOWN_COLOUR, f"${name[0].upper()}$")
+    own = nth_look(known.index(name), palette)
+    return own._replace(colour=REFERENCE_COLOUR) if name == "dense" else own

@@ -6,7 +6,7 @@ the cell.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report import names, published
 from energyflow.report.rows import EPISODE_COLUMNS, LOSS_COLUMNS, identity, read_rows, require, select
-from energyflow.report.statistics import Cell, Estimate, cell, estimate, improvement, paired
+from energyflow.report.statistics import Cell, Estimate, cell, estimate, improvement, measured, numbers, paired, verdict
 
 Key = tuple[str, str, str]  # task, method, level
 Cells = dict[Key, Cell]
@@ -44,18 +44,29 @@ def cells(rows: pd.DataFrame, level: str = "level") -> Cells:
     return {(str(t), str(m), str(v)): cell(group) for (t, m, v), group in grouped}
 
 
-def scopes(grid: Cells) -> dict[str, list[str]]:
+def scopes(tasks: Iterable[str]) -> dict[str, list[str]]:
     """What the rows of a table speak about: each task by itself, then the average over each suite."""
-    tasks = list(dict.fromkeys(task for task, _, _ in grid))
-    suites = list(dict.fromkeys(map(names.suite, tasks)))
-    inside = {s: [t for t in tasks if names.suite(t) == s] for s in suites}
+    found = list(dict.fromkeys(tasks))
+    inside = {suite: [t for t in found if names.suite(t) == suite] for suite in map(names.suite, found)}
     averages = {f"{s}/{names.AVERAGE}": members for s, members in inside.items() if len(members) > 1}
-    return {task: [task] for task in tasks} | averages
+    return {task: [task] for task in found} | averages
+
+
+def overall(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the average over the tasks of the first suite, or of the only task."""
+    averages = [task for task in frame["task"] if names.is_average(task)]
+    chosen: str = averages[0] if averages else str(frame["task"].iloc[0])
+    return frame[frame["task"] == chosen]
+
+
+def tasks_of(grid: Cells) -> list[str]:
+    """Tasks, as they appear."""
+    return list(dict.fromkeys(task for task, _, _ in grid))
 
 
 def methods(grid: Cells) -> list[str]:
     """Methods in the order of the tables; the expert last."""
-    found = names.in_order((m for _, m, _ in grid), names.DISPLAY_ORDER)
+    found = names.in_order((m for _, m, _ in grid), "method")
     return [m for m in found if m != names.EXPERT] + [m for m in found if m == names.EXPERT]
 
 
@@ -68,13 +79,6 @@ def pick(grid: Cells, tasks: Sequence[str], method: str, level: str) -> list[Cel
     """Cells of one row of a table; None where a task lacks one, for an average over fewer would mislead."""
     keys = [(task, method, level) for task in tasks]
     return [grid[key] for key in keys] if all(key in grid for key in keys) else None
-
-
-def numbers(prefix: str, value: Estimate | None) -> dict[str, float | None]:
-    """Columns `<prefix>, <prefix>_low, <prefix>_high` in percent; empty where there is no estimate."""
-    v = value.scaled(100) if value is not None else None
-    parts = (None, None, None) if v is None else (v.mean, v.low, v.high)
-    return dict(zip((prefix, f"{prefix}_low", f"{prefix}_high"), parts, strict=True))
 
 
 def success(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
@@ -94,18 +98,18 @@ def success(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
     if not grid:
         raise UserError(f"no episodes at level '{names.BASE_LEVEL}'; found: {', '.join(sorted(set(rows['level'])))}")
     out = []
-    for scope, tasks in scopes(grid).items():
+    for scope, tasks in scopes(tasks_of(grid)).items():
         for method in methods(grid):
             found = pick(grid, tasks, method, names.BASE_LEVEL)
             if found is None:
                 continue
             purpose = f"{scope} {method} {names.BASE_LEVEL}"
             value = estimate(found, params, purpose)
-            row: dict[str, Any] = {"task": scope, "method": method, "n": value.n, "seeds": value.seeds}
-            row |= numbers("success", value) | numbers("iqm", estimate(found, params, purpose, "iqm"))
+            row: dict[str, Any] = {"task": scope, "method": method} | measured("success", value)
+            row |= numbers("iqm", estimate(found, params, purpose, "iqm"))
             row["worst_seed"] = 100 * min(float(c.seed_means.min()) for c in found)
             row |= numbers("difference", _difference(grid, tasks, method, params))
-            out.append(row | _published(scope, method, value, [t for t, _, _ in grid]))
+            out.append(row | _published(scope, method, value, tasks_of(grid)))
     return pd.DataFrame(out)
 
 
@@ -148,7 +152,7 @@ def ranking(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
         One row per suite and method, best first; columns in results/README.md.
     """
     grid = cells(rows[(rows["level"] == names.BASE_LEVEL) & (rows["method"] != names.EXPERT)])
-    tasks = list(dict.fromkeys(task for task, _, _ in grid))
+    tasks = tasks_of(grid)
     out = []
     for suite in dict.fromkeys(map(names.suite, tasks)):
         inside = [task for task in tasks if names.suite(task) == suite]
@@ -175,7 +179,7 @@ def _ranked(grid: Cells, suite: str, tasks: list[str], method: str, params: Repo
     ours, theirs = _paper_mean(tasks, method), _paper_mean(tasks, names.REFERENCE)
     row |= numbers("improvement", better) | {"published": ours, "verdict": None}
     if better is not None and ours is not None and theirs is not None and ours < theirs:
-        row["verdict"] = "holds" if better.high < 0.5 else "contradicted" if better.low > 0.5 else "undecided"
+        row["verdict"] = verdict(better.high < 0.5, better.low > 0.5)
     return row
 
 
@@ -195,7 +199,7 @@ def ood(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
     """
     grid = cells(rows)
     out = []
-    for scope, tasks in scopes(grid).items():
+    for scope, tasks in scopes(tasks_of(grid)).items():
         for level in levels(grid):
             expert = pick(grid, tasks, names.EXPERT, level)
             ceiling = estimate(expert, params, f"{scope} {names.EXPERT} {level}") if expert else None
@@ -210,7 +214,7 @@ def ood(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
                     pairs = list(zip(base, found, strict=True))
                     drop = paired(pairs, params, f"{scope} {method} 0 - {level}", same_seeds=True)
                 row: dict[str, Any] = {"task": scope, "level": level, "method": method}
-                row |= {"n": value.n, "seeds": value.seeds} | numbers("success", value) | numbers("drop", drop)
+                row |= measured("success", value) | numbers("drop", drop)
                 row["expert"] = None if ceiling is None else 100 * ceiling.mean
                 out.append(row | _solvable(found, expert, params, f"{scope} {method} {level} solvable"))
     return pd.DataFrame(out)
@@ -234,36 +238,32 @@ def nfe(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
     """Success against function evaluations of the sampler; one row per scope, method and NFE."""
     grid = cells(rows.assign(nfe=rows["nfe"].astype(int)), "nfe")
     out = []
-    for scope, tasks in scopes(grid).items():
+    for scope, tasks in scopes(tasks_of(grid)).items():
         for method in methods(grid):
             for budget in sorted({int(v) for _, m, v in grid if m == method}):
                 found = pick(grid, tasks, method, str(budget))
                 if found is None:
                     continue
                 value = estimate(found, params, f"{scope} {method} nfe {budget}")
-                row = {"task": scope, "method": method, "nfe": budget, "n": value.n, "seeds": value.seeds}
-                out.append(row | numbers("success", value))
+                out.append({"task": scope, "method": method, "nfe": budget} | measured("success", value))
     return pd.DataFrame(out)
 
 
-def losses(paths: Sequence[Path], wanted_by: str, smooth: int = 1) -> pd.DataFrame:
+def losses(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
     """Training losses: mean and range over seeds.
 
     Args:
         paths: train.csv files; task, method and seed are read from the path.
         wanted_by: name of the output, for the error message.
-        smooth: width of a running mean over log points, per run.
 
     Returns:
-        Columns task, method, step, seeds, loss, low, high (lowest and highest seed).
+        Columns task, method, step, seeds, loss, loss_low, loss_high (lowest and highest seed).
     """
     parts = []
     for path in require(paths, "train", "train.csv", wanted_by):
         run = identity(path)
         frame = read_rows([path], LOSS_COLUMNS)
-        loss = frame["loss"].rolling(smooth, min_periods=1, center=True).mean()
-        parts.append(frame.assign(loss=loss, task=run.task, method=run.item, seed=run.seed))
-    rows = pd.concat(parts, ignore_index=True)
-    grouped = rows.groupby(["task", "method", "step"], sort=False)["loss"]
-    out = pd.DataFrame({"seeds": grouped.size(), "loss": grouped.mean(), "low": grouped.min(), "high": grouped.max()})
-    return out.reset_index()
+        parts.append(frame.assign(task=run["task"], method=run["method"]))
+    grouped = pd.concat(parts, ignore_index=True).groupby(["task", "method", "step"], sort=False)["loss"]
+    ends = {"loss": grouped.mean(), "loss_low": grouped.min(), "loss_high": grouped.max()}
+    return pd.DataFrame({"seeds": grouped.size(), **ends}).reset_index()

@@ -6,17 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from energyflow.config.sections import ReportParams
-from energyflow.report import captions, costs, learning, names, published, summaries
-from energyflow.report.captions import counted, grouped, interval_heading, span
-from energyflow.report.render import NONE, Column, Row, Table, fixed, interval, plain, whole, with_interval
+from energyflow.report import captions, columns, costs, learning, names, published, summaries
+from energyflow.report.columns import NONE, fixed, plain, whole, with_interval
+from energyflow.report.render import Column, Row, Table
+from energyflow.report.wording import counted, grouped, joined, span
 
 Build = Callable[[Sequence[Path], ReportParams], Table]
 
-TASK = Column("Task", lambda row: names.task_name(row["task"]), numeric=False)
-METHOD = Column("Method", lambda row: names.method_name(row["method"]), numeric=False)
-N = Column("n", whole("n"))
-SEEDS = Column("Seeds", lambda row: NONE if row.get("method") == names.EXPERT else whole("seeds")(row))
-SUCCESS = Column("Success (%)", fixed("success"))
 REFERENCE = names.method_name(names.REFERENCE)
 
 
@@ -32,7 +28,11 @@ def _covered(row: Row) -> str:
 
 def _iqm(row: Row) -> str:
     # For the few seeds of a single task it would only repeat the mean.
-    return with_interval("iqm")(row) if row["task"].endswith(f"/{names.AVERAGE}") else NONE
+    return with_interval("iqm")(row) if names.is_average(row["task"]) else NONE
+
+
+def _success(params: ReportParams) -> tuple[Column, ...]:
+    return columns.N, columns.SEEDS, columns.SUCCESS, columns.interval_column(params, "success")
 
 
 def success(paths: Sequence[Path], params: ReportParams) -> Table:
@@ -42,21 +42,13 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
     frame = summaries.success(rows, params)
     return Table(
         title="Success by task and method",
-        caption=captions.joined(
+        caption=joined(
             f"Success at level {names.BASE_LEVEL} (unperturbed initial states), in percent. Run here:",
-            captions.budget(base),
-            captions.training(paths),
-            captions.paper(base),
-            captions.intervals(params),
+            captions.run(paths, base, params),
         ),
         frame=frame,
         columns=(
-            TASK,
-            METHOD,
-            N,
-            SEEDS,
-            SUCCESS,
-            Column(interval_heading(params), interval("success")),
+            *(columns.TASK, columns.METHOD, *_success(params)),
             Column("Worst seed", fixed("worst_seed")),
             Column("IQM", _iqm),
             Column(f"Minus {REFERENCE}", with_interval("difference", sign="+")),
@@ -88,23 +80,19 @@ def ranking(paths: Sequence[Path], params: ReportParams) -> Table:
     base = rows[rows["level"] == names.BASE_LEVEL]
     return Table(
         title="Ranking of the methods",
-        caption=captions.joined(
+        caption=joined(
             f"Interquartile mean (IQM) of success at level {names.BASE_LEVEL}, in percent, over seeds and the tasks of"
             " the suite that every method was run on.",
             "Run here:",
-            captions.budget(base),
-            captions.training(paths),
-            captions.paper(base),
-            captions.intervals(params),
+            captions.run(paths, base, params),
         ),
         frame=summaries.ranking(rows, params),
         columns=(
             Column("Suite", lambda row: names.SUITES[names.suite(row["task"])], numeric=False),
             Column("Rank", whole("rank")),
-            METHOD,
+            columns.METHOD,
             Column("Tasks", whole("tasks")),
-            N,
-            SEEDS,
+            *(columns.N, columns.SEEDS),
             Column("IQM", with_interval("iqm")),
             Column(f"Better than {REFERENCE} (%)", with_interval("improvement")),
             Column("Published", fixed("published")),
@@ -127,21 +115,13 @@ def ood(paths: Sequence[Path], params: ReportParams) -> Table:
     rows = summaries.episodes(paths, "table ood")
     return Table(
         title="Out-of-distribution success by perturbation level",
-        caption=captions.joined(
+        caption=joined(
             "Success in percent. Run here:",
-            captions.budget(rows),
-            captions.training(paths),
-            captions.intervals(params),
+            *(captions.budget(rows), captions.training(paths), captions.intervals(params)),
         ),
         frame=summaries.ood(rows, params),
         columns=(
-            TASK,
-            Column("Level", plain("level"), numeric=False),
-            METHOD,
-            N,
-            SEEDS,
-            SUCCESS,
-            Column(interval_heading(params), interval("success")),
+            *(columns.TASK, columns.LEVEL, columns.METHOD, *_success(params)),
             Column(f"Drop from level {names.BASE_LEVEL}", with_interval("drop", sign="+")),
             Column("Expert ceiling", fixed("expert")),
             Column("Success where the expert succeeds", with_interval("solvable")),
@@ -163,22 +143,14 @@ def nfe(paths: Sequence[Path], params: ReportParams) -> Table:
     states = rows.groupby(["task", "method", "seed", "nfe"])["env_seed"].nunique()
     return Table(
         title="Success by number of function evaluations (NFE)",
-        caption=captions.joined(
+        caption=joined(
             f"Success at level {names.BASE_LEVEL}, in percent: {counted(rows['task'].nunique(), 'task')},"
             f" {counted(rows['seed'].nunique(), 'training seed')}, {span(states)} initial states per seed"
             " and NFE.",
             captions.intervals(params),
         ),
         frame=summaries.nfe(rows, params),
-        columns=(
-            TASK,
-            METHOD,
-            Column("NFE", whole("nfe")),
-            N,
-            SEEDS,
-            SUCCESS,
-            Column(interval_heading(params), interval("success")),
-        ),
+        columns=(columns.TASK, columns.METHOD, columns.NFE, *_success(params)),
         groups="task",
         notes=("NFE: network evaluations per plan; one plan serves several executed actions (cost table).",),
     )
@@ -201,7 +173,7 @@ def learned(paths: Sequence[Path], params: ReportParams) -> Table:
     verdicts = [row for row in frame.to_dict("records") if isinstance(row["verdict"], str)]
     return Table(
         title="Reward shaping: SAC on each source of reward",
-        caption=captions.joined(
+        caption=joined(
             f"True success in percent. Run here: {counted(rows['seed'].nunique(), 'seed')} per source,"
             f" {span(frame['steps'])} environment steps (the paper:"
             f" {grouped(published.protocol('sac')['steps'])}),"
@@ -211,10 +183,7 @@ def learned(paths: Sequence[Path], params: ReportParams) -> Table:
         ),
         frame=frame,
         columns=(
-            TASK,
-            Column("Source", lambda row: names.source_name(row["source"]), numeric=False),
-            N,
-            SEEDS,
+            *(columns.TASK, columns.SOURCE, columns.N, columns.SEEDS),
             Column("Final success", with_interval("final")),
             Column("Area under the curve", with_interval("area")),
             Column("Best mark", with_interval("peak")),
@@ -255,16 +224,14 @@ def cost(paths: Sequence[Path], params: ReportParams) -> Table:
         ),
         frame=frame,
         columns=(
-            METHOD,
-            Column("Network", lambda row: names.NETWORKS.get(row["network"], str(row["network"])), numeric=False),
-            Column("Parameters", whole("parameters")),
+            *(columns.METHOD, columns.NETWORK, columns.PARAMETERS),
             Column("Training steps", whole("steps")),
             Column("Runs", whole("runs")),
             Column("Training (s per run)", with_interval("train_seconds")),
             Column("Training CPU (s)", fixed("train_cpu_seconds")),
             Column("Evaluation (s per run)", fixed("evaluate_seconds")),
             Column("Peak memory (MB)", fixed("peak_memory_mb", 0)),
-            Column("NFE", whole("nfe")),
+            columns.NFE,
             Column("Repeats", whole("repeats")),
             Column("ms per plan", with_interval("ms_per_plan", 2)),
             Column("Executed steps", whole("exec_horizon")),

@@ -126,15 +126,31 @@ def test_links_into_the_cache_are_refused(scratch: Tree) -> None:
         assert "reflink,copy" in done.stderr
 
 
-def test_fsck_finds_a_corrupt_object(scratch: Tree) -> None:
-    assert scratch.engines("fsck").stdout == ""
+def test_a_deep_check_finds_what_time_stamps_hide(scratch: Tree) -> None:
+    """In DVC's cache, and in an output that was flipped without its time changing."""
+    assert scratch.engines("check", "--deep").stdout == ""
     victim = max((f for f in scratch.path.glob(".dvc/cache/files/md5/??/*")), key=lambda f: f.stat().st_size)
-    victim.chmod(0o644)
-    victim.write_bytes(victim.read_bytes()[:-1] + b"!")
-    done = scratch.engines("fsck", "--fix", ok=False)
+    model = next(scratch.path.glob("results/tiny/train/**/model.safetensors"))
+    for path in (victim, model):
+        before = path.stat()
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert scratch.engines("check").stdout == ""
+    done = scratch.engines("check", "--deep", ok=False)
     assert done.returncode == 1
     assert victim.name in done.stdout
-    assert not victim.exists()
+    assert str(model.relative_to(scratch.path)) in done.stdout
+
+
+def test_a_checkout_that_cannot_be_committed_is_told_before_a_run(scratch: Tree, tmp_path: Path) -> None:
+    assert scratch.engines("ready").returncode == 0
+    (scratch.path / "data").rename(tmp_path / "big")
+    (scratch.path / "data").symlink_to(tmp_path / "big")
+    assert "dvc cache dir" in scratch.engines("ready", ok=False).stderr
+    shutil.rmtree(scratch.path / ".git")
+    assert "git init" in scratch.engines("ready", ok=False).stderr
+    assert "git init" in scratch.engines("commit", ok=False).stderr
 
 
 def test_metrics_and_plots_are_shown(scratch: Tree) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from energyflow.config.sections import PlotParams, ReportParams
+from energyflow.config.plots import ColouredPlot
+from energyflow.config.sections import ReportParams
 
 from . import synthetic
 
@@ -15,8 +16,8 @@ def report() -> ReportParams:
 
 
 @pytest.fixture(scope="session")
-def plot() -> PlotParams:
-    return PlotParams(dpi=60, palette="colorblind")
+def plot() -> ColouredPlot:
+    return ColouredPlot(dpi=60, palette="colorblind")
 
 
 @pytest.fixture(scope="session")

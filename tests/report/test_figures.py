@@ -1,4 +1,4 @@
-"""Figures: whole files whose bytes depend on the data and the options alone; the same colours everywhere."""
+"""Figures show what the rows say, in looks that are told apart, and nothing of them is cut off or covered."""
 
 from __future__ import annotations
 
@@ -6,82 +6,236 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from pydantic import ValidationError
 from torch import Tensor
 
 from energyflow.config import layout as paths
-from energyflow.config.params import Params
-from energyflow.config.sections import PlotParams, ReportParams
+from energyflow.config.plots import PLOTS, ColouredPlot, LandscapePlot, LearningPlot
+from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.networks.build import Spec
+from energyflow.config.params import Params
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.checkpoint import build, save
-from energyflow.report import names, style
+from energyflow.report import drawing, names, published, style, summaries
 from energyflow.report.figures import FIGURES
-from energyflow.report.landscape import slice_energy
+from energyflow.report.landscape import landscape, slice_energy
 from energyflow.report.outputs import write_figure
 
+from . import drawn, synthetic
 from .synthetic import at
 
 MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
-LANDSCAPE = PlotParams(dpi=60, cmap="viridis", resolution=21, samples=64, sigma=0.5, extent=2.0)
+LANDSCAPE = LandscapePlot(dpi=60, cmap="viridis", resolution=21, samples=64, sigma=0.5, extent=2.0)
+LEVELS = ["0", "S", "M", "L"]  # by size
 
 
-def draw(name: str, inputs: list[Path], plot: PlotParams, report: ReportParams, out: Path) -> dict[str, bytes]:
-    files = {kind: out / f"{name}.{kind}" for kind in MAGIC}
-    write_figure(name, inputs, plot, report, list(files.values()))
-    return {kind: path.read_bytes() for kind, path in files.items()}
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Rows of every method and source that has a name, on five tasks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "METHODS", {m: 0.9 - 0.05 * i for i, m in enumerate(names.order("method"))})
+        patch.setattr(synthetic, "SOURCES", {s: 0.9 - 0.06 * i for i, s in enumerate(names.order("source"))})
+        return synthetic.write_results(tmp_path_factory.mktemp("every"), shape_tasks=synthetic.TASKS[:2])
+
+
+def drawing_of(name: str, inputs: list[Path], report: ReportParams, **options: object) -> Figure:
+    plot = {"dpi": 60, "palette": "colorblind"} | ({"smooth": 1} if name == "learning" else {}) | options
+    with style.look():
+        return FIGURES[name](inputs, PLOTS[name].model_validate(plot), report)
+
+
+def frame(inputs: list[Path], folder: str, file: str) -> pd.DataFrame:
+    """The rows of a stage, read here without the report's own code; `level` as text."""
+    files = [path for path in inputs if f"/{folder}/" in path.as_posix() and path.name == file]
+    return pd.concat([pd.read_csv(path, dtype={"level": str}) for path in files], ignore_index=True)
+
+
+def percent(rows: pd.DataFrame, by: str, order: list[str] | list[int]) -> list[float]:
+    """Mean success at each mark: all seeds have as many episodes."""
+    return list(100 * rows.groupby(by)["success"].mean().loc[order])
+
+
+@pytest.mark.parametrize("inputs", ["results", "every"])
+def test_the_success_figure_shows_every_mean_and_every_published_number(
+    inputs: str, report: ReportParams, request: pytest.FixtureRequest
+) -> None:
+    files: list[Path] = request.getfixturevalue(inputs)
+    rows = frame(files, "evaluate", "episodes.csv")
+    rows = rows[rows["level"] == "0"]
+    figure = drawing_of("success", files, report)
+    (axes,) = figure.axes
+    lines, dashes = drawn.lines(axes), drawn.dashes(axes)
+    tasks = list(dict.fromkeys(rows["task"]))
+    summary = summaries.success(summaries.episodes(files, "test"), report)
+    for method in dict.fromkeys(rows["method"]):
+        own = rows[rows["method"] == method]
+        means = percent(own, "task", tasks)
+        shown = lines[names.method_name(method)]
+        assert shown[:, 1] == pytest.approx([*means, np.mean(means)])
+        assert list(np.round(shown[:, 0])) == list(range(len(tasks) + 1))  # each over the name of its task
+        ends = summary[summary["method"] == method][["success_low", "success_high"]].to_numpy(dtype=float)
+        assert drawn.whiskers(axes, names.method_name(method)) == pytest.approx(ends)
+        scopes = [*tasks, f"metaworld/{names.AVERAGE}"]
+        known = [(i, published.find(scope, method, tasks)) for i, scope in enumerate(scopes)]
+        expected = [[shown[i, 0], paper.value] for i, paper in known if paper is not None]
+        colour = to_hex(style.look_of(method, "method", "colorblind").colour)
+        assert dashes.get(colour, np.empty((0, 2))) == pytest.approx(np.array(expected).reshape(-1, 2))
+    assert [label.get_text() for label in axes.get_xticklabels()] == [*map(names.task_label, tasks), "Average"]
+    (ceiling,) = [each for each in axes.collections if each.get_label() == "Scripted expert"]
+    expert = frame(files, "expert", "episodes.csv")
+    means = percent(expert[expert["level"] == "0"], "task", tasks)
+    assert [segment[0][1] for segment in ceiling.get_segments()] == pytest.approx([*means, np.mean(means)])
+
+
+@pytest.mark.parametrize(("name", "folder", "column"), [("ood", "evaluate", "level"), ("nfe", "nfe", "nfe")])
+def test_each_panel_shows_its_task_and_each_line_its_method(
+    name: str, folder: str, column: str, results: list[Path], report: ReportParams
+) -> None:
+    rows, marks = frame(results, folder, "episodes.csv"), LEVELS if name == "ood" else list(synthetic.NFE)
+    figure = drawing_of(name, results, report)
+    tasks = list(dict.fromkeys(rows["task"]))
+    assert [axes.get_title() for axes in figure.axes] == [*map(names.task_label, tasks), "Average"]
+    for method in dict.fromkeys(rows["method"]):
+        own, label = rows[rows["method"] == method], names.method_name(method)
+        for task in tasks:
+            axes = drawn.panel(figure, names.task_label(task))
+            expected = percent(own[own["task"] == task], column, marks)
+            assert drawn.lines(axes)[label][:, 1] == pytest.approx(expected)
+            low, high = drawn.whiskers(axes, label).T
+            assert (low <= expected).all()
+            assert (expected <= high).all()
+            assert [tick.get_text() for tick in axes.get_xticklabels()] == [str(mark) for mark in marks]
+        assert drawn.lines(drawn.panel(figure, "Average"))[label][:, 1] == pytest.approx(percent(own, column, marks))
+
+
+def test_the_expert_is_the_ceiling_of_the_levels(results: list[Path], report: ReportParams) -> None:
+    rows = frame(results, "expert", "episodes.csv")
+    figure = drawing_of("ood", results, report)
+    for task in dict.fromkeys(rows["task"]):
+        shown = drawn.lines(drawn.panel(figure, names.task_label(task)))["Scripted expert"]
+        assert shown[:, 1] == pytest.approx(percent(rows[rows["task"] == task], "level", LEVELS))
+
+
+@pytest.mark.parametrize("smooth", [1, 3])
+def test_the_learning_figure_shows_each_curve_and_its_area(
+    smooth: int, results: list[Path], report: ReportParams
+) -> None:
+    rows = frame(results, "shape", "curve.csv")
+    figure = drawing_of("learning", results, report, smooth=smooth)
+    areas = drawn.panel(figure, "Area under the curve")
+    ticks = [tick.get_text() for tick in areas.get_yticklabels()]
+    for source in synthetic.SOURCES:
+        label, mean = names.source_name(source), 100 * rows[rows["source"] == source].groupby("step")["success"].mean()
+        shown = drawn.lines(drawn.panel(figure, label))[label]
+        assert list(shown[:, 0]) == list(mean.index)
+        middle = mean.rolling(smooth, center=True, min_periods=1).mean()
+        assert shown[:, 1] == pytest.approx(middle.to_numpy())
+        area = (mean.iloc[0] / 2 + mean.iloc[1:-1].sum() + mean.iloc[-1] / 2) / (len(mean) - 1)  # equal steps
+        ((value, place),) = drawn.lines(areas)[label]
+        assert value == pytest.approx(area)
+        assert ticks[round(place)] == label
+
+
+def test_the_loss_figure_shows_mean_and_range_over_seeds(results: list[Path], report: ReportParams) -> None:
+    figure = drawing_of("loss", results, report)
+    for task, method in itertools.product(synthetic.TASKS[:2], synthetic.METHODS):
+        runs = [at(paths.TRAIN, Path(), task=task, method=method, seed=seed) / "train.csv" for seed in synthetic.SEEDS]
+        files = [path for path in results if any(path.match(str(run)) for run in runs)]
+        losses = np.stack([pd.read_csv(path)["loss"].to_numpy() for path in files])
+        shown = drawn.lines(drawn.panel(figure, names.task_label(task)))[names.method_name(method)]
+        assert shown[:, 1] == pytest.approx(losses.mean(axis=0))
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
+@pytest.mark.parametrize("inputs", ["results", "every"])
+def test_a_figure_is_readable_and_its_legend_complete(
+    name: str, inputs: str, report: ReportParams, request: pytest.FixtureRequest
+) -> None:
+    files: list[Path] = request.getfixturevalue(inputs)
+    figure = drawing_of(name, files, report.model_copy(update={"bootstrap": 100}))
+    drawn.check_readable(figure)
+    if name == "learning":  # a panel has its source's name
+        titles = {axes.get_title() for axes in figure.axes}
+        assert {names.source_name(s) for s in frame(files, "shape", "curve.csv")["source"]} < titles
+        return
+    rows = frame(files, "nfe" if name == "nfe" else "evaluate", "episodes.csv")
+    looks = drawn.legend(figure)
+    assert {names.method_name(method) for method in rows["method"]} <= set(looks)
+    assert len(set(looks.values())) == len(looks)
+    heights = [axes.get_window_extent().height / figure.dpi for axes in figure.axes]
+    assert min(heights) > 0.55 * drawing.PANEL[1]  # a long legend has room of its own
+
+
 def test_a_figure_is_whole_and_the_same_bytes_twice(
-    tmp_path: Path, results: list[Path], plot: PlotParams, report: ReportParams, name: str
+    tmp_path: Path, results: list[Path], plot: ColouredPlot, report: ReportParams
 ) -> None:
-    first = draw(name, results, plot, report, tmp_path / "first")
-    assert draw(name, results, plot, report, tmp_path / "second") == first
+    for run in ("first", "second"):
+        write_figure("success", results, plot, report, [tmp_path / run / f"success.{kind}" for kind in MAGIC])
     for kind, start in MAGIC.items():
-        assert first[kind].startswith(start)
-        assert len(first[kind]) > 5_000
-        assert b"CreationDate" not in first[kind]
-        assert b"<dc:date>" not in first[kind]
+        first, second = ((tmp_path / run / f"success.{kind}").read_bytes() for run in ("first", "second"))
+        assert first == second
+        assert first.startswith(start)
+        assert b"CreationDate" not in first
+        assert b"<dc:date>" not in first
 
 
-def test_a_plot_option_changes_the_drawing(
-    tmp_path: Path, results: list[Path], plot: PlotParams, report: ReportParams
+def test_each_figure_takes_its_own_options_and_no_other() -> None:
+    assert LearningPlot(dpi=60, palette="deep", smooth=5).smooth == 5
+    with pytest.raises(ValidationError, match="unknown key 'smooth'"):
+        PLOTS["nfe"].model_validate({"dpi": 60, "palette": "deep", "smooth": 5})
+    with pytest.raises(ValidationError, match="palette"):
+        PLOTS["nfe"].model_validate({"dpi": 60, "palette": "viridis"})
+    with pytest.raises(ValidationError, match="sigma"):
+        PLOTS["landscape"].model_validate(LANDSCAPE.model_dump(exclude={"sigma"}))
+    assert set(FIGURES) < set(PLOTS)
+
+
+@pytest.mark.parametrize("kind", ["method", "source"])
+def test_every_name_has_a_look_of_its_own_that_a_further_name_does_not_change(
+    kind: names.Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = []
-    for change in ({}, {"smooth": 5}, {"palette": "deep"}):
-        path = tmp_path / "learning.svg"
-        write_figure("learning", results, plot.model_copy(update=change), report, [path])
-        drawn.append(path.read_bytes())
-    assert len(set(drawn)) == 3
+    before = {name: style.look_of(name, kind, "colorblind") for name in names.order(kind)}
+    further = {f"further_{i}": "Further" for i in range(20 - len(before))}
+    monkeypatch.setitem(names.TITLES, kind, names.TITLES[kind] | further)
+    after = {name: style.look_of(name, kind, "colorblind") for name in names.order(kind)}
+    assert len({look.colour for look in after.values()}) == 20
+    assert len({look.marker for look in before.values()}) == len(before)  # so that a print without colours will do
+    assert before.items() <= after.items()
+    unknown = [style.look_of(name, kind, "colorblind") for name in ("unheard_of", "2nd", "another")]
+    assert not set(unknown) & set(after.values())
 
 
-def test_a_method_has_its_own_colour_and_marker_whatever_else_is_drawn(plot: PlotParams) -> None:
-    for table in (names.METHODS, names.SOURCES):
-        assert len({style.colour(name, table, plot) for name in table}) == len(table)
-        assert len({style.marker(name, table) for name in table}) == len(table)
-    assert style.colour("unheard_of", names.METHODS, plot) == style.colour("unheard_of", names.METHODS, plot)
+def test_a_name_without_a_place_is_drawn(tmp_path: Path, results: list[Path], report: ReportParams) -> None:
+    rows = frame(results, "evaluate", "episodes.csv")
+    folder = at(paths.EVALUATE, tmp_path, task=synthetic.TASKS[0], method="unheard_of", seed=0)
+    theirs = rows[(rows["method"] == "energyflow") & (rows["task"] == synthetic.TASKS[0]) & (rows["seed"] == 0)]
+    added = synthetic.write(folder / "episodes.csv", theirs.assign(method="unheard_of"))
+    figure = drawing_of("success", [*results, added], report)
+    looks = drawn.legend(figure)
+    assert len(set(looks.values())) == len(looks)
+    assert "Unheard of" in looks
+    drawn.check_readable(figure)
 
 
 @pytest.mark.parametrize("which", ["x", "y"])
 @pytest.mark.parametrize(("low", "high"), [(0.9, 1.4), (0.02, 0.7), (0.5, 60.0), (1e-7, 1e3)])
-def test_the_labels_of_a_logarithmic_axis_do_not_overlap(which: str, low: float, high: float) -> None:
+def test_the_labels_of_a_logarithmic_axis_do_not_overlap(which: drawing.Which, low: float, high: float) -> None:
     with style.look():
-        figure, panels = style.panels(5, "Training steps", "Loss")
+        figure, panels = drawing.panels(5, shared=True, x="Training steps", y="Loss")
         values = np.geomspace(low, high, 50)
         for axes in panels:
             axes.plot(*((values, np.arange(50)) if which == "x" else (np.arange(50), values)))
-        style.log_axis(panels[0], which)
-        figure.draw_without_rendering()
-        axes = panels[3]  # the first of the last row has labels on both axes, and shares them with the one that was set
-        axis = axes.xaxis if which == "x" else axes.yaxis
+        drawing.log_axis(panels[0], which)
+        drawn.check_readable(figure)
+        axis = panels[3].xaxis if which == "x" else panels[3].yaxis  # shares them with the one that was set
         first, last = axis.get_view_interval()
-        boxes = [tick.label1.get_window_extent() for tick in axis.get_major_ticks() if first <= tick.get_loc() <= last]
-        ends = sorted((box.x0, box.x1) if which == "x" else (box.y0, box.y1) for box in boxes)
-        assert len(ends) >= 2
-        assert all(end < start for (_, end), (start, _) in itertools.pairwise(ends))
+        assert sum(first <= tick.get_loc() <= last for tick in axis.get_major_ticks()) >= 2
 
 
 class Gaussian(EnergyPolicy):
@@ -132,9 +286,13 @@ def test_the_landscape_of_a_checkpoint(
     tmp_path: Path, checkpoint: Path, demos_path: Path, report: ReportParams
 ) -> None:
     inputs = [checkpoint, checkpoint.with_suffix(".json"), demos_path]
-    first = draw("landscape", inputs, LANDSCAPE, report, tmp_path / "first")
-    assert draw("landscape", inputs, LANDSCAPE, report, tmp_path / "second") == first
+    with style.look():
+        figure = landscape(inputs, LANDSCAPE, report)
+    drawn.check_readable(figure)
+    (axes, _bar) = figure.axes
+    assert axes.get_title().startswith("EnergyFlow, Button press, step ")
+    (samples,) = [each for each in axes.collections if each.get_label() == "Policy samples (projected)"]
+    assert len(samples.get_offsets()) == LANDSCAPE.samples
+    assert set(drawn.legend(figure)) == {"Policy samples (projected)", "Demonstration"}
     with pytest.raises(UserError, match=r"one model\.safetensors and one demos\.hdf5"):
-        draw("landscape", inputs[:2], LANDSCAPE, report, tmp_path)
-    with pytest.raises(UserError, match="needs samples, resolution, sigma and extent"):
-        draw("landscape", inputs, LANDSCAPE.model_copy(update={"sigma": None}), report, tmp_path)
+        write_figure("landscape", inputs[:2], LANDSCAPE, report, [tmp_path / "landscape.png"])

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from energyflow.config import layout as paths
-from energyflow.config.sections import PlotParams, ReportParams
+from energyflow.config.plots import ColouredPlot
+from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report.outputs import write_figure, write_metrics, write_plot_data, write_table
-from energyflow.report.rows import EPISODE_COLUMNS, identity, read_rows, stage
+from energyflow.report.rows import EPISODE_COLUMNS, identity, parsed, read_rows, stage
 
 from . import synthetic
 
@@ -27,14 +28,23 @@ def episodes(tmp_path: Path) -> Path:
 def test_a_path_says_which_run_it_belongs_to() -> None:
     path = Path("/anywhere") / RUN / "episodes.csv"
     assert stage(path) == "evaluate"
-    found = identity(path)
-    assert (found.task, found.item, found.seed) == ("metaworld/hammer", "energyflow", 2)
+    assert identity(path) == {"task": "metaworld/hammer", "method": "energyflow", "seed": 2}
     with pytest.raises(UserError, match=r"results/<preset>/<stage>"):
         stage(Path("somewhere/episodes.csv"))
     shaped = Path(paths.SHAPE.format(preset="laptop", task="metaworld/hammer", source="dense", seed=1)) / "curve.csv"
-    assert (stage(shaped), identity(shaped).item) == ("shape", "dense")
+    assert (stage(shaped), identity(shaped)["source"]) == ("shape", "dense")
     with pytest.raises(UserError, match="one task, method and seed"):
         identity(Path(paths.LATENCY.format(preset="laptop", method="energyflow")) / "latency.csv")
+
+
+def test_one_parser_reads_the_paths_of_studies_too() -> None:
+    pattern = "theory/check/{check}/{subject}/seed{seed}/"
+    robots = Path("/a/results/smoke/theory/check/robots/metaworld/hammer/seed1/rows.csv")
+    assert parsed(robots, pattern) == {"check": "robots", "subject": "metaworld/hammer", "seed": 1}
+    assert parsed(Path("results/theory/check/bound/gaussian2/seed0/rows.csv"), pattern) == {
+        "check": "bound", "subject": "gaussian2", "seed": 0,
+    }  # fmt: skip
+    assert parsed(Path("results/theory/tables/bound.csv"), pattern) is None
 
 
 def test_levels_stay_text(episodes: Path) -> None:
@@ -83,7 +93,7 @@ def test_a_missing_file_and_no_files_are_errors(tmp_path: Path) -> None:
 
 
 def test_an_error_leaves_what_was_written_before(
-    tmp_path: Path, results: list[Path], report: ReportParams, plot: PlotParams
+    tmp_path: Path, results: list[Path], report: ReportParams, plot: ColouredPlot
 ) -> None:
     outputs = [tmp_path / f"success.{e}" for e in ("csv", "md", "tex")]
     write_table("success", results, report, outputs)
@@ -98,7 +108,7 @@ def test_an_error_leaves_what_was_written_before(
 
 
 def test_wrong_names_and_missing_stages_say_what_is_allowed(
-    tmp_path: Path, results: list[Path], report: ReportParams, plot: PlotParams
+    tmp_path: Path, results: list[Path], report: ReportParams, plot: ColouredPlot
 ) -> None:
     table = [tmp_path / f"t.{e}" for e in ("csv", "md", "tex")]
     with pytest.raises(UserError, match="did you mean 'success'"):

@@ -282,8 +282,10 @@ def test_a_record_without_a_number_is_an_error(tmp_path: Path, results: list[Pat
     broken = synthetic.at(paths.TRAIN, tmp_path, task=BUTTON, method="energyflow", seed=9) / "run.json"
     broken.parent.mkdir(parents=True)
     for content, message in (
-        ({"device": "cpu"}, "missing key 'wall_seconds'"),
-        ({"wall_seconds": None}, "'wall_seconds' is not a finite number"),
+        ({"device": "cpu"}, "wall_seconds: Field required"),
+        ({"wall_seconds": None}, "wall_seconds: Input should be a valid number"),
+        ({"wall_seconds": float("nan")}, "wall_seconds: Input should be a finite number"),
+        ({"wall_seconds": True}, "wall_seconds: Input should be a valid number"),
     ):
         broken.write_text(json.dumps(content))
         with pytest.raises(UserError, match=message) as error:

@@ -1,6 +1,7 @@
 # Parameters, grids, wildcards and the environment of every job.
 import os
 import re
+import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -37,7 +38,7 @@ GPU = int(P.network_kind == "unet")  # the MLPs train faster on a core than they
 # One thread a job: jobs run side by side, and results on a CPU do not depend on how many cores there are. A prefix, not
 # part of the rules: the path of an interpreter must not look like a change of code.
 shell.prefix(
-    f"export PATH={os.path.dirname(sys.executable)}:$PATH OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1"
+    f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1"
     " PYTHONHASHSEED=0 MPLBACKEND=Agg; "
 )
 

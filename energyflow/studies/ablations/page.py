@@ -1,6 +1,14 @@
-"""What stands above the ablations."""
+"""The page of the ablations: what stands above it, what each point asks, and how one is made."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from energyflow.report.point import Point
+from energyflow.studies.ablations.points import axes, latency, levels, remarks
+from energyflow.studies.ablations.sections import PointParams
 
 HEAD = """# Ablations on robot tasks
 
@@ -16,3 +24,81 @@ where its interval leaves out zero. Many are looked at and none is corrected for
 one looks clear. The initial states are those of the evaluation, so nothing may be tuned by these rows, and nothing was.
 In figures a ring marks the preset's value.
 """
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of some axes."""
+
+    title: str
+    claim: str
+    more: Sequence[axes.More] = ()
+
+
+QUESTIONS = {
+    "gamma": Question(
+        "At which noise level should sampling stop?",
+        "The paper's table 3: gamma from 1e-4 to 1e-2 is stable on Square, 0.1 or more is worse. gamma"
+        " is the last time of the probability flow, sigma = sigma_min^(1 - gamma) sigma_max^gamma. The paper's form"
+        " stops there; `energyflow` takes its last step from there to the denoised action, so gamma 0, its own"
+        " value, is sigma_min.",
+        (remarks.table_three,),
+    ),
+    "sampler": Question(
+        "Which sampler, and how many evaluations (K)?",
+        "The paper takes K = 20 Euler steps. Here the same weights under three samplers: `karras`, Euler steps on"
+        " the Karras schedule, is the preset's; `euler` takes steps of equal size in log sigma, as the paper's"
+        " schedule does; `heun` is of second order on the Karras schedule and takes two evaluations a step but the"
+        " last: as many steps as fit, that is 1, 2, 3, 5 and 10 for 2, 3, 5, 10 and 20 evaluations. All end on the"
+        " denoised action. With few steps Heun's second slope is the network's error divided by a sigma much smaller"
+        " than the step it is multiplied by; in one step there is no second slope.",
+    ),
+    "parameterisation": Question(
+        "Raw or preconditioned energy, spectral norm on or off?",
+        "The paper trains a raw variance-exploding energy with spectral norm on its scalar head; `energyflow` is"
+        " preconditioned and has none. Here both forms with and without the norm.",
+        (remarks.forms,),
+    ),
+    "head": Question(
+        "Pooled scalar or inner product?",
+        "The paper maps pooled features to one number. The alternative <a, g(a, s)>, with a vector network g, is a"
+        " scalar as well, so its gradient is conservative too, and as large as the unconstrained network.",
+    ),
+    "activation": Question(
+        "Which activation?",
+        "The loss differentiates the energy twice, so activations must have two derivatives: the paper's code takes"
+        " Softplus, its text Mish, `energyflow` SiLU. ReLU, which has one, must fail.",
+        (remarks.gradients,),
+    ),
+    "noise": Question(
+        "Which range of noise levels?",
+        "The paper: sigma from 0.01 to 10. Each end is moved in turn, in training and in sampling. Sampling starts"
+        " from pure noise of standard deviation sigma_max. The numbers of a chunk are correlated, so noise of 2 still"
+        " shows in training what the chunk was: a network may read the action off it instead of the observation, and"
+        " miss it when sampling starts.",
+    ),
+    "demonstrations": Question(
+        "How many demonstrations?",
+        "Theorem 3.6 promises the conservative field an advantage with few demonstrations. Both fields learn from"
+        " the first n of the same file, with the same number of training steps.",
+        (remarks.fewer,),
+    ),
+    "reward": Question(
+        "At which noise level, and against how many references, should the reward be read?",
+        "The paper reads the reward at gamma = 1e-3 (sigma 0.0101) with M = 16 references, reports that gamma from 1e-4"
+        " to 1e-2 is stable and 0.1 or more is not, and leaves the variance of the baseline open. Varied here: `sigma`,"
+        " of which 0.01001, 0.01007, 0.01072 and 0.01995 are gamma = 1e-4 to 1e-1 of its noise schedule, and"
+        " `references`, M. Judged by SAC on the centred energy: the area under its success curve. A read-out rescales"
+        " itself by the demonstrations, so sigma changes the shape of the reward, not its size.",
+    ),
+}
+SPECIAL = {"levels": levels.build, "latency": latency.build}
+
+
+def build(name: str, inputs: Sequence[Path], params: PointParams) -> Point:
+    """A point; an axis that no question is about has its own name as title."""
+    if name in SPECIAL:
+        return SPECIAL[name](inputs, params)
+    keys = ", ".join(f"`{section.key}`" for section in params.axes.values())
+    asked = QUESTIONS.get(name, Question(name.replace("_", " ").capitalize(), f"Varied: {keys}."))
+    return axes.build(asked.title, asked.claim, inputs, params, asked.more)

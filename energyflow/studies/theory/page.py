@@ -1,6 +1,23 @@
-"""What stands above the theorems in numbers."""
+"""The page of the theorems in numbers: what stands above it, its points in their order, and how one is made."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from energyflow.core.errors import UserError, nearest
+from energyflow.report.point import Point
+from energyflow.studies.theory.points import (
+    baseline,
+    bound,
+    circulation,
+    generalisation,
+    lipschitz,
+    misfit,
+    modes,
+    recovery,
+)
+from energyflow.studies.theory.sections import VerdictParams
 
 HEAD = """# The theorems in numbers
 
@@ -16,3 +33,24 @@ densities; the sizes are in `theory:` of `params.yaml`.
 wide). A prediction *holds* where the whole interval lies within the tolerance, which was fixed before any run; it
 *fails* where none of it does; else it is *open*. The statements of the theorems follow a summary of the paper.
 """
+POINTS: dict[str, Callable[[Sequence[Path], VerdictParams], Point]] = {
+    "recovery": recovery.build,
+    "circulation": circulation.build,
+    "generalisation": generalisation.build,
+    "lipschitz": lipschitz.build,
+    "bound": bound.build,
+    "baseline": baseline.build,
+    "modes": modes.build,
+    "misfit": misfit.build,
+}
+
+
+def build(name: str, inputs: Sequence[Path], params: VerdictParams) -> Point:
+    """A point from the rows.csv files of its checks.
+
+    Raises:
+        UserError: unknown point, or an input is missing or contradictory.
+    """
+    if name not in POINTS:
+        raise UserError(f"unknown point '{name}'; {nearest(name, list(POINTS))}")
+    return POINTS[name](inputs, params)

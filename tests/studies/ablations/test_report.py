@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from energyflow.config.params import Params
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json, write_json
-from energyflow.studies.ablations import resolve
+from energyflow.config.params import Params
+from energyflow.report import names, point, style
+from energyflow.report.page import assemble
+from energyflow.report.summaries import overall
+from energyflow.studies.ablations import page, resolve
 from energyflow.studies.ablations import study as grid
-from energyflow.studies.ablations.points import effects
-from energyflow.studies.ablations.points import registry as points
-from energyflow.studies.jobs import write_page, write_point
 from energyflow.studies.registry import STUDIES
+from tests.report import drawn
 from tests.report.synthetic import LEVELS, curve_rows, episode_rows, write
 
 Success = Callable[[grid.Run], float]
@@ -58,32 +59,111 @@ def write_rows(p: Params, point: str, root: Path, success: Success = equal) -> l
     return found
 
 
-def build(p: Params, point: str, root: Path, success: Success = equal) -> Any:
-    section = resolve.point_section(p, grid.axes_of(p, point))
+def build(p: Params, name: str, root: Path, success: Success = equal) -> Any:
+    section = resolve.point_section(p, grid.axes_of(p, name))
     section = section.model_copy(update={"report": p.report.model_copy(update={"bootstrap": 200})})
-    return points.build(point, write_rows(p, point, root, success), section)
+    with style.look():
+        return page.build(name, write_rows(p, name, root, success), section)
 
 
 def test_every_point_is_written_in_every_format(smoke: Params, tmp_path: Path) -> None:
     files = []
-    for point in grid.points(smoke):
-        section = resolve.point_section(smoke, grid.axes_of(smoke, point))
-        section = section.model_copy(update={"report": smoke.report.model_copy(update={"bootstrap": 100}), "dpi": 50})
-        inputs = write_rows(smoke, point, tmp_path / point)
+    for name in grid.points(smoke):
         pattern = STUDIES["ablations"].outputs(smoke.preset)[f"{grid.NAME}_point"]
         outputs = [
-            tmp_path / "page" / Path(name.format(point=point)).relative_to(STUDIES["ablations"].folder("smoke"))
-            for name in pattern
+            tmp_path / "page" / Path(each.format(point=name)).relative_to(STUDIES["ablations"].folder("smoke"))
+            for each in pattern
         ]
-        write_point("ablations", point, inputs, section.canonical(), outputs)
+        point.write(build(smoke, name, tmp_path / name), 50, outputs)
         assert all(path.stat().st_size > 0 for path in outputs)
         files += outputs
-    write_page("ablations", files, tmp_path / "page/README.md")
-    page = (tmp_path / "page/README.md").read_text()
-    assert page.count("\n## ") == 1 + len(grid.points(smoke))
+    assemble(page.HEAD, files, tmp_path / "page/README.md")
+    text = (tmp_path / "page/README.md").read_text()
+    assert text.count("\n## ") == 1 + len(grid.points(smoke))
     words = read_json(next(path for path in files if path.name == "gamma.json"))
-    assert f"**{words['sentences'][0]}**" in page
-    assert words["claim"] in page
+    assert f"**{words['sentences'][0]}**" in text
+    assert words["claim"] in text
+
+
+@pytest.fixture(scope="module")
+def full(laptop: Params, tmp_path_factory: pytest.TempPathFactory) -> dict[str, point.Point]:
+    """Every point of the preset laptop; no two settings have the same success."""
+    root = tmp_path_factory.mktemp("full")
+
+    def success(run: grid.Run) -> float:
+        return 0.2 + 0.7 * (sum(map(ord, run.item + run.value)) % 11) / 11
+
+    return {name: build(laptop, name, root / name, success) for name in grid.points(laptop)}
+
+
+def test_figures_are_readable_and_their_legends_complete(full: dict[str, point.Point]) -> None:
+    for found in full.values():
+        drawn.check_readable(found.figure)
+        looks = drawn.legend(found.figure)
+        assert len(set(looks.values())) == len(looks)
+
+
+@pytest.mark.parametrize(
+    ("name", "axis", "measure"),
+    [
+        ("gamma", "gamma", "success"),
+        ("activation", "activation", "success"),
+        ("noise", "sigma_max", "success"),
+        ("demonstrations", "demonstrations", "success"),
+        ("reward", "references", "area"),
+    ],
+)
+def test_each_line_shows_the_values_of_its_method(
+    full: dict[str, point.Point], laptop: Params, name: str, axis: str, measure: str
+) -> None:
+    found, key = full[name], resolve.point_section(laptop, [axis]).axes[axis].key.replace("_", " ")
+    panels = [axes for axes in found.figure.axes if axes.get_xlabel() == key]
+    rows = found.rows[found.rows["axis"] == axis]
+    assert [axes.get_title() for axes in panels] == [names.task_label(task) for task in dict.fromkeys(rows["task"])]
+    for axes, (_, part) in zip(panels, rows.groupby("task", sort=False), strict=True):
+        values = [tick.get_text() for tick in axes.get_xticklabels()]
+        rings = np.concatenate([drawn.points(line) for line in axes.lines if line.get_markersize() == 10])
+        for item, own in part.groupby("item", sort=False):
+            title = names.source_name(item) if measure == "area" else names.method_name(item)
+            shown = drawn.lines(axes)[title]
+            by = own.set_index("value")
+            assert [by.loc[values[round(x)], measure] for x in shown[:, 0]] == pytest.approx(list(shown[:, 1]))
+            assert len(shown) == len(own)
+            (reference,) = own[own["reference"]]["value"]
+            (ring,) = [at for at in rings if at.tolist() in shown.tolist()]
+            assert values[round(ring[0])] == reference
+
+
+def test_the_published_number_is_drawn_at_its_setting(full: dict[str, point.Point]) -> None:
+    for axes in full["gamma"].figure.axes:
+        ((x, y),) = drawn.lines(axes)["Published (RoboMimic Square)"]
+        assert (axes.get_xticklabels()[round(x)].get_text(), y) == ("0.001", 95.3)
+
+
+def test_a_sweep_is_drawn_over_the_numbers_of_evaluations(full: dict[str, point.Point]) -> None:
+    found = full["sampler"]
+    for axes, (_, part) in zip(found.figure.axes, found.rows.groupby("task", sort=False), strict=True):
+        for value, own in part.groupby("value"):
+            ordered = own.sort_values("nfe")
+            assert drawn.lines(axes)[value][:, 1] == pytest.approx(list(ordered["success"]))
+            assert [tick.get_text() for tick in axes.get_xticklabels()] == [f"{nfe:g}" for nfe in ordered["nfe"]]
+
+
+def test_levels_and_latency_are_drawn_as_measured(full: dict[str, point.Point]) -> None:
+    levels = full["levels"]
+    average = overall(levels.rows)
+    success, change = levels.figure.axes
+    for field in grid.FIELDS:
+        assert drawn.lines(success)[names.method_name(field)][:, 1] == pytest.approx(list(average[field]))
+    (difference,) = change.containers
+    assert drawn.points(difference.lines[0])[:, 1] == pytest.approx(list(average["difference"]))
+    latency = full["latency"]
+    (axes,) = latency.figure.axes
+    ticks = [tick.get_text() for tick in axes.get_yticklabels()]
+    for batch, part in latency.rows.groupby("batch"):
+        shown = drawn.lines(axes)[f"batch {batch}"]
+        expected = {names.method_name(row["method"]): row["per_action"] for _, row in part.iterrows()}
+        assert {ticks[round(y)]: x for x, y in shown} == pytest.approx(expected)
 
 
 def test_equal_values_show_no_clear_difference(laptop: Params, tmp_path: Path) -> None:
@@ -103,9 +183,9 @@ def test_a_worse_and_a_better_value_are_clear(laptop: Params, tmp_path: Path) ->
     worse, better, same = (first.index(word) for word in ("clearly lower", "clearly higher", "no clear difference"))
     assert worse < first.index("relu") < better < first.index("mish") < same < first.index("softplus")
     assert "relu 25.0 % (100 % of the biases; loss 0.350)" in found.sentences[1]
-    row = effects.overall(found.rows).set_index("value").loc["relu"]
+    row = overall(found.rows).set_index("value").loc["relu"]
     assert row["difference"] == pytest.approx(
-        row["success"] - effects.overall(found.rows).set_index("value").loc["silu", "success"]
+        row["success"] - overall(found.rows).set_index("value").loc["silu", "success"]
     )
 
 
@@ -116,7 +196,7 @@ def test_differences_are_paired_on_initial_states(laptop: Params, tmp_path: Path
         frame = pd.read_csv(path)
         frame.assign(success=(frame["episode"] % 2 == 0).astype(int)).to_csv(path, index=False)
     section = resolve.point_section(laptop, ["gamma"])
-    row = effects.overall(points.build("gamma", files, section).rows).query("value == '0.1'").iloc[0]
+    row = overall(page.build("gamma", files, section).rows).query("value == '0.1'").iloc[0]
     assert row["difference"] == 0.0
     assert row["success_high"] - row["success_low"] > 10.0
 
@@ -188,12 +268,10 @@ def test_latency_per_action(laptop: Params, tmp_path: Path) -> None:
 def test_missing_rows_and_axes_without_other_values_are_errors(laptop: Params, tmp_path: Path) -> None:
     section = resolve.point_section(laptop, ["head"])
     with pytest.raises(UserError, match="no rows of the axes head"):
-        points.build(
-            "head", [tmp_path / "results/ablations/evaluate/gamma/1/a/b/energyflow/seed0/episodes.csv"], section
-        )
+        page.build("head", [tmp_path / "results/ablations/evaluate/gamma/1/a/b/energyflow/seed0/episodes.csv"], section)
     own = grid.Run("head", "pooled", "metaworld/assembly", "energyflow", 0)
     path = tmp_path / grid.rows_file(laptop, own)
     write(path, episode_rows(np.random.default_rng(0), own.task, own.item, 0, {("0", 10): 0.5}))
     alone = section.axes["head"].model_copy(update={"values": {"energyflow": ["pooled"]}})
     with pytest.raises(UserError, match="no value but the preset's own"):
-        points.build("head", [path], section.model_copy(update={"axes": {"head": alone}}))
+        page.build("head", [path], section.model_copy(update={"axes": {"head": alone}}))

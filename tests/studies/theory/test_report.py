@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from energyflow.config.params import Params
 from energyflow.core.errors import UserError
-from energyflow.report.point import listed
-from energyflow.studies.jobs import write_page, write_point
+from energyflow.config.params import Params
+from energyflow.report import drawing, point, style
+from energyflow.report.page import assemble
+from energyflow.report.seeds import difference, interval, over_seeds
+from energyflow.report.wording import grouped, listed
 from energyflow.studies.registry import STUDIES
-from energyflow.studies.theory import study
-from energyflow.studies.theory.points import bound, circulation, generalisation, modes, point, recovery, subjects
-from energyflow.studies.theory.points.estimates import exponent, interval, judge, over_seeds, paired, read_rows
-from energyflow.studies.theory.points.registry import POINTS
+from energyflow.studies.theory import page, study
+from energyflow.studies.theory.page import POINTS
+from energyflow.studies.theory.points import bound, circulation, generalisation, modes, recovery, subjects
+from energyflow.studies.theory.points.verdicts import band, exponent, judge, read_rows
 from energyflow.studies.theory.sections import VerdictParams
+from tests.report import drawn
+
+from . import synthetic
 
 PARAMS = VerdictParams(confidence=0.95, tolerance=0.1, dpi=60, palette="colorblind")
 
@@ -44,8 +50,10 @@ def test_one_seed_decides_nothing() -> None:
 
 
 def test_exponents() -> None:
-    assert exponent([1, 2, 8, 16], [3 * d**0.5 for d in (1, 2, 8, 16)]) == pytest.approx(0.5)
-    assert math.isnan(exponent([1, 2], [0.1, -0.1]))
+    d = np.array([1, 2, 8, 16])
+    assert exponent(pd.DataFrame({"d": d, "gap": 3 * d**0.5}), "d", "gap") == pytest.approx(0.5)
+    assert math.isnan(exponent(pd.DataFrame({"d": [1, 2], "gap": [0.1, -0.1]}), "d", "gap"))
+    assert math.isnan(exponent(pd.DataFrame({"d": [1], "gap": [0.1]}), "d", "gap"))
 
 
 def test_two_rows_of_one_seed_are_an_error() -> None:
@@ -96,7 +104,7 @@ def test_noise_of_the_right_slope_is_no_recovery() -> None:
 
 def test_what_seeds_share_cancels_in_a_paired_difference() -> None:
     seeds = pd.DataFrame({"subject": "a", "seed": [0, 1, 2], "gap": [5.0, -3.0, 1.0]})
-    found = paired(seeds.assign(gap=seeds["gap"] + 0.5), seeds, ("subject",), "gap", 0.95).iloc[0]
+    found = difference(seeds.assign(gap=seeds["gap"] + 0.5), seeds, ("subject",), "gap", 0.95).iloc[0]
     assert (found["difference"], found["difference_low"], found["difference_high"]) == (0.5, 0.5, 0.5)
 
 
@@ -111,10 +119,10 @@ def test_nothing_is_asked_of_a_model_where_smoothing_decides() -> None:
 
 
 def test_every_value_is_inside_the_axes() -> None:
-    _, (axes,) = point.panels(1, 1)
-    point.limits(axes, pd.Series([0.2, 1.0]), 0.0, 2.0)
+    _, (axes,) = drawing.panels(1)
+    band(axes, 1.0, 0.1, pd.Series([0.2, 1.0]), 0.0, 2.0)
     assert axes.get_ylim() == (0.0, 2.0)
-    point.limits(axes, pd.Series([-7.0, 3.0]), 0.0, 2.0)
+    band(axes, 1.0, 0.1, pd.Series([-7.0, 3.0]), 0.0, 2.0)
     assert axes.get_ylim()[0] < -7.0
     assert axes.get_ylim()[1] > 3.0
 
@@ -137,25 +145,137 @@ def test_the_predicted_gap_is_relative_to_the_energys() -> None:
     assert generalisation.predicted(frame.assign(gap=-0.1), "gap").empty
 
 
-@pytest.mark.parametrize("name", list(POINTS))
-def test_every_point_writes_its_files_and_the_same_bytes(
-    name: str, rows: dict[str, list[Path]], smoke: Params, tmp_path: Path
-) -> None:
-    inputs = [path for check in study.POINTS[name] for path in rows.get(check, [])]
-    for run in ("first", "second"):
+def test_every_point_is_written_in_every_format(rows: dict[str, list[Path]], smoke: Params, tmp_path: Path) -> None:
+    files = []
+    for name in POINTS:
+        inputs = [path for check in study.POINTS[name] for path in rows.get(check, [])]
         patterns = STUDIES["theory"].outputs(smoke.preset)["theory_point"]
-        files = [Path(file.format(point=name)).relative_to(STUDIES["theory"].folder(smoke.preset)) for file in patterns]
-        outputs = [tmp_path / run / file for file in files]
-        write_point("theory", name, inputs, PARAMS.canonical(), outputs)
-    for path in outputs:
-        assert path.read_bytes() == (tmp_path / "first" / path.relative_to(tmp_path / "second")).read_bytes()
-    page = tmp_path / "second/README.md"
-    write_page("theory", outputs, page)
-    text = page.read_text()
-    assert f"![{POINTS[name](inputs, PARAMS).title}](figures/{name}.png)" in text
+        names = [Path(file.format(point=name)).relative_to(STUDIES["theory"].folder(smoke.preset)) for file in patterns]
+        with style.look():
+            made = page.build(name, inputs, PARAMS)
+        outputs = [tmp_path / file for file in names]
+        point.write(made, PARAMS.dpi, outputs)
+        assert all(path.stat().st_size > 0 for path in outputs)
+        drawn.check_readable(made.figure)
+        files += outputs
+    assemble(page.HEAD, files, tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+    assert text.count("![") == len(POINTS)
     assert "nan" not in text.lower().replace("dominant", "")
 
 
-def test_points_of_the_grid_are_points_of_the_report() -> None:
-    assert set(study.POINTS) == set(POINTS)
+@pytest.fixture(scope="module")
+def full(laptop: Params, tmp_path_factory: pytest.TempPathFactory) -> dict[str, point.Point]:
+    """Every point of rows in the sizes of the preset laptop."""
+    made = synthetic.write_rows(laptop, tmp_path_factory.mktemp("full"))
+    with style.look():
+        return {
+            name: page.build(name, [path for check in checks for path in made[check]], PARAMS)
+            for name, checks in study.POINTS.items()
+        }
+
+
+@pytest.mark.parametrize("name", list(POINTS))
+def test_a_figure_is_readable_and_its_legend_complete(name: str, full: dict[str, point.Point]) -> None:
+    drawn.check_readable(full[name].figure)
+    looks = drawn.legend(full[name].figure)
+    assert len(set(looks.values())) == len(looks)
+
+
+def at_base(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[(rows["demos"] == rows["demos"].max()) & (rows["steps"] == rows["steps"].max())]
+
+
+def single(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["reader"] == "single"]
+
+
+@pytest.mark.parametrize(
+    ("name", "panel", "at", "value", "by", "label", "chosen"),
+    [
+        ("recovery", 0, "sigma", "slope", "subject", subjects.label, at_base),
+        ("recovery", 1, "sigma", "slope_sharp", "subject", subjects.label, at_base),
+        ("lipschitz", 0, "dim", "energy", "model", subjects.MODELS.__getitem__, None),
+        ("lipschitz", 1, "dim", "ratio", "model", subjects.MODELS.__getitem__, None),
+        ("modes", 0, "sigma", "slope", "separation", lambda value: f"{value:g} widths", single),
+    ],
+)
+def test_each_line_shows_its_rows(
+    full: dict[str, point.Point], name: str, panel: int, at: str, value: str, by: str, label: Any, chosen: Any
+) -> None:
+    frame, axes = full[name].rows, full[name].figure.axes[panel]
+    frame = frame if chosen is None else chosen(frame)
+    lines = drawn.lines(axes)
+    assert frame[by].nunique() > 3
+    for each, part in frame.groupby(by):
+        ordered = part.sort_values(at)
+        assert lines[label(each)] == pytest.approx(ordered[[at, value]].to_numpy())
+        ends = ordered[[f"{value}_low", f"{value}_high"]].to_numpy()
+        assert drawn.whiskers(axes, label(each)) == pytest.approx(ends)
+
+
+def test_the_gap_is_drawn_by_model_and_number_of_demonstrations(full: dict[str, point.Point]) -> None:
+    found = full["generalisation"]
+    for row, family in enumerate(("gaussian", "mixture")):
+        own = found.rows[found.rows["family"] == family]
+        for column, value in ((0, "gap"), (2, "gap_shifted")):
+            lines = drawn.lines(found.figure.axes[3 * row + column])
+            for (model, n), part in own.groupby(["model", "demos"]):
+                ordered = part[part[value] > 0].sort_values("dim")
+                label = f"{subjects.MODELS[model]}, n = {grouped(n)}"
+                assert lines[label] == pytest.approx(ordered[["dim", value]].to_numpy())
+
+
+def test_errors_are_drawn_below_their_bound(full: dict[str, point.Point]) -> None:
+    found = full["bound"]
+    at = found.rows[found.rows["sigma"] == 0.3].set_index("subject")
+    for axes in found.figure.axes:
+        lines = drawn.lines(axes)
+        assert len(lines["largest error"]) == len(lines["median error"]) == 4
+        assert (lines["largest error"][:, 1] > lines["median error"][:, 1]).all()
+        (subject,) = [name for name in at.index if subjects.label(name) == axes.get_title()]
+        bound_line = lines["bound eta |a - a'|"]
+        slope = (bound_line[:, 1] / bound_line[:, 0])[0]  # of the first seed, one of three
+        assert at.loc[subject, "eta_low"] <= slope <= at.loc[subject, "eta_high"]
+
+
+def test_demonstrators_are_drawn_beside_their_names(full: dict[str, point.Point]) -> None:
+    found = full["misfit"]
+    order, slope = found.figure.axes
+    ticks = [tick.get_text() for tick in order.get_yticklabels()]
+    at = found.rows[(found.rows["reader"] == "single") & (found.rows["sigma"] == 0.1)].set_index("subject")
+    assert ticks == [subjects.label(name) for name in at.index]
+    for axes, value in ((order, "agreement"), (slope, "slope")):
+        lines = drawn.lines(axes)
+        for label, column in (("measured, sigma = 0.1", value), ("predicted: theory leaves", f"{value}_exact")):
+            expected = np.column_stack([at[column], range(len(at))])
+            assert lines[label] == pytest.approx(expected)
+
+
+def test_only_unconstrained_fields_have_cyclic_preferences_in_the_figure(full: dict[str, point.Point]) -> None:
+    found = full["circulation"]
+    for row, kind in enumerate(("expert", "robot")):
+        axes = found.figure.axes[3 * row + 2]
+        assert axes.get_ylabel() == "cyclic preferences (%)"
+        drawn_at: dict[str, list[float]] = {}
+        for container in axes.containers:
+            drawn_at.setdefault(container.get_label(), []).extend(drawn.points(container.lines[0])[:, 1])
+        for model in ("energyflow", "unconstrained"):
+            rows = found.rows[(found.rows["kind"] == kind) & (found.rows["triangles"] == "support")]
+            expected = rows[rows["model"] == model]["cyclic"]
+            assert sorted(drawn_at[subjects.MODELS[model]]) == pytest.approx(sorted(expected))
+
+
+def test_agreement_is_drawn_as_the_mean_over_experts(full: dict[str, point.Point]) -> None:
+    found = full["baseline"]
+    centred = found.rows[found.rows["reward"] == "centred"]
+    for axes, value in zip(found.figure.axes[1:], ("within", "across"), strict=True):
+        for (reference, draw), part in centred.groupby(["reference", "draw"]):
+            name = {"normal": "N(0, I)", "proposals": "proposals"}[reference]
+            mean = part.groupby("m")[value].mean()
+            assert drawn.lines(axes)[f"{name}, {draw}"][:, 1] == pytest.approx(mean.to_numpy())
+
+
+def test_points_of_the_grid_are_points_of_the_page() -> None:
+    assert list(study.POINTS) == list(POINTS)
     assert {check for checks in study.POINTS.values() for check in checks} == set(study.CHECKS)

@@ -11,13 +11,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from energyflow.core.files import read_json
-from energyflow.core.seeding import generator
-from energyflow.report import names, point
-from energyflow.report.point import Point, listed
-from energyflow.report.render import NONE, Column, Row, Table, fixed, whole, with_interval
+from energyflow.report import columns, drawing, names, published
+from energyflow.report.columns import fixed, general, whole, with_interval
+from energyflow.report.point import Point
+from energyflow.report.render import Column, Table
 from energyflow.report.rows import LATENCY_COLUMNS, read_rows
-from energyflow.report.statistics import percentiles
-from energyflow.studies.ablations.points.runs import published
+from energyflow.report.statistics import resampled
+from energyflow.report.style import nth_look
+from energyflow.report.wording import listed
 from energyflow.studies.ablations.sections import PointParams
 
 TITLE = "How long does an action take?"
@@ -35,23 +36,18 @@ def build(paths: Sequence[Path], params: PointParams) -> Point:
     rows = read_rows([path for path in paths if path.name == "latency.csv"], [*LATENCY_COLUMNS, "exec_horizon"])
     records = [read_json(path) for path in paths if path.name == "run.json"]
     frame = table_rows(rows, params)
-    return Point(TITLE, CLAIM, sentences(frame), table(frame, records, params), frame, figure(frame, params))
+    return Point(TITLE, CLAIM, sentences(frame), table(frame, records, params), frame, draw(frame, params))
 
 
 def table_rows(rows: pd.DataFrame, params: PointParams) -> pd.DataFrame:
     """One row a method and batch size: milliseconds per plan call (median, interval over repeats) and per action."""
-    found = []
-    known = published()[published()["point"] == "latency"].set_index("item")["number"]
-    for method in names.in_order(rows["method"], names.DISPLAY_ORDER):
+    found, known = [], published.latency()
+    for method in names.in_order(rows["method"], "method"):
         for batch, part in rows[rows["method"] == method].groupby("batch"):
             first = part.iloc[0]
             row: dict[str, Any] = {"method": method, "network": first["network"], "batch": batch}
             row |= {key: int(first[key]) for key in ("parameters", "nfe", "exec_horizon")} | {"repeats": len(part)}
-            draws = generator(params.report.seed, f"latency {method} {batch}").choice(
-                part["ms"].to_numpy(dtype=np.float64), size=(params.report.bootstrap, len(part))
-            )
-            low, high = percentiles(np.median(draws, axis=1), params.report.confidence)
-            row |= {"ms": float(part["ms"].median()), "ms_low": low, "ms_high": high}
+            row |= resampled("ms", part["ms"], params.report, f"latency {method} {batch}", np.median)
             per_action = 1.0 / (row["exec_horizon"] * int(str(batch)))
             row |= {f"per_action{end}": row[f"ms{end}"] * per_action for end in ("", "_low", "_high")}
             found.append(row | {"published": known.get(method)})
@@ -76,44 +72,33 @@ def table(frame: pd.DataFrame, records: Sequence[dict[str, Any]], params: PointP
     """What was timed, on what, and the paper's numbers."""
     machines = listed(sorted({f"{r['device']} ({r['processor']}, {r['threads']} thread(s))" for r in records}))
 
-    def paper(row: Row) -> str:
-        return NONE if row["published"] is None or row["batch"] != 1 else f"{row['published']:g}"
-
+    paper = general("published")  # of one plan at once
     return Table(
         title=TITLE,
         caption=f"On {machines}. Median over repeats, {100 * params.report.confidence:g} % bootstrap intervals.",
         frame=frame,
         columns=(
-            Column("Method", lambda row: names.method_name(row["method"]), numeric=False),
-            Column("Network", lambda row: names.NETWORKS.get(row["network"], str(row["network"])), numeric=False),
-            Column("Parameters", whole("parameters")),
-            Column("NFE", whole("nfe")),
+            *(columns.METHOD, columns.NETWORK, columns.PARAMETERS, columns.NFE),
             Column("Batch", whole("batch")),
             Column("ms per call", with_interval("ms", 2)),
             Column("Executed steps", whole("exec_horizon")),
             Column("ms per action", fixed("per_action", 3)),
-            Column("Published (ms, A100)", paper),
+            Column("Published (ms, A100)", lambda row: paper(row) if row["batch"] == 1 else columns.NONE),
         ),
         groups="method",
     )
 
 
-def figure(frame: pd.DataFrame, params: PointParams) -> Figure:
+def draw(frame: pd.DataFrame, params: PointParams) -> Figure:
     """Milliseconds per action, a line a method, a marker a batch size."""
-    drawn, (axes,) = point.panels(1, 1)
-    methods, colours = list(dict.fromkeys(frame["method"])), point.palette(params.palette)
-    drawn.set_size_inches(6.4, 1.2 + 0.28 * len(methods))
-    for index, (batch, part) in enumerate(frame.groupby("batch")):
-        bars = [part["per_action"] - part["per_action_low"], part["per_action_high"] - part["per_action"]]
-        axes.errorbar(
-            part["per_action"], [methods.index(method) + 0.15 * index for method in part["method"]],
-            xerr=[bar.to_numpy() for bar in bars], fmt="os^D"[index % 4], color=colours[index % 10], ms=4.5,
-            label=f"batch {batch}",
-        )  # fmt: skip
+    figure, (axes,) = drawing.panels(1, x="ms per executed action")
+    methods = list(dict.fromkeys(frame["method"]))
+    figure.set_size_inches(figure.get_figwidth(), 0.8 + 0.28 * len(methods))
+    placed = frame.assign(place=frame["method"].map(methods.index))
+    for index, (batch, part) in enumerate(placed.groupby("batch")):
+        look = nth_look(index, params.palette)
+        drawing.estimates(axes, part, "place", "per_action", look, f"batch {batch}", joined=False, along="y")
     axes.set_xscale("log")
-    axes.set_yticks(range(len(methods)), [names.method_name(method) for method in methods])
-    axes.set_ylim(len(methods) - 0.5, -0.5)
-    axes.set_xlabel("ms per executed action")
-    axes.grid(axis="y", visible=False)
-    point.legend(drawn, axes)
-    return drawn
+    drawing.category_axis(axes, [names.method_name(method) for method in methods], "y")
+    drawing.legend_below(figure)
+    return figure

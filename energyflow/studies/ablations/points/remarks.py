@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from energyflow.report import names
-from energyflow.report.point import listed
-from energyflow.report.statistics import cell, paired
-from energyflow.report.summaries import numbers
+from energyflow.report import names, published
+from energyflow.report.columns import signed
+from energyflow.report.statistics import cell, numbers, paired
+from energyflow.report.summaries import overall, scopes
+from energyflow.report.wording import listed
 from energyflow.studies.ablations.points import runs
-from energyflow.studies.ablations.points.effects import overall, scopes, signed
-from energyflow.studies.ablations.points.runs import item_name, published, value_name
+from energyflow.studies.ablations.points.effects import value_name
 from energyflow.studies.ablations.sections import PointParams
 from energyflow.studies.ablations.study import FIELDS
 
@@ -48,40 +48,38 @@ def table_three(frame: pd.DataFrame, _paths: Sequence[Path], _params: PointParam
         late = [f"{by[gamma]:.1f} at {gamma:g}" for gamma in by if gamma >= 0.1]
         if stable and late:
             found.append(
-                f"{item_name(str(item))}: {min(stable):.1f} to {max(stable):.1f} % up to 1e-2, {listed(late)}."
+                f"{names.method_name(str(item))}: {min(stable):.1f} to {max(stable):.1f} % up to 1e-2, {listed(late)}."
             )
-    row = published()[published()["point"] == "gamma"].iloc[0]
-    return [*found, f"The paper, on Square: {row['number']:.1f} at {row['value']} ({row['grade']}: {row['source']})."]
+    (row,) = published.settings("gamma")
+    where = f"on {names.plain(row['task'])}: {row['value']:.1f} at {row['setting']}"
+    return [*found, f"The paper, {where} ({row['grade']}: {row['source']})."]
+
+
+Setting = tuple[str, str]  # method and value
 
 
 def _between(
-    paths: Sequence[Path], params: PointParams, pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]]
-) -> list[tuple[tuple[str, str], tuple[str, str], dict[str, float | None]]]:
-    """Paired differences in success between (method, value) and (method, value), averaged over tasks."""
+    paths: Sequence[Path], params: PointParams, pairs: Sequence[tuple[Setting, Setting]]
+) -> list[tuple[Setting, str]]:
+    """First setting of each pair that ran, and its paired difference in success, averaged over tasks, in words."""
     (axis,) = params.axes
     rows = runs.read([path for path in paths if path.name == "episodes.csv"], EPISODES, params)
     rows = rows[(rows["axis"] == axis) & (rows["level"] == names.BASE_LEVEL)]
-    *_, tasks = scopes(list(rows["task"])).values()
-    ran = set(zip(rows["item"], rows["value"], strict=True))
+    *_, tasks = scopes(rows["task"]).values()
+    ran = {(str(i), str(v), str(t)): cell(part) for (i, v, t), part in rows.groupby(["item", "value", "task"])}
     found = []
     for first, second in pairs:
-        if first not in ran or second not in ran:
-            continue
-        cells = [
-            tuple(
-                cell(rows[(rows["task"] == t) & (rows["item"] == i) & (rows["value"] == v)]) for i, v in (first, second)
-            )
-            for t in tasks
-        ]
-        change = paired([(a, b) for a, b in cells], params.report, f"{axis} {first} against {second}")
-        found.append((first, second, numbers("difference", change)))
+        if all((*setting, task) in ran for setting in (first, second) for task in tasks):
+            cells = [(ran[*first, task], ran[*second, task]) for task in tasks]
+            change = paired(cells, params.report, f"{axis} {first} against {second}")
+            found.append((first, signed(numbers("difference", change))))
     return found
 
 
 def forms(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) -> list[str]:
     """The preconditioned form against the raw one, with and without spectral norm."""
     pairs = [(("energyflow", norm), ("energyflow_paper", norm)) for norm in ("off", "on")]
-    said = [f"{signed(change)} with it {norm}" for (_, norm), _, change in _between(paths, params, pairs)]
+    said = [f"{change} with it {norm}" for (_, norm), change in _between(paths, params, pairs)]
     if not said:
         return []
     return [
@@ -97,5 +95,5 @@ def fewer(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) -> l
     compared = _between(paths, params, [((FIELDS[0], count), (FIELDS[1], count)) for count in counts])
     if not compared:
         return []
-    said = [f"{signed(change)} with {count}" for (_, count), _, change in compared]
+    said = [f"{change} with {count}" for (_, count), change in compared]
     return [f"Conservative minus unconstrained field, in percentage points: {listed(said)} demonstrations."]

@@ -8,17 +8,22 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from energyflow.report import style
-from energyflow.report.render import Column, Table, with_interval
-from energyflow.studies.theory.points import point
-from energyflow.studies.theory.points.estimates import over_seeds, paired, read_rows
-from energyflow.studies.theory.points.point import Point
+from energyflow.report import drawing
+from energyflow.report.columns import with_interval
+from energyflow.report.point import Point
+from energyflow.report.render import Column, Table
+from energyflow.report.seeds import difference, over_seeds
+from energyflow.report.style import nth_look
+from energyflow.report.wording import extent
+from energyflow.studies.theory.points import subjects
+from energyflow.studies.theory.points.verdicts import beside, read_rows, told_apart
 from energyflow.studies.theory.sections import VerdictParams
 
 VALUES = ("within", "across", "variance", "variance_predicted", "noise")
 BY = ("subject", "dim", "reward", "reference", "draw", "m")
 PAPER_M = 16
 REFERENCES = {"normal": "N(0, I)", "proposals": "proposals"}
+TITLE = "Does centring make energies comparable across states?"
 CLAIM = (
     "The raw energy ranks actions within a state and not across states; subtracting the mean energy of M reference"
     " actions removes c(s) (Proposition 3.9). Predicted: pairs of one state in the right order for both; pairs of two"
@@ -35,14 +40,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     rows = read_rows(paths, "baseline")
     rows = rows.assign(within=100 * rows["within"], across=100 * rows["across"])
     frame = over_seeds(rows, BY, VALUES, params.confidence)
-    return Point(
-        title="Does centring make energies comparable across states?",
-        claim=CLAIM,
-        sentences=sentences(rows, frame, params),
-        table=table(frame),
-        rows=frame,
-        figure=figure(rows, frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(rows, frame, params), table(frame), frame, draw(rows, frame, params))
 
 
 def paper_m(frame: pd.DataFrame) -> int:
@@ -66,8 +64,8 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) ->
     raw, m = pick(frame, "raw"), paper_m(frame)
     ours = pick(frame, "centred", "normal", "fixed")
     centred = rows[(rows["reference"] == "normal") & (rows["draw"] == "fixed") & (rows["m"] == m)]
-    gain = paired(centred, rows[rows["reward"] == "raw"], ("subject",), "across", params.confidence)
-    better, worse = (gain["difference_low"] > 0).sum(), (gain["difference_high"] < 0).sum()
+    gain = difference(centred, rows[rows["reward"] == "raw"], ("subject",), "across", params.confidence)
+    better, worse, alike = told_apart(gain)
     ratio = frame["variance"] / frame["variance_predicted"]
     lines = {
         f"{REFERENCES[reference]}, {draw}": pick(frame, "centred", reference, draw)
@@ -78,9 +76,9 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) ->
     return [
         f"Across states, centring by M = {m} fixed references from N(0, I) orders more pairs rightly than the"
         f" raw energy on {better} of {len(raw)} experts, fewer on {worse}, not told apart on"
-        f" {len(raw) - better - worse}: raw {point.extent(raw['across'], 1)} %, centred"
-        f" {point.extent(ours['across'], 1)} %.",
-        f"Within a state the raw energy orders {point.extent(raw['within'], 1)} % of pairs as the advantage does.",
+        f" {alike}: raw {extent(raw['across'], 1)} %, centred"
+        f" {extent(ours['across'], 1)} %.",
+        f"Within a state the raw energy orders {extent(raw['within'], 1)} % of pairs as the advantage does.",
         f"Pairs across states by baseline (M = {m}; mean over experts; within a state in brackets): "
         + "; ".join(
             f"{name} {part['across'].mean():.1f} % ({part['within'].mean():.1f} %)" for name, part in lines.items()
@@ -88,9 +86,9 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) ->
         + f"; raw {raw['across'].mean():.1f} % ({raw['within'].mean():.1f} %). The exact energy, centred by many: "
         + "; ".join(f"{REFERENCES[name]} {part['across'].mean():.1f} %" for name, part in exact.items())
         + ".",
-        f"The variance of the baseline is {point.extent(ratio.dropna(), 2)} times that of one reference over M. At M ="
+        f"The variance of the baseline is {extent(ratio.dropna(), 2)} times that of one reference over M. At M ="
         f" {m} its standard deviation, in spreads of the energy within a state, is "
-        + "; ".join(f"{REFERENCES[r]} {point.extent(pick(frame, 'centred', r, 'fresh')['noise'])}" for r in REFERENCES)
+        + "; ".join(f"{REFERENCES[r]} {extent(pick(frame, 'centred', r, 'fresh')['noise'])}" for r in REFERENCES)
         + ".",
     ]
 
@@ -98,10 +96,10 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) ->
 def table(frame: pd.DataFrame) -> Table:
     """One row an expert: agreement across states by reward, and within states where it differs from the raw one's."""
     wide = pick(frame, "raw")[["dim"]].reset_index()
-    shown: list[Column] = [point.subject("Expert")]
+    shown: list[Column] = [subjects.column("Expert")]
 
     def add(header: str, value: str, part: pd.DataFrame) -> None:
-        point.beside(wide, header, part, value)
+        beside(wide, header, part, value)
         shown.append(Column(header, with_interval(header, 1)))
 
     add("Raw, within", "within", pick(frame, "raw"))
@@ -126,36 +124,38 @@ def table(frame: pd.DataFrame) -> Table:
     )
 
 
-def figure(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) -> Figure:
+def draw(rows: pd.DataFrame, frame: pd.DataFrame, params: VerdictParams) -> Figure:
     """Noise of the baseline, and agreement within and across states, against M."""
-    drawn, (noise, inside, across) = point.panels(1, 3)
-    colours = point.palette(params)
+    figure, (noise, inside, across) = drawing.panels(3)
     centred = rows[rows["reward"] == "centred"]
     mean = centred.groupby(["reference", "draw", "m", "seed"], sort=False)[["within", "across"]].mean().reset_index()
     mean = over_seeds(mean, ("reference", "draw", "m"), ("within", "across"), params.confidence)
-    for i, (reference, name) in enumerate(REFERENCES.items()):
+    looks = {
+        (draw, reference): nth_look(2 * i + j, params.palette)
+        for i, draw in enumerate(("fresh", "fixed"))
+        for j, reference in enumerate(REFERENCES)
+    }
+    for reference, name in REFERENCES.items():
+        colour, mark = looks["fresh", reference]
         fresh = frame[(frame["reference"] == reference) & (frame["draw"] == "fresh")]
         for _, part in fresh.groupby("subject", sort=False):
             ordered = part.sort_values("m")
-            noise.plot(ordered["m"], ordered["noise"], "o-", ms=2.5, lw=0.7, color=colours[i])
+            noise.plot(ordered["m"], ordered["noise"], marker=mark, ms=2.5, lw=0.7, color=colour)
             line = ordered["noise"].iloc[0] * (ordered["m"] / ordered["m"].iloc[0]) ** -0.5
-            noise.plot(ordered["m"], line, "--", lw=0.7, color=point.PREDICTED)
-        for draw, mark in (("fixed", "s"), ("fresh", "o")):
+            drawing.predicted(noise, ordered["m"], line, "predicted: 1 / sqrt(M)", linewidth=0.7)
+        for draw in ("fixed", "fresh"):
             part = mean[(mean["reference"] == reference) & (mean["draw"] == draw)]
-            colour = colours[i] if draw == "fresh" else colours[i + 2]
             for axes, value in ((inside, "within"), (across, "across")):
-                point.line(axes, part, "m", value, colour=colour, marker=mark, label=f"{name}, {draw}")
+                drawing.estimates(axes, part, "m", value, looks[draw, reference], f"{name}, {draw}")
         ceiling = pick(frame, "exact", reference)["across"].mean()
-        across.axhline(ceiling, color=colours[i], ls="--", lw=1, label=f"exact energy, {name}")
+        across.axhline(ceiling, color=colour, ls="--", lw=1, label=f"exact energy, {name}")
     across.axhline(pick(frame, "raw")["across"].mean(), color="0.5", ls="-.", lw=1, label="raw energy")
     across.axhline(50.0, color="0.5", ls=":", lw=1, label="chance")
-    # the legend is of this panel
-    across.plot([], [], "--", lw=0.7, color=point.PREDICTED, label="predicted: 1 / sqrt(M)")
-    style.log_axis(noise, "y")
-    titles = ("baseline's noise / spread of E", "in order within a state (%)", "in order across states (%)")
+    drawing.log_axis(noise, "y")
+    titles = ("noise / spread of E", "in order within a state (%)", "in order across states (%)")
     for axes, text in zip((noise, inside, across), titles, strict=True):
-        point.log_x(axes, frame["m"])
+        drawing.measured_axis(axes, frame["m"])
         axes.set_xlabel("references M")
         axes.set_ylabel(text)
-    point.legend(drawn, across)
-    return drawn
+    drawing.legend_below(figure, columns=4)
+    return figure

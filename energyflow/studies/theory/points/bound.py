@@ -9,16 +9,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from energyflow.report import style
-from energyflow.report.render import Column, Table, fixed, with_interval
-from energyflow.studies.theory.points import point, subjects
-from energyflow.studies.theory.points.estimates import FAILS, HOLDS, nearest_sigma, over_seeds, read_rows
-from energyflow.studies.theory.points.point import Point
+from energyflow.report import drawing
+from energyflow.report.columns import fixed, with_interval
+from energyflow.report.point import Point
+from energyflow.report.render import Column, Table
+from energyflow.report.seeds import over_seeds
+from energyflow.report.style import nth_look
+from energyflow.report.wording import extent
+from energyflow.studies.theory.points import subjects
+from energyflow.studies.theory.points.verdicts import FAILS, HOLDS, nearest_sigma, read_rows
 from energyflow.studies.theory.sections import VerdictParams
 
 VALUES = ("eta", "eta_rms", "violated", "violated_rms", "tightness", "tightness_max")
 DRAWN = 0.3  # noise level of the figure
-COLUMNS = 4
+TITLE = "Does the score error bound the error of preferences?"
 CLAIM = (
     "|dE_phi(a, a') - dE*(a, a')| <= eta |a - a'| with eta the largest score error (Theorem 3.11): the mean value"
     " theorem, applied to the error of the energy. eta is measured as the largest error on the segments between all"
@@ -34,14 +38,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     summary = rows[rows["kind"] == "summary"]
     percent = {name: 100 * summary[name] for name in ("violated", "violated_rms")}
     frame = over_seeds(summary.assign(**percent), ("subject", "dim", "sigma"), VALUES, params.confidence)
-    return Point(
-        title="Does the score error bound the error of preferences?",
-        claim=CLAIM,
-        sentences=sentences(frame),
-        table=table(frame),
-        rows=frame,
-        figure=figure(rows, params),
-    )
+    return Point(TITLE, CLAIM, sentences(frame), table(frame), frame, draw(rows, params))
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
@@ -50,10 +47,10 @@ def sentences(frame: pd.DataFrame) -> list[str]:
     return [
         f"No pair beyond the bound: {verdict}; at most {frame['violated'].max():g} % of the pairs of any expert and"
         " noise level lie above it.",
-        f"It is loose: the median error is {point.extent(100 * frame['tightness'], 1)} % of its bound, the largest one"
-        f" {point.extent(100 * frame['tightness_max'], 0)} %.",
-        f"With the root mean square error in place of eta, {point.extent(frame['violated_rms'], 1)} % of the pairs lie"
-        f" above the line; eta is {point.extent(frame['eta'] / frame['eta_rms'], 1)} times as large as that error.",
+        f"It is loose: the median error is {extent(100 * frame['tightness'], 1)} % of its bound, the largest one"
+        f" {extent(100 * frame['tightness_max'], 0)} %.",
+        f"With the root mean square error in place of eta, {extent(frame['violated_rms'], 1)} % of the pairs lie"
+        f" above the line; eta is {extent(frame['eta'] / frame['eta_rms'], 1)} times as large as that error.",
     ]
 
 
@@ -64,8 +61,8 @@ def table(frame: pd.DataFrame) -> Table:
         caption="eta: largest score error on segments between pairs of noised demonstrations of one state.",
         frame=frame,
         columns=(
-            point.subject("Expert"),
-            point.SIGMA,
+            subjects.column("Expert"),
+            subjects.SIGMA,
             Column("eta", with_interval("eta", 2)),
             Column("RMS error", with_interval("eta_rms", 2)),
             Column("Beyond eta (%)", fixed("violated", 2)),
@@ -79,30 +76,23 @@ def table(frame: pd.DataFrame) -> Table:
     )
 
 
-def figure(rows: pd.DataFrame, params: VerdictParams) -> Figure:
+def draw(rows: pd.DataFrame, params: VerdictParams) -> Figure:
     """Errors against distance with the bound, one panel an expert, the first seed."""
     sigma = nearest_sigma(rows, DRAWN)
     at = rows[(rows["sigma"] == sigma) & (rows["seed"] == rows["seed"].min())]
     names = list(dict.fromkeys(at["subject"]))
-    drawn, flat = point.panels(-(-len(names) // COLUMNS), min(COLUMNS, len(names)))
-    colours = point.palette(params)
-    for axes, name in zip(flat, names, strict=False):
+    figure, flat = drawing.panels(len(names), 4, x="|a - a'|", y="error of dE (nats)")
+    (colour, _) = nth_look(0, params.palette)
+    for axes, name in zip(flat, names, strict=True):
         own = at[at["subject"] == name]
         bins, summary = own[own["kind"] == "bin"].sort_values("distance"), own[own["kind"] == "summary"].iloc[0]
-        for x, column, mark, label in (
-            ("distance_max", "error_max", "^", "largest error"),
-            ("distance", "error", "o", "median error"),
-        ):
-            axes.plot(bins[x], bins[column], mark, color=colours[0], ms=4, label=label)
-        for column, dash, label in (("eta", "--", "bound eta |a - a'|"), ("eta_rms", ":", "RMS error in place of eta")):
-            ends = np.array([bins["distance"].min(), bins["distance_max"].max()])
-            axes.plot(ends, summary[column] * ends, dash, color=point.PREDICTED, lw=1, label=label)
-        style.log_axis(axes, "x")
-        style.log_axis(axes, "y")
+        axes.plot(bins["distance_max"], bins["error_max"], "^", color=colour, ms=4, label="largest error")
+        axes.plot(bins["distance"], bins["error"], "o", color=colour, ms=4, label="median error")
+        ends = np.array([bins["distance"].min(), bins["distance_max"].max()])
+        drawing.predicted(axes, ends, summary["eta"] * ends, "bound eta |a - a'|")
+        drawing.predicted(axes, ends, summary["eta_rms"] * ends, "RMS error in place of eta", linestyle=":")
+        drawing.log_axis(axes, "x")
+        drawing.log_axis(axes, "y")
         axes.set_title(subjects.label(name))
-        axes.set_xlabel("|a - a'|")
-        axes.set_ylabel("error of dE (nats)")
-    for axes in flat[len(names) :]:
-        axes.remove()
-    point.legend(drawn, flat[0])
-    return drawn
+    drawing.legend_below(figure, columns=4)
+    return figure

@@ -8,16 +8,21 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from energyflow.report.render import Column, Table, with_interval
-from energyflow.studies.theory.points import point, subjects
-from energyflow.studies.theory.points.estimates import FAILS, HOLDS, OPEN, of_check, over_seeds, read_rows
-from energyflow.studies.theory.points.point import Point
+from energyflow.report import drawing
+from energyflow.report.columns import with_interval
+from energyflow.report.point import Point
+from energyflow.report.render import Column, Table
+from energyflow.report.seeds import over_seeds
+from energyflow.report.wording import extent, grouped
+from energyflow.studies.theory.points import subjects
+from energyflow.studies.theory.points.subjects import ENERGY, VECTOR
+from energyflow.studies.theory.points.verdicts import FAILS, HOLDS, OPEN, of_check, read_rows
 from energyflow.studies.theory.sections import VerdictParams
 
 VALUES = ("circulation", "circulation_max", "cyclic", "rotational")
 SHARES = {"share": "circulation", "skew": "rotational"}  # columns of the table, in percent
 ZERO = 1e-9  # a rotational share below it is the rounding of double precision
-ENERGY, VECTOR = "energyflow", "unconstrained"
+TITLE = "Do energies rule out cyclic preferences, and do unconstrained fields have them?"
 CLAIM = (
     "The field of an energy is a gradient: its integral around any closed loop is zero and its Jacobian is symmetric,"
     " so the preferences that it implies cannot be cyclic (a1 < a2 < a3 < a1). An unconstrained field can circulate,"
@@ -35,14 +40,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     rows = rows.assign(cyclic=100 * rows["cyclic"])
     by = ("kind", "subject", "dim", "model", "sigma", "triangles")
     frame = over_seeds(rows, by, VALUES, params.confidence)
-    return Point(
-        title="Do energies rule out cyclic preferences, and do unconstrained fields have them?",
-        claim=CLAIM,
-        sentences=sentences(rows, frame),
-        table=table(frame),
-        rows=frame,
-        figure=figure(frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(rows, frame), table(frame), frame, draw(frame, params))
 
 
 def sentences(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
@@ -54,8 +52,8 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
         found.append(
             f"Energies: the claim {verdict}. Largest rotational share of a Jacobian {energy['rotational'].max():.0e},"
             f" largest circulation {energy['circulation'].max():.0e} of the work along the loop (quadrature);"
-            f" {subjects.grouped(round(float((energy['cyclic'] / 100 * energy['count']).sum())))} cyclic preferences in"
-            f" {subjects.grouped(float(energy['count'].sum()))} triangles."
+            f" {grouped(round(float((energy['cyclic'] / 100 * energy['count']).sum())))} cyclic preferences in"
+            f" {grouped(float(energy['count'].sum()))} triangles."
         )
     for kind, name in (("expert", "on experts"), ("robot", "trained on robot tasks")):
         part = vector[vector["kind"] == kind]
@@ -66,10 +64,10 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
         real = (means["circulation_low"] > quadrature).sum()
         found.append(
             f"Unconstrained fields {name} circulate, beyond the quadrature error of any energy, in {real} of"
-            f" {len(means)} settings: {point.extent(100 * means['circulation'], 1)} % of the work along a loop,"
-            f" rotational share {point.extent(100 * means['rotational'], 1)} %;"
-            f" {subjects.grouped(round(float((part['cyclic'] / 100 * part['count']).sum())))} cyclic preferences in"
-            f" {subjects.grouped(float(part['count'].sum()))} triangles, up to {means['cyclic'].max():.1f} % in one"
+            f" {len(means)} settings: {extent(100 * means['circulation'], 1)} % of the work along a loop,"
+            f" rotational share {extent(100 * means['rotational'], 1)} %;"
+            f" {grouped(round(float((part['cyclic'] / 100 * part['count']).sum())))} cyclic preferences in"
+            f" {grouped(float(part['count'].sum()))} triangles, up to {means['cyclic'].max():.1f} % in one"
             " setting."
         )
     return found or [f"{OPEN}: neither method of the comparison was run."]
@@ -79,7 +77,7 @@ def table(frame: pd.DataFrame) -> Table:
     """One row a subject, model and noise level, loops on the support."""
     shown = frame[frame["triangles"] == "support"]
     shown = shown.sort_values(["kind", "subject", "sigma", "model"], key=_order, kind="stable")
-    for end in point.ENDS:  # + 0.0: no -0.00 of an energy
+    for end in ("", "_low", "_high"):  # + 0.0: no -0.00 of an energy
         percent = {name: (100 * shown[f"{value}{end}"]).round(2) + 0.0 for name, value in SHARES.items()}
         shown = shown.assign(**{f"{name}{end}": values for name, values in percent.items()})
     return Table(
@@ -87,10 +85,10 @@ def table(frame: pd.DataFrame) -> Table:
         caption="Corners: demonstrated actions (of robots: chunks) plus sigma times standard normal noise.",
         frame=shown,
         columns=(
-            point.subject("Subject"),
+            subjects.column("Subject"),
             Column("Dim.", lambda row: str(row["dim"])),
-            point.SIGMA,
-            point.MODEL,
+            subjects.SIGMA,
+            subjects.MODEL,
             Column("Circulation (%)", with_interval("share", 2)),
             Column("Rotational share (%)", with_interval("skew", 2)),
             Column("Cyclic preferences (%)", with_interval("cyclic", 2)),
@@ -109,32 +107,32 @@ def _order(column: pd.Series) -> pd.Series:
     return column.map(list(dict.fromkeys(column)).index) if column.name == "subject" else column
 
 
-def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
+def draw(frame: pd.DataFrame, params: VerdictParams) -> Figure:
     """Circulation, rotational share and cyclic preferences against the noise level; experts above robots."""
     kinds = [kind for kind in ("expert", "robot") if (frame["kind"] == kind).any()]
-    drawn, flat = point.panels(len(kinds), 3)
-    colours = point.palette(params)
+    figure, flat = drawing.panels(3 * len(kinds), x="noise level sigma")
+    support = frame[frame["triangles"] == "support"]
     for row, kind in enumerate(kinds):
         loops, skew, cycles = flat[3 * row : 3 * row + 3]
         for axes, zero in ((loops, ZERO), (skew, ZERO), (cycles, 0.0)):
-            axes.axhline(zero, color=point.PREDICTED, ls="--", lw=1, label="predicted for energies: 0 (drawn at 1e-9)")
-        for model, colour in ((ENERGY, colours[0]), (VECTOR, colours[3])):
-            part = frame[(frame["kind"] == kind) & (frame["model"] == model) & (frame["triangles"] == "support")]
+            axes.axhline(
+                zero, color=drawing.PREDICTED, ls="--", lw=1, label="predicted for energies: 0 (drawn at 1e-9)"
+            )
+        for model in (ENERGY, VECTOR):
+            look, name = subjects.model_look(model, params.palette), subjects.MODELS[model]
+            part = support[(support["kind"] == kind) & (support["model"] == model)]
             for i, (_, one) in enumerate(part.groupby("subject", sort=False)):
-                name = subjects.MODELS[model] if i == 0 else None
-                x = one["sigma"].to_numpy() * 1.06 ** (i - 3)  # side by side
-                loops.plot(x, one["circulation"].clip(lower=ZERO), "o", color=colour, ms=3, label=name)
-                skew.plot(x, one["rotational"].clip(lower=ZERO), "o", color=colour, ms=3)
-                ends = [one["cyclic"] - one["cyclic_low"].clip(lower=0), one["cyclic_high"] - one["cyclic"]]
-                bars = [end.fillna(0.0).clip(lower=0).to_numpy() for end in ends]
-                cycles.errorbar(x, one["cyclic"].to_numpy(), yerr=bars, fmt="o", color=colour, ms=3, elinewidth=0.7)
+                x = one["sigma"] * 1.06 ** (i - 3)  # side by side
+                for axes, value in ((loops, "circulation"), (skew, "rotational")):
+                    axes.plot(x, one[value].clip(lower=ZERO), look.marker, color=look.colour, ms=3)
+                shown = one.assign(place=x, cyclic_low=one["cyclic_low"].clip(lower=0))
+                drawing.estimates(cycles, shown, "place", "cyclic", look, name, joined=False)
         loops.set_ylabel(f"circulation ({kind}s)")
         skew.set_ylabel("rotational share")
         cycles.set_ylabel("cyclic preferences (%)")
-        for axes in (loops, skew):
-            axes.set_yscale("log")
-        for axes in (loops, skew, cycles):
-            point.log_x(axes, frame["sigma"])
-            axes.set_xlabel("noise level sigma")
-    point.legend(drawn, flat[0])
-    return drawn
+        loops.set_yscale("log")
+        skew.set_yscale("log")
+    for axes in flat:
+        drawing.measured_axis(axes, frame["sigma"])
+    drawing.legend_below(figure)
+    return figure

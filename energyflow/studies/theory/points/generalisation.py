@@ -9,17 +9,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from energyflow.report import style
-from energyflow.report.render import Column, Table, with_interval
-from energyflow.studies.theory.points import point, subjects
-from energyflow.studies.theory.points.estimates import exponent, judged, over_seeds, paired, read_rows
-from energyflow.studies.theory.points.point import Point
+from energyflow.report import drawing
+from energyflow.report.columns import with_interval
+from energyflow.report.point import Point
+from energyflow.report.render import Column, Table
+from energyflow.report.seeds import difference, over_seeds
+from energyflow.report.style import MARKERS, Look
+from energyflow.report.wording import grouped, number
+from energyflow.studies.theory.points import subjects
+from energyflow.studies.theory.points.subjects import ENERGY, VECTOR, family
+from energyflow.studies.theory.points.verdicts import VERDICT, exponent, judged, read_rows, told_apart
 from energyflow.studies.theory.sections import VerdictParams
 
 VALUES = ("train", "held_out", "shifted", "gap", "gap_shifted")
-ENERGY, VECTOR = "energyflow", "unconstrained"
+NETWORKS = {"energy": ENERGY, "vector": VECTOR}
 ADVANTAGE = 0.5  # sqrt(d): the exponent by which the two bounds differ
 GUIDE = "predicted: field / energy ~ sqrt(d) (least n); n^-1/2"
+TITLE = "Do energies generalise better than vector fields?"
 CLAIM = (
     "The Rademacher complexity of unconstrained fields is bounded by Lambda B sqrt(d / n), that of conservative ones by"
     " Lambda L / sqrt(n) (Theorem 3.6), and the loss off the training distribution alike (Lemma 3.8). These are upper"
@@ -36,35 +42,22 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     frame = over_seeds(rows, ("family", "subject", "dim", "model", "demos", "parameters"), VALUES, params.confidence)
     powers = over_seeds(exponents(rows), ("family", "demos"), ("energy", "vector", "difference"), params.confidence)
     powers = judged(powers, "difference", ADVANTAGE, params.tolerance)
-    return Point(
-        title="Do energies generalise better than vector fields?",
-        claim=CLAIM,
-        sentences=sentences(rows, powers, params),
-        table=table(powers),
-        rows=frame,
-        figure=figure(frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(rows, powers, params), table(powers), frame, draw(frame, params))
 
 
 def exponents(rows: pd.DataFrame) -> pd.DataFrame:
     """By family, n and seed: p of gap ~ d^p of either network, and the difference; NaN where a gap is not positive."""
     found = []
-    for (family, demos, seed), part in rows.groupby(["family", "demos", "seed"], sort=False):
-        powers = {}
-        for name, model in (("energy", ENERGY), ("vector", VECTOR)):
-            own = part[part["model"] == model].sort_values("dim")
-            powers[name] = exponent(own["dim"].tolist(), own["gap"].tolist())
-        found.append({"family": family, "demos": demos, "seed": seed, **powers})
+    for (name, demos, seed), part in rows.groupby(["family", "demos", "seed"], sort=False):
+        powers = {each: exponent(part[part["model"] == model], "dim", "gap") for each, model in NETWORKS.items()}
+        found.append({"family": name, "demos": demos, "seed": seed, **powers})
     return pd.DataFrame(found).assign(difference=lambda frame: frame["vector"] - frame["energy"])
 
 
 def decay(rows: pd.DataFrame, model: str) -> pd.Series:
     """Exponents q of gap ~ n^q, one a subject and seed."""
-    found = {}
-    for key, part in rows[rows["model"] == model].groupby(["subject", "seed"], sort=False):
-        ordered = part.sort_values("demos")
-        found[key] = exponent(ordered["demos"].tolist(), ordered["gap"].tolist())
-    return pd.Series(found, dtype=np.float64).dropna()
+    parts = rows[rows["model"] == model].groupby(["subject", "seed"], sort=False)
+    return pd.Series([exponent(part, "demos", "gap") for _, part in parts], dtype=np.float64).dropna()
 
 
 def sentences(rows: pd.DataFrame, powers: pd.DataFrame, params: VerdictParams) -> list[str]:
@@ -79,12 +72,11 @@ def sentences(rows: pd.DataFrame, powers: pd.DataFrame, params: VerdictParams) -
         f" n): {'; '.join(described)}."
     ]
     for _, row in known.iterrows():
-        family, n = subjects.family(row["family"]), subjects.grouped(row["demos"])
         found.append(
-            f"{family}, n = {n}: the gap grows as d^{point.number(row, 'energy')} for the energy and as"
-            f" d^{point.number(row, 'vector')} for the vector network; difference {point.number(row, 'difference')}."
+            f"{family(row['family'])}, n = {grouped(row['demos'])}: the gap grows as d^{number(row, 'energy')} for the"
+            f" energy and as d^{number(row, 'vector')} for the vector network; difference {number(row, 'difference')}."
         )
-    rates = {name: decay(rows, model) for name, model in (("energy", ENERGY), ("vector", VECTOR))}
+    rates = {name: decay(rows, model) for name, model in NETWORKS.items()}
     if all(len(rate) for rate in rates.values()):
         found.append(
             "With n the gap falls as n^q, predicted q = -0.5; median over experts and seeds: "
@@ -95,11 +87,10 @@ def sentences(rows: pd.DataFrame, powers: pd.DataFrame, params: VerdictParams) -
         )
     vector, energy = (rows[rows["model"] == model] for model in (VECTOR, ENERGY))
     for value, text in (("gap", "The gap"), ("gap_shifted", "Beyond the training range (Lemma 3.8) the gap")):
-        pairs = paired(vector, energy, ("subject", "demos"), value, params.confidence)
-        better, worse = int((pairs["difference_low"] > 0).sum()), int((pairs["difference_high"] < 0).sum())
+        better, worse, alike = told_apart(difference(vector, energy, ("subject", "demos"), value, params.confidence))
         found.append(
-            f"{text} of the energy is smaller than the vector network's in {better} of {len(pairs)} settings, larger in"
-            f" {worse}, not told apart in {len(pairs) - better - worse}."
+            f"{text} of the energy is smaller than the vector network's in {better} of"
+            f" {better + worse + alike} settings, larger in {worse}, not told apart in {alike}."
         )
     return found
 
@@ -111,13 +102,13 @@ def table(powers: pd.DataFrame) -> Table:
         caption="Exponent p of gap ~ d^p, loss as a mean over coordinates (as a sum: p + 1), and vector minus energy.",
         frame=powers,
         columns=(
-            Column("Experts", lambda row: subjects.family(row["family"]), numeric=False),
-            Column("n", lambda row: subjects.grouped(row["demos"])),
+            Column("Experts", lambda row: family(row["family"]), numeric=False),
+            Column("n", lambda row: grouped(row["demos"])),
             Column("Energy", with_interval("energy", 2)),
             Column("Vector", with_interval("vector", 2)),
             Column("Difference", with_interval("difference", 2, "+")),
             Column("predicted", lambda _row: f"+{ADVANTAGE:g}"),
-            point.VERDICT,
+            VERDICT,
         ),
         notes=("The losses and gaps themselves, in and beyond the training range, are in the CSV file.",),
     )
@@ -136,44 +127,39 @@ def predicted(frame: pd.DataFrame, value: str) -> pd.Series:
     return found
 
 
-def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
+def draw(frame: pd.DataFrame, params: VerdictParams) -> Figure:
     """Gap against d at each n, and against n at each d, in and beyond the training range; families side by side."""
     families = list(dict.fromkeys(frame["family"]))
-    drawn, flat = point.panels(len(families), 3)
-    colours = point.palette(params)
+    figure, flat = drawing.panels(3 * len(families))
     sizes, dims = sorted(frame["demos"].unique()), sorted(frame["dim"].unique())
-    for row, family in enumerate(families):
+    for row, name in enumerate(families):
         over_d, over_n, shifted = flat[3 * row : 3 * row + 3]
-        own = frame[frame["family"] == family]
-        for model, colour in ((ENERGY, colours[0]), (VECTOR, colours[3])):
-            part = own[own["model"] == model]
-            name = subjects.MODELS[model]
+        own = frame[frame["family"] == name]
+        for model in NETWORKS.values():
+            part, (colour, _) = own[own["model"] == model], subjects.model_look(model, params.palette)
             for i, n in enumerate(sizes):
-                at = part[part["demos"] == n]
-                mark = ("o", "s", "^", "D")[i % 4]
-                label = f"{name}, n = {subjects.grouped(n)}"
-                point.line(over_d, at[at["gap"] > 0], "dim", "gap", colour=colour, marker=mark, label=label)
-                point.line(shifted, at[at["gap_shifted"] > 0], "dim", "gap_shifted", colour=colour, marker=mark)
+                at, look = part[part["demos"] == n], Look(colour, MARKERS[i])
+                label = f"{subjects.MODELS[model]}, n = {grouped(n)}"
+                drawing.estimates(over_d, at[at["gap"] > 0], "dim", "gap", look, label)
+                drawing.estimates(shifted, at[at["gap_shifted"] > 0], "dim", "gap_shifted", look, label)
             for d in dims:  # the markers of the legend say n
-                point.line(
-                    over_n, part[(part["dim"] == d) & (part["gap"] > 0)], "demos", "gap", colour=colour, marker="."
-                )
+                at = part[(part["dim"] == d) & (part["gap"] > 0)]
+                drawing.estimates(over_n, at, "demos", "gap", Look(colour, "."))
         fewest = own[own["demos"] == sizes[0]]
         for axes, value in ((over_d, "gap"), (shifted, "gap_shifted")):
             ahead = predicted(fewest, value)
-            axes.plot(ahead.index, ahead, "--", color=point.PREDICTED, lw=1, label=GUIDE)
+            drawing.predicted(axes, ahead.index, ahead, GUIDE)
         start = fewest.loc[fewest["dim"] == dims[0], "gap"].max()
         if start > 0:
-            over_n.plot(sizes, start * np.sqrt(sizes[0] / np.array(sizes)), "--", color=point.PREDICTED, lw=1)
-        title = subjects.family(family)
+            drawing.predicted(over_n, sizes, start * np.sqrt(sizes[0] / np.array(sizes)), GUIDE)
         for axes, values, x, y in (
-            (over_d, "dim", "action dimension d", f"{title}: gap"),
+            (over_d, "dim", "action dimension d", f"{family(name)}: gap"),
             (over_n, "demos", "demonstrations n", "gap (one line a d)"),
             (shifted, "dim", "action dimension d", "gap beyond the range"),
         ):
-            point.log_x(axes, frame[values])
-            style.log_axis(axes, "y")
+            drawing.measured_axis(axes, frame[values])
+            drawing.log_axis(axes, "y")
             axes.set_xlabel(x)
             axes.set_ylabel(y)
-    point.legend(drawn, flat[0], columns=3)
-    return drawn
+    drawing.legend_below(figure)
+    return figure

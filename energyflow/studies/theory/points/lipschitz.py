@@ -9,15 +9,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from energyflow.report import style
-from energyflow.report.render import Column, Table, fixed, with_interval
-from energyflow.studies.theory.points import point, subjects
-from energyflow.studies.theory.points.estimates import exponent, interval, judge, over_seeds, read_rows
-from energyflow.studies.theory.points.point import Point
+from energyflow.report import drawing
+from energyflow.report.columns import fixed, with_interval
+from energyflow.report.point import Point
+from energyflow.report.render import Column, Table
+from energyflow.report.seeds import interval, over_seeds
+from energyflow.report.wording import spelled
+from energyflow.studies.theory.points import subjects
+from energyflow.studies.theory.points.subjects import ENERGY
+from energyflow.studies.theory.points.verdicts import exponent, judge, read_rows
 from energyflow.studies.theory.sections import VerdictParams
 
-FIRST = "energyflow"  # the energy that the verdict is on
 VALUES = ("energy", "component", "field", "ratio")
+TITLE = "How large are the Lipschitz constants, with and without spectral norm?"
 CLAIM = (
     "The advantage of Theorem 3.6 is L / (B sqrt(d)): L, the Lipschitz constant of the energy, is the largest norm of"
     " its field, B the largest component of a field. It is an advantage that grows with d only if L does not grow like"
@@ -33,23 +37,12 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     rows = read_rows(paths, "lipschitz")
     rows = rows.assign(ratio=rows["energy"] / (rows["component"] * np.sqrt(rows["dim"])))
     frame = over_seeds(rows, ("subject", "dim", "model"), VALUES, params.confidence)
-    return Point(
-        title="How large are the Lipschitz constants, with and without spectral norm?",
-        claim=CLAIM,
-        sentences=sentences(rows, params),
-        table=table(frame),
-        rows=frame,
-        figure=figure(frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(rows, params), table(frame), frame, draw(frame, params))
 
 
 def growth(rows: pd.DataFrame, model: str) -> list[float]:
     """Exponents p of L ~ d^p, one a seed."""
-    found = []
-    for _, part in rows[rows["model"] == model].groupby("seed", sort=False):
-        ordered = part.sort_values("dim")
-        found.append(exponent(ordered["dim"].tolist(), ordered["energy"].tolist()))
-    return found
+    return [exponent(part, "dim", "energy") for _, part in rows[rows["model"] == model].groupby("seed", sort=False)]
 
 
 def sentences(rows: pd.DataFrame, params: VerdictParams) -> list[str]:
@@ -57,17 +50,17 @@ def sentences(rows: pd.DataFrame, params: VerdictParams) -> list[str]:
     parts, verdict = {}, ""
     for model in dict.fromkeys(rows["model"]):
         mean, low, high = interval(growth(rows, model), params.confidence)
-        if model == FIRST:
+        if model == ENERGY:
             verdict = judge(low, high, 0.0, params.tolerance)
-        parts[model] = "in an unknown way" if np.isnan(mean) else f"as d^{point.spelled(mean, low, high)}"
+        parts[model] = "in an unknown way" if np.isnan(mean) else f"as d^{spelled(mean, low, high)}"
     by = ["subject", "seed"]
     norms = {model: rows[rows["model"] == model].set_index(by)["energy"] for model in dict.fromkeys(rows["model"])}
     lowered = norms["energyflow_paper"] / norms["energyflow_paper_free"]
-    ratio = rows.loc[rows["model"] == "energyflow"].groupby("dim")["ratio"].mean()
+    ratio = rows.loc[rows["model"] == ENERGY].groupby("dim")["ratio"].mean()
     return [
-        f"L that does not grow with d (exponent 0, for the energy): {verdict}; L grows {parts[FIRST]}.",
+        f"L that does not grow with d (exponent 0, for the energy): {verdict}; L grows {parts[ENERGY]}.",
         "The others: "
-        + "; ".join(f"{subjects.MODELS[m].lower()} {text}" for m, text in parts.items() if m != FIRST)
+        + "; ".join(f"{subjects.MODELS[m].lower()} {text}" for m, text in parts.items() if m != ENERGY)
         + ".",
         "L / (B sqrt(d)), the ratio of the two bounds, for the energy: "
         + ", ".join(f"{value:.2f} at d = {dim}" for dim, value in ratio.items())
@@ -84,8 +77,8 @@ def table(frame: pd.DataFrame) -> Table:
         caption="Largest values over noised demonstrations and N(0, I) actions, times sigma (the field's: sigma^2).",
         frame=frame,
         columns=(
-            point.subject("Expert"),
-            point.MODEL,
+            subjects.column("Expert"),
+            subjects.MODEL,
             Column("L", with_interval("energy", 2)),
             Column("B", with_interval("component", 2)),
             Column("L / (B sqrt(d))", with_interval("ratio", 2)),
@@ -95,23 +88,20 @@ def table(frame: pd.DataFrame) -> Table:
     )
 
 
-def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
+def draw(frame: pd.DataFrame, params: VerdictParams) -> Figure:
     """L and the ratio of the bounds against d."""
-    drawn, (steep, ratio) = point.panels(1, 2)
-    colours = point.palette(params)
-    for i, (model, part) in enumerate(frame.groupby("model", sort=False)):
-        colour = "0.4" if model == "exact" else colours[i]
-        mark = ("o", "s", "^", "D", "P")[i % 5]
-        point.line(steep, part, "dim", "energy", colour=colour, marker=mark, label=subjects.MODELS[str(model)])
-        point.line(ratio, part, "dim", "ratio", colour=colour, marker=mark)
+    figure, (steep, ratio) = drawing.panels(2, x="action dimension d")
+    for model, part in frame.groupby("model", sort=False):
+        look, name = subjects.model_look(str(model), params.palette), subjects.MODELS[str(model)]
+        drawing.estimates(steep, part, "dim", "energy", look, name)
+        drawing.estimates(ratio, part, "dim", "ratio", look, name)
     dims = np.sort(frame["dim"].unique())
-    first = frame.loc[(frame["model"] == "energyflow") & (frame["dim"] == dims[0]), "energy"].iloc[0]
-    steep.plot(dims, np.full(len(dims), first), "--", color=point.PREDICTED, lw=1, label="predicted")
-    ratio.plot(dims, 1.0 / np.sqrt(dims), "--", color=point.PREDICTED, lw=1)
+    first = frame.loc[(frame["model"] == ENERGY) & (frame["dim"] == dims[0]), "energy"].iloc[0]
+    drawing.predicted(steep, dims, np.full(len(dims), first), "predicted")
+    drawing.predicted(ratio, dims, 1.0 / np.sqrt(dims), "predicted")
     for axes, text in ((steep, "L (times sigma)"), (ratio, "L / (B sqrt(d))")):
-        point.log_x(axes, frame["dim"])
-        style.log_axis(axes, "y")
-        axes.set_xlabel("action dimension d")
+        drawing.measured_axis(axes, frame["dim"])
+        drawing.log_axis(axes, "y")
         axes.set_ylabel(text)
-    point.legend(drawn, steep, columns=2)
-    return drawn
+    drawing.legend_below(figure, columns=2)
+    return figure

@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from energyflow.report import style
-from energyflow.report.point import listed
-from energyflow.report.render import Column, Table, fixed, with_interval
-from energyflow.studies.theory.points import point, subjects
-from energyflow.studies.theory.points.estimates import FAILS, HOLDS, OPEN, judge, nearest_sigma, over_seeds, read_rows
-from energyflow.studies.theory.points.point import Point
+from energyflow.report import drawing
+from energyflow.report.columns import fixed, with_interval
+from energyflow.report.point import Point
+from energyflow.report.render import Column, Table
+from energyflow.report.seeds import over_seeds
+from energyflow.report.style import nth_look
+from energyflow.report.wording import listed, number
+from energyflow.studies.theory.points import subjects
+from energyflow.studies.theory.points.verdicts import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    VERDICT,
+    beside,
+    judge,
+    nearest_sigma,
+    read_rows,
+)
 from energyflow.studies.theory.sections import VerdictParams
 
 VALUES = ("slope", "slope_exact", "agreement", "agreement_exact", "follows")
 # demonstrator -> its remedy, which is a demonstrator too: trained on other data, or told more
 REMEDIES = {"contaminated": "trimmed", "mixed": "labelled", "deterministic": "jittered"}
 ORDER_TOLERANCE = 5.0  # points of the share of ordered pairs: the tolerance of the sound expert's own agreement
+TITLE = "Where it breaks: experts that are not max-ent"
 CLAIM = (
     "Theorem 3.3 assumes a max-ent expert. What score matching recovers of anyone else is the log density of what was"
     " demonstrated, whose order of actions and whose slope on Q*/alpha are known exactly here (`theory leaves`)."
@@ -38,16 +50,11 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     at = frame[(frame["reader"] == "single") & (frame["sigma"] == sigma)].set_index("subject")
     average = frame[frame["reader"] == "average"].set_index("subject")
     return Point(
-        title="Where it breaks: experts that are not max-ent",
-        claim=CLAIM,
-        sentences=sentences(frame, at, average, sigma),
-        table=table(at, average),
-        rows=frame,
-        figure=figure(frame, at, average, sigma, params),
+        TITLE, CLAIM, sentences(at, average, sigma), table(at, average), frame, draw(at, average, sigma, params)
     )
 
 
-def sentences(frame: pd.DataFrame, at: pd.DataFrame, average: pd.DataFrame, sigma: float) -> list[str]:
+def sentences(at: pd.DataFrame, average: pd.DataFrame, sigma: float) -> list[str]:
     """What was measured."""
     verdicts = {name: _verdict(row) for name, row in at.iterrows()}
     words = {word: [subjects.label(str(n)) for n, v in verdicts.items() if v == word] for word in (HOLDS, FAILS, OPEN)}
@@ -76,8 +83,8 @@ def sentences(frame: pd.DataFrame, at: pd.DataFrame, average: pd.DataFrame, sigm
 def _measured(row: pd.Series) -> str:
     """Order and slope of one demonstrator, beside what the theory leaves."""
     return (
-        f"{point.number(row, 'agreement', 1)} % of pairs in the order of Q* (theory leaves"
-        f" {row['agreement_exact']:.1f} %), slope {point.number(row, 'slope')} ({row['slope_exact']:.2f})"
+        f"{number(row, 'agreement', 1)} % of pairs in the order of Q* (theory leaves"
+        f" {row['agreement_exact']:.1f} %), slope {number(row, 'slope')} ({row['slope_exact']:.2f})"
     )
 
 
@@ -88,21 +95,21 @@ def _verdict(row: pd.Series) -> str:
 def table(at: pd.DataFrame, average: pd.DataFrame) -> Table:
     """One row a demonstrator."""
     wide = at.reset_index()
-    point.beside(wide, "several", average, "agreement")
+    beside(wide, "several", average, "agreement")
     wide["verdict"] = [_verdict(row) for _, row in wide.iterrows()]
     return Table(
         title="Demonstrators and remedies, judged by the Q* of the sound expert",
         caption="In order: pairs of actions of one state that E orders as Q* does, in percent; chance is 50.",
         frame=wide,
         columns=(
-            point.subject("Demonstrator"),
+            subjects.column("Demonstrator"),
             Column("In order (%)", with_interval("agreement", 1)),
             Column("theory leaves", fixed("agreement_exact", 1)),
             Column("Mean of the levels (%)", with_interval("several", 1)),
             Column("Slope on -Q*/alpha", with_interval("slope", 2)),
             Column("theory leaves", fixed("slope_exact", 2)),
             Column("Follows its data (%)", with_interval("follows", 1)),
-            point.VERDICT,
+            VERDICT,
         ),
         notes=(
             "Follows its data: pairs ordered as by the exact density of what was demonstrated.",
@@ -111,27 +118,26 @@ def table(at: pd.DataFrame, average: pd.DataFrame) -> Table:
     )
 
 
-def figure(frame: pd.DataFrame, at: pd.DataFrame, average: pd.DataFrame, sigma: float, params: VerdictParams) -> Figure:
+def draw(at: pd.DataFrame, average: pd.DataFrame, sigma: float, params: VerdictParams) -> Figure:
     """Measured order and slope beside what the theory leaves, one row a demonstrator."""
-    drawn, (order, slope) = point.panels(1, 2)
-    drawn.set_size_inches(2 * point.PANEL[0] + 1.6, 0.3 * len(at) + 1.4)
-    colours = point.palette(params)
-    places = np.arange(len(at))[::-1]
+    figure, (order, slope) = drawing.panels(2)
+    figure.set_size_inches(figure.get_figwidth() + 1.6, 0.3 * len(at) + 1.2)
+    placed = at.assign(place=range(len(at)))
+    measured, mean = (nth_look(place, params.palette) for place in range(2))
     for axes, value in ((order, "agreement"), (slope, "slope")):
-        bars = [(at[value] - at[f"{value}_low"]).fillna(0), (at[f"{value}_high"] - at[value]).fillna(0)]
-        axes.errorbar(
-            at[value].to_numpy(), places, xerr=[bar.to_numpy() for bar in bars],
-            fmt="o", ms=4, color=colours[0], label=f"measured, sigma = {sigma:g}",
-        )  # fmt: skip
-        axes.plot(
-            at[f"{value}_exact"], places, "|", ms=12, mew=1.5, color=point.PREDICTED, label="predicted: theory leaves"
-        )
-    order.plot(average["agreement"].reindex(at.index), places, "^", ms=4, color=colours[1], label="mean of the levels")
-    order.set_yticks(places, [subjects.label(str(name)) for name in at.index])
-    slope.set_yticks(places, [])
+        label = f"measured, sigma = {sigma:g}"
+        drawing.estimates(axes, placed, "place", value, measured, label, joined=False, along="y")
+        leaves = {"linestyle": "none", "marker": "|", "markersize": 12, "markeredgewidth": 1.5}
+        drawing.predicted(axes, placed[f"{value}_exact"], placed["place"], "predicted: theory leaves", **leaves)
+    order.plot(
+        average["agreement"].reindex(at.index), placed["place"], linestyle="none", color=mean.colour,
+        marker=mean.marker, ms=4, label="mean of the levels",
+    )  # fmt: skip
+    drawing.category_axis(order, [subjects.label(str(name)) for name in at.index], "y")
+    drawing.category_axis(slope, [""] * len(at), "y")
     if (at[["slope", "slope_exact"]] > 0).all(axis=None):
-        style.log_axis(slope, "x")
+        drawing.log_axis(slope, "x")
     order.set_xlabel("in order of Q* (%)")
     slope.set_xlabel("slope on -Q*/alpha")
-    point.legend(drawn, order, columns=3)
-    return drawn
+    drawing.legend_below(figure)
+    return figure

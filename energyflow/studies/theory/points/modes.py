@@ -8,15 +8,21 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from energyflow.report.render import Column, Table, fixed, with_interval
-from energyflow.studies.theory.points import point
-from energyflow.studies.theory.points.estimates import judged, over_seeds, read_rows
-from energyflow.studies.theory.points.point import Point
+from energyflow.report import drawing
+from energyflow.report.columns import fixed, general, with_interval
+from energyflow.report.point import Point
+from energyflow.report.render import Column, Table
+from energyflow.report.seeds import over_seeds
+from energyflow.report.style import nth_look
+from energyflow.report.wording import extent
+from energyflow.studies.theory.points.subjects import SIGMA
+from energyflow.studies.theory.points.verdicts import VERDICT, band, judged, read_rows
 from energyflow.studies.theory.sections import VerdictParams
 
 VALUES = ("slope", "slope_exact", "order", "rms")
 SMOOTHED = "smoothed"  # the exact energy, read alike, is no nearer to slope 1: nothing is asked of the model
 READERS = {"single": "Energy at sigma", "average": "Mean of the levels above", "flow": "Flow from sigma up"}
+TITLE = "Where it breaks: separated modes"
 CLAIM = (
     "Theorem 3.3 holds for the exact score. Score matching at a small sigma sees almost no action between two separated"
     " modes, so it fixes the energy around each mode and not their difference. Predicted by Theorem 3.3: the energy gap"
@@ -31,14 +37,7 @@ def build(paths: Sequence[Path], params: VerdictParams) -> Point:
     rows = read_rows(paths, "modes")
     rows = rows.assign(order=100 * rows["order"])
     frame = judgements(rows, params)
-    return Point(
-        title="Where it breaks: separated modes",
-        claim=CLAIM,
-        sentences=sentences(frame),
-        table=table(frame),
-        rows=frame,
-        figure=figure(frame, params),
-    )
+    return Point(TITLE, CLAIM, sentences(frame), table(frame), frame, draw(frame, params))
 
 
 def judgements(rows: pd.DataFrame, params: VerdictParams) -> pd.DataFrame:
@@ -55,8 +54,8 @@ def sentences(frame: pd.DataFrame) -> list[str]:
     found = ["Slope 1, where the exact energy read alike has it: " + "; ".join(_count(asked, r) for r in READERS) + "."]
     for reader, text in READERS.items():
         parts = [
-            f"{separation:g} widths apart {point.extent(part['slope'])} (heavier mode preferred in"
-            f" {point.extent(part['order'], 0)} % of the states)"
+            f"{separation:g} widths apart {extent(part['slope'])} (heavier mode preferred in"
+            f" {extent(part['order'], 0)} % of the states)"
             for separation, part in asked[asked["reader"] == reader].groupby("separation", sort=True)
         ]
         if parts:
@@ -86,14 +85,14 @@ def table(frame: pd.DataFrame) -> Table:
         caption="Measured gap against the true log density ratio of the two modes, over states.",
         frame=shown,
         columns=(
-            Column("Separation", lambda row: f"{row['separation']:g}"),
+            Column("Separation", general("separation")),
             Column("Reader", lambda row: READERS[row["reader"]], numeric=False),
-            point.SIGMA,
+            SIGMA,
             Column("Slope", with_interval("slope", 2)),
             Column("exact energy", fixed("slope_exact", 2)),
             Column("Heavier preferred (%)", with_interval("order", 0)),
             Column("RMS error (nats)", with_interval("rms", 2)),
-            point.VERDICT,
+            VERDICT,
         ),
         groups="separation",
         notes=(
@@ -107,24 +106,18 @@ def _order(column: pd.Series) -> pd.Series:
     return column.map(list(READERS).index) if column.name == "reader" else column
 
 
-def figure(frame: pd.DataFrame, params: VerdictParams) -> Figure:
+def draw(frame: pd.DataFrame, params: VerdictParams) -> Figure:
     """Slope of the gap against the noise level, one panel a reader."""
-    drawn, flat = point.panels(1, len(READERS))
-    colours = point.palette(params)
+    figure, flat = drawing.panels(len(READERS), x="read-out sigma", y="slope of the gap")
     for axes, (reader, text) in zip(flat, READERS.items(), strict=True):
-        point.band(axes, 1.0, params.tolerance)
+        band(axes, 1.0, params.tolerance, frame["slope"], -0.5, 2.0)
         own = frame[frame["reader"] == reader]
         for i, (separation, part) in enumerate(own.groupby("separation", sort=True)):
-            mark = ("o", "s", "^", "D")[i % 4]
-            name = f"{separation:g} widths"
-            point.line(axes, part, "sigma", "slope", colour=colours[i], marker=mark, label=name)
-            ordered = part.sort_values("sigma")
-            exact = "exact energy, read alike" if i == 0 else None
-            axes.plot(ordered["sigma"], ordered["slope_exact"], ":", color=colours[i], lw=1, label=exact)
-        point.log_x(axes, frame["sigma"])
-        point.limits(axes, frame["slope"], -0.5, 2.0)
+            look, ordered = nth_look(i, params.palette), part.sort_values("sigma")
+            drawing.estimates(axes, part, "sigma", "slope", look, f"{separation:g} widths")
+            drawing.predicted(axes, ordered["sigma"], ordered["slope_exact"], linestyle=":", color=look.colour)
+        drawing.predicted(axes, [], [], "exact energy, read alike", linestyle=":")  # each in the colour of its line
+        drawing.measured_axis(axes, frame["sigma"])
         axes.set_title(text)
-        axes.set_xlabel("read-out sigma")
-        axes.set_ylabel("slope of the gap")
-    point.legend(drawn, flat[0], columns=3)
-    return drawn
+    drawing.legend_below(figure)
+    return figure
