@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from tests import guides
 from tests.conftest import ROOT
@@ -54,12 +55,13 @@ def table(reader: Reader, name: str) -> pd.DataFrame:
     return pd.read_csv(reader.tree.path / f"results/laptop/tables/{name}.csv")
 
 
-def own_look(reader: Reader, kind: str, name: str) -> None:
-    """A colour and a marker that no other name of its kind has together, and a colour of its own."""
+def own_look(reader: Reader, kind: str, name: str, figure: str) -> None:
+    """A colour of its own, and with its marker a look of its own; and the figure has it."""
     looks = json.loads(reader.tree.python(LOOKS, kind))
     others = [look for other, look in looks.items() if other != name]
     assert looks[name] not in others
     assert looks[name][0] not in [colour for colour, _ in others]
+    assert to_hex(looks[name][0]) in (reader.tree.path / figure).read_text()
 
 
 def test_a_method(reader: Reader) -> None:
@@ -68,7 +70,7 @@ def test_a_method(reader: Reader) -> None:
     for name in ("regression", "gail_bc"):
         planned = reader.planned("methods", name)
         assert all(planned.values()), planned
-        own_look(reader, "method", name)
+        own_look(reader, "method", name, "results/laptop/figures/success.svg")
     assert {name: json.loads(reader.tree.python(LOOKS, "method"))[name] for name in before} == before
     rows = table(reader, "success")
     assert {"regression", "gail_bc"} <= set(rows["method"])
@@ -96,7 +98,7 @@ def test_a_source_of_reward(reader: Reader) -> None:
     for name in ("nearest", "familiar"):
         planned = reader.planned("sources", name)
         assert {key for key, files in planned.items() if files} >= {"smoke core", "laptop core", *FULL[::2]}
-        own_look(reader, "source", name)
+        own_look(reader, "source", name, "results/laptop/figures/learning.svg")
     assert {"sparse", "nearest", "familiar"} == set(table(reader, "learning")["source"])
     shown = (reader.tree.path / "results/laptop/tables/learning.md").read_text()
     assert "| Nearest pair " in shown
@@ -118,6 +120,19 @@ def test_a_suite(reader: Reader) -> None:
     rows = table(reader, "success")
     assert "table/push" in set(rows["task"])
     assert "| Table " in (reader.tree.path / "results/laptop/tables/ranking.md").read_text()
+
+
+def test_a_study(reader: Reader) -> None:
+    reader.follow("add_study.md")
+    for study, point in (("seeds", "seeds"), ("variety", "plans")):
+        folder = reader.tree.path / "results" / study
+        page = (folder / "README.md").read_text()
+        assert f"](figures/{point}.png)" in page
+        assert "| EnergyFlow " in page
+        own_look(reader, "method", "energyflow", f"results/{study}/figures/{point}.svg")
+        assert (reader.tree.path / f"workflow/{study}/dvc.yaml").is_file()
+    presets = {name for name, files in reader.planned("studies", "seeds").items() if files}
+    assert presets == {"smoke core", "smoke full", "laptop core", "laptop full"}  # those that have studies
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in guides.PAGES.glob("add_*.md")))

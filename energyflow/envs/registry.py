@@ -18,7 +18,7 @@ class Suite:
         tasks: name, `<suite>/<task>` -> what `env_args` of demonstration files call the task.
         experts: package whose module of a task's name holds its scripted expert; None: it comes with the simulator.
         filmed: whether its simulator is `Filmable`: then the report shows a demonstration of each task.
-        published: what the paper's policies were trained on, if it has numbers on the suite.
+        published_on: what the paper's policies were trained on, if it has numbers on the suite.
     """
 
     title: str
@@ -26,7 +26,7 @@ class Suite:
     tasks: Mapping[str, str]
     experts: str | None = None
     filmed: bool = False
-    published: str = "no demonstrations"
+    published_on: str = ""
 
 
 SUITES: Registry[Suite] = Registry(

@@ -42,6 +42,6 @@ SUITES = {
         "Meta-World",
         "energyflow.envs.metaworld.simulator:MetaWorldEnv",
         {task: spec.simulator_id for task, spec in SPECS.items()},
-        published="scripted experts",
+        published_on="scripted experts",
     ),
 }

@@ -66,6 +66,6 @@ SUITES = {
         {task: spec.env_name for task, spec in SPECS.items()},
         experts="energyflow.envs.robomimic.experts",
         filmed=True,
-        published="human demonstrations",
+        published_on="human demonstrations",
     ),
 }
