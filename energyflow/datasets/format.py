@@ -24,12 +24,7 @@ from numpy.typing import NDArray
 
 from energyflow.core.errors import UserError, nearest
 from energyflow.core.files import atomic_path, read_json, sha256
-
-# What robomimic's low-dimensional policies observe, in its order; a file without these is read whole.
-LOW_DIM = (
-    *(f"robot{arm}_{part}" for arm in (0, 1) for part in ("eef_pos", "eef_quat", "gripper_qpos")),
-    "object",
-)
+from energyflow.envs.robomimic.tasks import LOW_DIM
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def paper(rows: pd.DataFrame) -> str:
         p = published.protocol(suite)
         if p:
             parts.append(
-                f"The paper on {names.SUITES.get(suite, suite)}: {p['seeds']} seeds, {p['episodes']} rollouts"
+                f"The paper on {names.suite_name(suite)}: {p['seeds']} seeds, {p['episodes']} rollouts"
                 f" each, {grouped(p['train_steps'])} steps of batch {p['batch_size']},"
                 f" {p['nfe']} function evaluations per plan."
             )

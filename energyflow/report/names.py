@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from energyflow.envs.registry import SUITES
 from energyflow.policies.registry import METHODS, policies
 from energyflow.rewards.registry import SOURCES
 
@@ -15,7 +16,6 @@ EXPERT = "expert"
 REFERENCE = "energyflow"  # paired differences are taken against it
 BASE_LEVEL = "0"
 
-SUITES = {"metaworld": "Meta-World", "robomimic": "RoboMimic"}
 NETWORKS = {"mlp": "MLP", "unet": "U-Net", "recurrent": "LSTM"}
 LEVELS = ("0", "XS", "S", "M", "L", "XL")  # params travel as sorted JSON, so the order of a file says nothing
 
@@ -58,9 +58,27 @@ def in_order(names: Iterable[str], kind: Kind) -> list[str]:
     return [n for n in known if n in found] + [n for n in found if n not in known]
 
 
+def is_oracle(name: str, kind: Kind) -> bool:
+    """Whether a source is told what no learner knows; it is no competitor of the others."""
+    return kind == "source" and name in SOURCES and SOURCES[name].oracle
+
+
+def said_of(methods: Sequence[str], sources: Sequence[str], tasks: Sequence[str]) -> list[str]:
+    """All that this module says of some names: when it changes, what is drawn of them is out of date."""
+    kinds: dict[Kind, Sequence[str]] = {"method": methods, "source": sources}
+    placed = [f"{order(kind).index(name)} {item_name(name, kind)}" for kind, names in kinds.items() for name in names]
+    measured = [f"{name} as {published_as(name)}" for name in methods]
+    return [*placed, *measured, *map(suite_name, dict.fromkeys(map(suite, tasks)))]
+
+
 def suite(task: str) -> str:
     """Suite of a task: `metaworld` of `metaworld/hammer`."""
     return task.split("/")[0]
+
+
+def suite_name(suite: str) -> str:
+    """Display name of a suite."""
+    return SUITES[suite].title if suite in SUITES else plain(suite)
 
 
 def is_average(task: str) -> bool:
@@ -71,7 +89,7 @@ def is_average(task: str) -> bool:
 def task_name(task: str) -> str:
     """Display name of a task, or of the average over a suite."""
     head, _, tail = task.rpartition("/")
-    return f"Average ({SUITES.get(head, plain(head))})" if is_average(task) else plain(tail)
+    return f"Average ({suite_name(head)})" if is_average(task) else plain(tail)
 
 
 def task_label(task: str) -> str:

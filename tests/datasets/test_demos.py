@@ -16,7 +16,7 @@ from energyflow.core.files import read_json
 from energyflow.datasets.format import Demonstration, Demos, load_demos, write_demos
 from energyflow.datasets.scripted import collect
 from energyflow.datasets.windows import make_windows
-from energyflow.envs.metaworld import MetaWorldEnv
+from energyflow.envs.metaworld.simulator import MetaWorldEnv
 from energyflow.networks.normalizer import Normalizer
 from tests.conftest import TASK
 

@@ -6,7 +6,8 @@ import copy
 from typing import Any
 
 from energyflow.core.errors import UserError, nearest
-from energyflow.envs.robomimic.simulator import SPECS, env_kwargs
+from energyflow.envs.robomimic.simulator import env_kwargs
+from energyflow.envs.robomimic.tasks import SPECS
 
 # What gives an action its meaning; a name of robosuite 1.4 stands after the one of 1.5.
 CONTROLLER = (
