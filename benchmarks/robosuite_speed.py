@@ -26,6 +26,7 @@ from energyflow.core.files import write_csv, write_text
 from energyflow.envs.robomimic.control import Controllers
 from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
 from energyflow.envs.simulator import Array
+from energyflow.envs.tasks import TASKS
 from energyflow.report import names
 from energyflow.report.render import Column, Table, fixed, plain, whole, with_interval
 
@@ -56,7 +57,7 @@ def compare(task: str, steps: int, repeats: int) -> list[dict[str, Any]]:
     """One row a repeat: steps per second and seconds of a reset, stock and ours."""
     ours, kwargs = RobomimicEnv(task), env_kwargs(task)
     hard, stock = (
-        robosuite.make(ours.spec.env_name, **copy.deepcopy(kwargs), hard_reset=reset, seed=MODEL_SEED)
+        robosuite.make(TASKS[task], **copy.deepcopy(kwargs), hard_reset=reset, seed=MODEL_SEED)
         for reset in (True, False)
     )
     rng, rows = np.random.default_rng(0), []

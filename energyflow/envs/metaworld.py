@@ -20,6 +20,7 @@ from energyflow.core.errors import UserError
 from energyflow.core.seeding import generator
 from energyflow.envs.perturb import displace, push_beyond
 from energyflow.envs.simulator import Array, Expert
+from energyflow.envs.tasks import TASKS
 
 STEP_LIMIT = 500  # of the simulator itself: it raises beyond
 MAX_DRAWS = 100
@@ -31,7 +32,6 @@ class TaskSpec:
 
     Attributes:
         name: `metaworld/<task>`.
-        simulator_id: the name that Meta-World knows it by.
         components: what the blocks of three numbers of the simulator's random reset vector move, in order. A
             block that no level may move is "fixed": a bin that is fixed in the scene, or an object whose training
             range already fills its bin, so that beyond it is the wall.
@@ -40,19 +40,23 @@ class TaskSpec:
     """
 
     name: str
-    simulator_id: str
     components: tuple[str, ...]
     min_separation: float = 0.0
+
+    @property
+    def simulator_id(self) -> str:
+        """The name that Meta-World knows it by."""
+        return TASKS[self.name]
 
 
 SPECS = {
     spec.name: spec
     for spec in (
-        TaskSpec("metaworld/button_press", "button-press-v3", ("object",)),
-        TaskSpec("metaworld/drawer_open", "drawer-open-v3", ("object",)),
-        TaskSpec("metaworld/assembly", "assembly-v3", ("object", "goal"), min_separation=0.1),
-        TaskSpec("metaworld/bin_picking", "bin-picking-v3", ("fixed", "fixed")),
-        TaskSpec("metaworld/hammer", "hammer-v3", ("object",)),
+        TaskSpec("metaworld/button_press", ("object",)),
+        TaskSpec("metaworld/drawer_open", ("object",)),
+        TaskSpec("metaworld/assembly", ("object", "goal"), min_separation=0.1),
+        TaskSpec("metaworld/bin_picking", ("fixed", "fixed")),
+        TaskSpec("metaworld/hammer", ("object",)),
     )
 }
 

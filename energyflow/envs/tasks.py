@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from energyflow.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from energyflow.envs.simulator import Simulator
 
@@ -17,19 +17,29 @@ SUITES = {
     "metaworld": "energyflow.envs.metaworld:MetaWorldEnv",
     "robomimic": "energyflow.envs.robomimic.simulator:RobomimicEnv",
 }
-TASKS = (
-    "metaworld/button_press",
-    "metaworld/drawer_open",
-    "metaworld/assembly",
-    "metaworld/bin_picking",
-    "metaworld/hammer",
-    "robomimic/lift",
-    "robomimic/can",
-    "robomimic/square",
-    "robomimic/transport",
-    "robomimic/tool_hang",
-)
-
+TASKS = {  # and what the suite, and a file's `env_args`, call each of them
+    "metaworld/button_press": "button-press-v3",
+    "metaworld/drawer_open": "drawer-open-v3",
+    "metaworld/assembly": "assembly-v3",
+    "metaworld/bin_picking": "bin-picking-v3",
+    "metaworld/hammer": "hammer-v3",
+    "robomimic/lift": "Lift",
+    "robomimic/can": "PickPlaceCan",
+    "robomimic/square": "NutAssemblySquare",
+    "robomimic/transport": "TwoArmTransport",
+    "robomimic/tool_hang": "ToolHang",
+}
+# Width of robomimic's observation `object`, whose content differs from task to task.
+OBJECT = {
+    "robomimic/lift": 10,
+    "robomimic/can": 14,
+    "robomimic/square": 14,
+    "robomimic/transport": 41,
+    "robomimic/tool_hang": 44,
+}
+ARM = {"eef_pos": 3, "eef_quat": 4, "gripper_qpos": 2}
+# What robomimic's low-dimensional policies observe, in its order.
+LOW_DIM = (*(f"robot{arm}_{part}" for arm in (0, 1) for part in ARM), "object")
 
 CUSTOM = "custom"  # suite of users' own demonstrations: they train, and have no simulator here
 
@@ -40,7 +50,7 @@ def check_task(name: str) -> str:
     Raises:
         UserError: no such task; the message suggests the nearest name.
     """
-    if re.fullmatch(rf"{CUSTOM}/[\w.-]+", str(name)):
+    if re.fullmatch(rf"{CUSTOM}/\w[\w.-]*", str(name)):
         return CUSTOM
     return check_simulated(name)
 
@@ -53,15 +63,64 @@ def check_simulated(name: str) -> str:
     return name.split("/")[0]
 
 
-def task_of(env_args: dict[str, Any], name: str) -> str:
-    """The task that a demonstration file belongs to: ours if its `env_args` name one, else `custom/<name>`."""
-    from energyflow.envs import metaworld
-    from energyflow.envs.robomimic import simulator
+def custom_task(name: str) -> str:
+    """The task of demonstrations that no simulator here belongs to, from the name of their file."""
+    return f"{CUSTOM}/{re.sub(r'[^A-Za-z0-9_.-]+', '_', name).strip('.-') or 'demos'}"
 
-    ours = {spec.simulator_id: task for task, spec in metaworld.SPECS.items()}
-    ours |= {spec.env_name: task for task, spec in simulator.SPECS.items()}
-    plain = re.sub(r"[^\w.-]+", "_", name)
-    return ours.get(str(env_args.get("env_name")), f"{CUSTOM}/{plain}")
+
+def named_task(env_args: dict[str, Any]) -> str | None:
+    """The task that a demonstration file's `env_args` name, if it is one of ours. Imports no simulator."""
+    named = {theirs: task for task, theirs in TASKS.items()}
+    return named.get(str(env_args.get("env_name")))
+
+
+def widths(task: str) -> tuple[dict[str, int], int]:
+    """Widths of a simulated task's usual observations, by key, and of its action, without building the simulator."""
+    if check_simulated(task) == "metaworld":
+        return {"state": 39}, 4
+    arms = 2 if task == "robomimic/transport" else 1
+    layout = {f"robot{arm}_{part}": width for arm in range(arms) for part, width in ARM.items()}
+    return layout | {"object": OBJECT[task]}, 7 * arms
+
+
+def check_widths(task: str, layout: Mapping[str, int], action_dim: int) -> None:
+    """Compare the widths of a file or of a policy with those of a task's simulator, where they are known beforehand.
+
+    Raises:
+        UserError: an observation or the action is wider or narrower than the simulator's.
+    """
+    known, acts = widths(task)
+    for key, width in layout.items():
+        if key in known and width != known[key]:
+            total = (
+                f" ({sum(layout.values())} and {sum(known.values())} in all)" if layout.keys() == known.keys() else ""
+            )
+            raise UserError(f"obs/{key} has {width} numbers, but {known[key]} in the simulator of {task}{total}")
+    if task.startswith("metaworld/") and layout.keys() != known.keys():
+        raise UserError(f"the observations are {', '.join(layout)}, but the simulator of {task} has only 'state'")
+    if action_dim != acts:
+        raise UserError(f"actions have {action_dim} numbers, but {acts} in the simulator of {task}")
+
+
+def check_recorded(task: str, env_args: dict[str, Any], layout: Mapping[str, int], action_dim: int) -> None:
+    """Check that recorded actions and observations mean the same in a task's simulator.
+
+    Args:
+        task: a simulated one.
+        env_args: of the file.
+        layout: widths of the file's observations, by key.
+        action_dim: width of its actions.
+
+    Raises:
+        UserError: robot, controller, control rate or a width differ.
+    """
+    check_widths(task, layout, action_dim)
+    kwargs = env_args.get("env_kwargs")
+    if task.startswith("robomimic/"):
+        metadata = import_module("energyflow.envs.robomimic.metadata")  # only for such a file: it imports the simulator
+        metadata.check(task, metadata.convert(env_args)[0], strict=False)
+    elif isinstance(kwargs, dict) and not kwargs.get("goal_visible", True):
+        raise UserError(f"env_args: goal_visible is false, but the simulator of {task} shows the goal")
 
 
 def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:

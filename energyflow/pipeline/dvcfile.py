@@ -67,7 +67,11 @@ def _code(stage: str) -> set[str]:
         "latency": [code("latency", method=method) for method in policies()],
         "reward_model": [code("train", method=model) for model in models_of(SOURCES)],
         "shape": [code("shape", source=source, task=task) for source in SOURCES for task in TASKS],
-        plan.REPORT: [code("report"), code("video", task=TASKS[-1]), *(code("landscape", method=m) for m in offline)],
+        plan.REPORT: [
+            code("report"),
+            code("video", task=list(TASKS)[-1]),
+            *(code("landscape", method=m) for m in offline),
+        ],
     }
     return {file for files in each["evaluate" if stage == "nfe" else stage] for file in files}
 

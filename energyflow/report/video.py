@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import h5py
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,10 @@ from tqdm import tqdm
 from energyflow.core.errors import UserError
 from energyflow.core.files import atomic_path
 from energyflow.datasets.format import load_demos
+from energyflow.datasets.reading import DemoFile
+from energyflow.datasets.selection import demo_names
 from energyflow.envs.robomimic.simulator import RobomimicEnv
 from energyflow.envs.simulator import Array
-from energyflow.envs.tasks import task_of
 
 HEIGHT, WIDTH = 180, 240
 EVERY = 5  # control steps from picture to picture
@@ -59,14 +59,12 @@ def write_video(demos: Path, out: Path) -> None:
         UserError: the file is damaged, stores no states, or is of another suite.
         UserError: no OpenGL without a screen on this machine.
     """
-    task = task_of(load_demos(demos).env_args, demos.stem)
+    task = load_demos(demos).task
     if not task.startswith("robomimic/"):
         raise UserError(f"{demos}: {task}: only demonstrations of RoboMimic store the states to render")
-    with h5py.File(demos, "r") as file:
-        first = file["data/demo_0"]
-        if "states" not in first:
-            raise UserError(f"{demos}: demo_0: no 'states' to render")
-        states = np.asarray(first["states"][::EVERY], dtype=np.float64)
+    with DemoFile(demos) as file:
+        _, names = demo_names(file, None)
+        states = file.array(f"data/{names[0]}/states")[::EVERY]
     env = RobomimicEnv(task)
     env.reset(0)
     frames = images(env, states, CAMERAS.get(task, "agentview"))

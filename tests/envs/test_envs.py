@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import gymnasium
@@ -18,7 +19,7 @@ from energyflow.core.errors import UserError
 from energyflow.envs.metaworld import SPECS, MetaWorldEnv
 from energyflow.envs.perturb import displace, push_beyond
 from energyflow.envs.rollout import Episode, rollout
-from energyflow.envs.tasks import TASKS, make_env
+from energyflow.envs.tasks import TASKS, check_recorded, make_env, named_task, widths
 from energyflow.learning.evaluation import evaluate, evaluate_expert
 from energyflow.learning.trainer import train
 from tests.conftest import TASK
@@ -26,6 +27,14 @@ from tests.conftest import TASK
 ZERO = Level(hand=0.0, object=0.0, goal=0.0)
 FAR = Level(hand=0.1, object=0.08, goal=0.08)
 METAWORLD = sorted(t for t in TASKS if t.startswith("metaworld/"))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_widths_are_known_before_a_simulator_is_built(task: str) -> None:
+    env = make_env(task)
+    assert widths(task) == (env.obs_layout, env.action_dim)
+    assert named_task(env.env_args()) == task
+    check_recorded(task, json.loads(json.dumps(env.env_args())), env.obs_layout, env.action_dim)
 
 
 @pytest.mark.parametrize("task", METAWORLD)

@@ -12,6 +12,7 @@ from energyflow.config.sections import Level
 from energyflow.core.errors import UserError
 from energyflow.datasets.scripted import demonstrate
 from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
+from energyflow.envs.tasks import TASKS
 from energyflow.pipeline import params
 
 ZERO = Level(hand=0.0, object=0.0, goal=0.0)
@@ -71,7 +72,7 @@ def test_a_level_moves_by_the_stated_distances(env: RobomimicEnv) -> None:
 
 def test_trajectories_equal_robosuites_to_the_last_bit(env: RobomimicEnv) -> None:
     """The stock environment, stepped its own way, from the same state with the same actions."""
-    stock = robosuite.make(env.spec.env_name, **copy.deepcopy(env_kwargs(env.task)), hard_reset=False, seed=MODEL_SEED)
+    stock = robosuite.make(TASKS[env.task], **copy.deepcopy(env_kwargs(env.task)), hard_reset=False, seed=MODEL_SEED)
     stock.reset()
     stock.rng = np.random.default_rng(7)
     env.env.rng = np.random.default_rng(7)

@@ -25,10 +25,10 @@ from robosuite.controllers import load_composite_controller_config  # noqa: E402
 from energyflow.config.sections import Level  # noqa: E402
 from energyflow.core.errors import UserError, nearest  # noqa: E402
 from energyflow.core.seeding import generator  # noqa: E402
-from energyflow.datasets.format import LOW_DIM  # noqa: E402
 from energyflow.envs.perturb import displace, push_beyond  # noqa: E402
 from energyflow.envs.robomimic.control import Controllers  # noqa: E402
 from energyflow.envs.simulator import Array, Expert  # noqa: E402
+from energyflow.envs.tasks import LOW_DIM, TASKS  # noqa: E402
 
 CONTROL_FREQ = 20  # Hz
 MODEL_SEED = 0  # of what robosuite draws when it builds a model: sizes of objects
@@ -41,7 +41,6 @@ class TaskSpec:
     """One task.
 
     Attributes:
-        env_name: robosuite's name.
         robots: one or two.
         objects: groups of objects that a level moves as "object", each group as a whole: the first one's placement
             range counts.
@@ -51,7 +50,6 @@ class TaskSpec:
             tenth of a step.
     """
 
-    env_name: str
     robots: tuple[str, ...] = ("Panda",)
     objects: tuple[tuple[str, ...], ...] = ()
     goals: tuple[tuple[str, ...], ...] = ()
@@ -60,18 +58,16 @@ class TaskSpec:
 
 
 SPECS = {
-    "robomimic/lift": TaskSpec("Lift", objects=(("cube",),)),
-    "robomimic/can": TaskSpec("PickPlaceCan", objects=(("Can",),)),
-    "robomimic/square": TaskSpec("NutAssemblySquare", objects=(("SquareNut",),)),
+    "robomimic/lift": TaskSpec(objects=(("cube",),)),
+    "robomimic/can": TaskSpec(objects=(("Can",),)),
+    "robomimic/square": TaskSpec(objects=(("SquareNut",),)),
     "robomimic/transport": TaskSpec(
-        "TwoArmTransport",
         robots=("Panda", "Panda"),
         objects=(("transport_start_bin", "transport_start_bin_lid", "payload"),),
         goals=(("transport_target_bin", "trash"),),
         env_kwargs={"env_configuration": "opposed"},
     ),
     "robomimic/tool_hang": TaskSpec(
-        "ToolHang",
         objects=(("frame",), ("tool",)),
         goals=(("stand",),),
         success=("frame_is_assembled", "tool_on_frame"),
@@ -107,9 +103,7 @@ class RobomimicEnv:
         """Build the simulator (seconds) of a task of `SPECS`; see `envs.tasks.make_env`."""
         self.task, self.spec = task, SPECS[task]
         # robosuite fills the configuration in place
-        self.env = robosuite.make(
-            self.spec.env_name, **copy.deepcopy(env_kwargs(task)), hard_reset=False, seed=MODEL_SEED
-        )
+        self.env = robosuite.make(TASKS[task], **copy.deepcopy(env_kwargs(task)), hard_reset=False, seed=MODEL_SEED)
         self._objects = self._placements()
         found = self._observe()
         known = {"object" if key == "object-state" else key: values for key, values in found.items()}
@@ -153,7 +147,7 @@ class RobomimicEnv:
     def env_args(self) -> dict[str, Any]:
         """See `Simulator.env_args`; robomimic builds its own environment from it."""
         version, kwargs = robosuite.__version__, env_kwargs(self.task)
-        return {"env_name": self.spec.env_name, "env_version": version, "type": 1, "env_kwargs": kwargs}
+        return {"env_name": TASKS[self.task], "env_version": version, "type": 1, "env_kwargs": kwargs}
 
     def state(self) -> Array:
         """Simulator state [1 + nq + nv]: time, positions, velocities, as robomimic stores it."""
