@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from energyflow.cli import main, results_of
+from energyflow.cli import main
+from energyflow.cli.people import results_of
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json, sha256
