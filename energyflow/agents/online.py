@@ -187,7 +187,7 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
         save(
             from_agent(agent.actor, new_actor(params, data, seed, params.shape.steps)),
             out / "model.safetensors",
-            {"task": task, "seed": seed, "demos": {"sha256": data.sha256, "demos": len(data.episodes)}},
+            {"task": task, "seed": seed, "demos": data.description},
         )
         curve = pd.DataFrame(rows["curve"]).dropna(subset="loss")  # no loss: a mark before the first update
         write_csv(out / "train.csv", curve.groupby("step")[ROWS].mean().reset_index())

@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from tqdm import tqdm
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import atomic_path, read_json, write_csv, write_json
-from energyflow.core.provenance import Run
+from energyflow.core.provenance import Existing, Run
 from energyflow.core.seeding import integer_seed, torch_generator
-from energyflow.datasets.format import load_demos
+from energyflow.datasets.format import Demos, load_demos
+from energyflow.datasets.recognition import check_fits
 from energyflow.datasets.windows import Windows, make_windows
 from energyflow.envs.tasks import check_task
 from energyflow.networks.build import Spec
@@ -28,7 +30,9 @@ from energyflow.policies.base import Model, default_device
 from energyflow.policies.checkpoint import build, load_tensors, save
 from energyflow.policies.registry import class_of
 
-COLUMNS = ["step", "loss", "lr", "grad_norm", "seconds"]  # of train.csv
+COLUMNS = ["step", "loss", "lr", "grad_norm", "seconds"]  # of train.csv; with a valid split, and valid_loss
+VALID_WINDOWS = 1024  # of the split, spread over it, in each look at it
+FILES = ("model.safetensors", "model.json", "train.csv")  # beside run.json
 
 
 def learning_rate(step: int, params: TrainParams) -> float:
@@ -42,14 +46,21 @@ def learning_rate(step: int, params: TrainParams) -> float:
 class Trainer:
     """State of one run: model, averaged model, optimiser, generators, step, log rows."""
 
-    def __init__(self, model: Model, windows: Windows, seed: int, device: torch.device) -> None:
-        """Standardise the windows once and move everything to the device."""
+    def __init__(
+        self, model: Model, windows: Windows, seed: int, device: torch.device, valid: Windows | None = None
+    ) -> None:
+        """Standardise the windows once and move everything to the device; `valid` are those held out."""
         self.params, self.device = model.params, device
         self.model = model.to(device).train()
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         normalizer = self.model.normalizer
-        self.obs = normalizer.standardize_obs(windows.obs.to(device))
-        self.actions = normalizer.standardize_action(windows.actions.to(device))
+        self.obs = normalizer.standardize_obs(windows.obs.to(device)).float()
+        self.actions = normalizer.standardize_action(windows.actions.to(device)).float()
+        self.valid: tuple[Tensor, Tensor] | None = None
+        if valid is not None:
+            chosen = torch.linspace(0, len(valid.obs) - 1, min(VALID_WINDOWS, len(valid.obs))).long()
+            obs, actions = valid.obs[chosen].to(device), valid.actions[chosen].to(device)
+            self.valid = (normalizer.standardize_obs(obs).float(), normalizer.standardize_action(actions).float())
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=self.params.lr, weight_decay=self.params.weight_decay, fused=True
         )
@@ -82,6 +93,16 @@ class Trainer:
         self.step += 1
         self._average()
         return loss.detach(), norm
+
+    def valid_loss(self) -> float | None:
+        """Loss on a fixed part of the windows held out, under the same noise each time; None if there are none."""
+        if self.valid is None:
+            return None
+        training = self.model.training
+        self.model.eval()  # no power iteration of a spectral norm: the run is the same without this look
+        loss = float(self.model.loss(*self.valid, torch_generator(0, "validation noise", self.device)).detach())
+        self.model.train(training)
+        return loss
 
     def _average(self) -> None:
         # Early on, a long memory would keep the random initialisation alive: the decay grows to its final value.
@@ -162,31 +183,49 @@ class ResumePoint:
         self.note.unlink(missing_ok=True)
 
 
+def valid_key(demos: Demos) -> str | None:
+    """The filter key of the demonstrations held out: `valid` beside `train`, as robomimic's split script names them."""
+    key = demos.filter_key.replace("train", "valid")
+    return key if key != demos.filter_key and key in demos.filter_keys else None
+
+
 def train(
-    task: str, seed: int, params: TrainParams, demos: Path, out: Path, device: torch.device | None = None
+    task: str,
+    seed: int,
+    params: TrainParams,
+    demos: Path,
+    out: Path,
+    device: torch.device | None = None,
+    *,
+    filter_key: str | None = None,
+    existing: Existing = "replace",
 ) -> None:
     """Train one model and write `model.safetensors`, `model.json`, `train.csv` and `run.json` into `out`.
 
     A killed run continues from its last resume point and ends bit-equal to an uninterrupted one on CPU. The final
     averaged weights are saved: there is no selection of checkpoints on test results.
 
+    Args:
+        task: simulated one, or `custom/<name>`.
+        seed: of the run.
+        params: every number.
+        demos: the demonstrations.
+        out: folder of the outputs.
+        device: by default the GPU if there is one.
+        filter_key: which demonstrations; see `load_demos`. Where a list is held out, its loss is logged.
+        existing: what to do with a complete run in `out`.
+
     Raises:
-        UserError: the demonstrations are missing or damaged.
+        UserError: the demonstrations are missing, damaged or of another task.
+        UserError: `out` holds a run of other inputs, and `existing` says to refuse.
         UserError: the loss became NaN or infinite.
         UserError: the resume point is damaged.
     """
     check_task(task)
     device = device or default_device()
-    data = load_demos(demos, params.obs_keys)
-    sequences = class_of(params.method).sequences
-    windows = make_windows(data, params.obs_horizon, params.pred_horizon, sequences=sequences)
-    horizons = (params.obs_horizon, params.pred_horizon, params.exec_horizon)
-    spec = Spec(data.obs_dim, data.action_dim, *horizons, data.obs_keys)
-    with torch.random.fork_rng(devices=[]):  # initialisers only know the global generator
-        torch.manual_seed(integer_seed(seed, "initial weights"))
-        model = build(spec, params)
-    model.normalizer.fit(data.observations, data.actions, standardize_obs=params.standardize_obs)
-    with Run(
+    data = load_demos(demos, params.obs_keys, filter_key=filter_key)
+    check_fits(data, task)
+    run = Run(
         "train",
         out,
         params=params.model_dump(mode="json"),
@@ -194,9 +233,28 @@ def train(
         task=task,
         method=params.method,
         seed=seed,
-    ) as run:
-        trainer = Trainer(model, windows, seed, device)
+        filter_key=data.filter_key,
+    )
+    if run.is_there(FILES, existing):
+        return
+    cut = partial(
+        make_windows,
+        obs_horizon=params.obs_horizon,
+        pred_horizon=params.pred_horizon,
+        sequences=class_of(params.method).sequences,
+    )
+    key = valid_key(data)
+    valid = cut(load_demos(demos, data.obs_keys, filter_key=key, like=data)) if key else None
+    horizons = (params.obs_horizon, params.pred_horizon, params.exec_horizon)
+    spec = Spec(data.obs_dim, data.action_dim, *horizons, data.obs_keys)
+    with torch.random.fork_rng(devices=[]):  # initialisers only know the global generator
+        torch.manual_seed(integer_seed(seed, "initial weights"))
+        model = build(spec, params)
+    model.normalizer.fit(data.observations, data.actions, standardize_obs=params.standardize_obs, box=data.box)
+    with run:
+        trainer = Trainer(model, cut(data), seed, device, valid)
         identity = {"params": params.model_dump(mode="json"), "data": data.sha256, "task": task, "seed": seed}
+        identity |= {"filter_key": data.filter_key}
         point = ResumePoint(out, identity | {"device": device.type})
         try:
             if point.load_into(trainer):
@@ -210,14 +268,15 @@ def train(
         save(
             average,
             out / "model.safetensors",
-            {"task": task, "seed": seed, "demos": {"sha256": data.sha256, "demos": len(data.episodes)}},
+            {"task": task, "seed": seed, "demos": data.description},
         )
-        write_csv(out / "train.csv", pd.DataFrame(trainer.rows, columns=COLUMNS))
+        write_csv(out / "train.csv", pd.DataFrame(trainer.rows, columns=COLUMNS + ["valid_loss"] * (key is not None)))
         point.remove()
         run.note(
             device=str(device),
             skipped_steps=trainer.skipped,
             train_seconds=round(trainer.rows[-1]["seconds"], 3),
+            **({"valid_loss": trainer.rows[-1]["valid_loss"]} if key else {}),
         )
 
 
@@ -245,6 +304,7 @@ def _loop(trainer: Trainer, point: ResumePoint, title: str) -> None:
                         "grad_norm": float(norm),
                         "seconds": round(seconds, 3),
                     }
+                    | ({} if (held_out := trainer.valid_loss()) is None else {"valid_loss": held_out})
                 )
                 bar.set_postfix(loss=f"{mean:.3f}")
             # Only where the log is empty of pending losses, so that a resumed run logs the same means.

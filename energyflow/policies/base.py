@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from energyflow.config.sections import TrainParams
+from energyflow.core.errors import UserError
+from energyflow.core.seeding import torch_generator
 from energyflow.networks.blocks import gradient
 from energyflow.networks.build import Spec
 from energyflow.networks.normalizer import Normalizer
+from energyflow.policies.interface import Observation, as_batch, like
 
 
 def default_device() -> torch.device:
@@ -60,6 +63,8 @@ class Policy(Model):
     executed          x     x   ...   x                   exec_horizon = 8, then re-plan
     """
 
+    _generator: torch.Generator | None = None
+
     @abstractmethod
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """Draw chunks: obs [B, To, Do] -> [B, Tp, Da], both standardised; `nfe` network evaluations."""
@@ -75,22 +80,46 @@ class Policy(Model):
         return self.noise(obs.new_empty(shape), generator)
 
     def act(
-        self, obs: Tensor, generator: torch.Generator, nfe: int | None = None, elapsed: Tensor | None = None
-    ) -> Tensor:
+        self,
+        obs: Observation,
+        generator: torch.Generator | None = None,
+        nfe: int | None = None,
+        elapsed: Tensor | None = None,
+    ) -> Any:
         """Plan.
 
         Args:
-            obs: [B, To, Do], environment units.
-            generator: draws the initial noise.
+            obs: [To, Do] or [B, To, Do], environment units: torch or NumPy, or such arrays by observation key.
+            generator: draws the initial noise, on the policy's device; by default one of the policy's own.
             nfe: network evaluations; the method's own number by default.
             elapsed: [B] steps since the episode began, at least To - 1 by default; only recurrent policies read it.
 
         Returns:
-            [B, Tp, Da], environment units, inside the action box [-1, 1].
+            [Tp, Da] or [B, Tp, Da], the same kind of array, environment units: inside the range of the demonstrations
+            where that is not the box [-1, 1], else inside the box.
+
+        Raises:
+            UserError: a key is missing, a size is wrong, or a value is no finite number.
         """
+        if nfe is not None and nfe < 1:
+            raise UserError(f"nfe is {nfe}: a plan takes at least one network evaluation")
+        weights = next(self.parameters())
+        frames, batched = as_batch(obs, self.spec)
         with torch.no_grad():
-            chunk = self.sample(self.normalizer.standardize_obs(obs), generator, nfe or self.nfe)
-            return self.normalizer.unstandardize_action(chunk).clamp(-1.0, 1.0)
+            states = self.normalizer.standardize_obs(frames.to(weights.device)).to(weights.dtype)
+            chunk = self.plan(states, generator or self._own_generator(weights.device), nfe or self.nfe, elapsed)
+            chunk = self.normalizer.from_box(chunk)
+        return like(chunk if batched else chunk[0], obs)
+
+    def plan(self, obs: Tensor, generator: torch.Generator, nfe: int, elapsed: Tensor | None) -> Tensor:
+        """Chunks [B, Tp, Da] in the box, for standardised observations [B, To, Do]; see `act`."""
+        return self.normalizer.unstandardize_action(self.sample(obs, generator, nfe))
+
+    def _own_generator(self, device: torch.device) -> torch.Generator:
+        """The generator of a caller who brings none: equal from run to run, other noise at each plan."""
+        if self._generator is None or self._generator.device.type != device.type:
+            self._generator = torch_generator(0, "acting", device)
+        return self._generator
 
 
 class ScorePolicy(Policy):

@@ -84,7 +84,7 @@ def test_a_typo_in_the_task_suggests_the_nearest(collect_params: CollectParams, 
 def test_truncated_file_is_named(copied: Path) -> None:
     copied.with_name("manifest.json").unlink()
     copied.write_bytes(copied.read_bytes()[:2000])
-    with pytest.raises(UserError, match=r"demos\.hdf5: cannot be read as HDF5, perhaps truncated"):
+    with pytest.raises(UserError, match=r"demos\.hdf5: cannot be read as HDF5: it ends too early"):
         load_demos(copied)
 
 
@@ -101,14 +101,6 @@ def test_nan_is_named_with_its_place(copied: Path, value: float) -> None:
     with h5py.File(copied, "r+") as file:
         file["data/demo_1/obs/state"][7, 3] = value
     with pytest.raises(UserError, match=r"demo_1/obs/state: NaN or infinity at step 7"):
-        load_demos(copied)
-
-
-def test_actions_outside_the_box_are_named(copied: Path) -> None:
-    copied.with_name("manifest.json").unlink()
-    with h5py.File(copied, "r+") as file:
-        file["data/demo_0/actions"][0, 0] = 7.0
-    with pytest.raises(UserError, match=r"demo_0/actions: values up to 7, outside the box"):
         load_demos(copied)
 
 
@@ -137,7 +129,7 @@ def test_foreign_observation_keys_are_read_whole_or_as_asked_for(tmp_path: Path)
     assert demos.obs_keys == ("alpha", "zeta")
     np.testing.assert_array_equal(demos.episodes[0].obs[0], [2, 2, 2, 1])
     np.testing.assert_array_equal(load_demos(path, ["zeta", "alpha"]).episodes[0].obs[0], [1, 2, 2, 2])
-    with pytest.raises(UserError, match=r"a\.hdf5: demo_0: no observation 'zata'; did you mean 'zeta'\?"):
+    with pytest.raises(UserError, match=r"a\.hdf5: data/demo_0/obs/zata: is missing; did you mean 'zeta'\?"):
         load_demos(path, ["zata"])
 
 
@@ -171,8 +163,8 @@ def test_windows_pad_at_the_ends_and_never_cross_demonstrations() -> None:
     windows = make_windows(tiny_demos(), obs_horizon=2, pred_horizon=3)
     assert windows.obs[0].flatten().tolist() == [0, 0]
     assert windows.obs[5].flatten().tolist() == [10, 10]
-    torch.testing.assert_close(windows.actions[4].flatten() * 100, torch.tensor([4.0, 4.0, 4.0]))
-    torch.testing.assert_close(windows.actions[5].flatten() * 100, torch.tensor([10.0, 11.0, 12.0]))
+    torch.testing.assert_close(windows.actions[4].flatten() * 100, torch.tensor([4.0, 4.0, 4.0]).double())
+    torch.testing.assert_close(windows.actions[5].flatten() * 100, torch.tensor([10.0, 11.0, 12.0]).double())
     assert len(windows.obs) == 10
 
 

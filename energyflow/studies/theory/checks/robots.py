@@ -40,8 +40,8 @@ def rows(subject: str, seed: int, params: Circulation, inputs: Sequence[Path]) -
         windows = make_windows(data, model.spec.obs_horizon, model.spec.pred_horizon)
         generator = torch_generator(seed, "theory robots")
         chosen = torch.randint(len(windows.obs), (params.states,), generator=generator)
-        obs = model.normalizer.standardize_obs(windows.obs[chosen].double())
-        chunks = model.normalizer.standardize_action(windows.actions[chosen].double())
+        obs = model.normalizer.standardize_obs(windows.obs[chosen])
+        chunks = model.normalizer.standardize_action(windows.actions[chosen])
         for sigma in params.sigmas:
             rows_of = torch.arange(params.states).repeat_interleave(params.triangles)
             eps = normal((len(rows_of), 3, *chunks.shape[1:]), generator)
