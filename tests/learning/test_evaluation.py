@@ -95,8 +95,9 @@ def test_rows_say_what_was_run_and_another_run_says_the_same(checkpoint: Path, t
     assert rows["level"].tolist() == ["0", "0", "M", "M"]
     assert rows["episode"].tolist() == [0, 1, 0, 1]
     assert rows["env_seed"].tolist() == [500, 501, 500, 501]
+    nfe = read_json(checkpoint.with_suffix(".json"))["params"]["method_params"]["nfe"]
     whose = rows[["task", "method", "seed", "nfe"]].drop_duplicates().to_numpy().tolist()
-    assert whose == [[TASK, "energyflow", 3, read_json(checkpoint.with_suffix(".json"))["params"]["method_params"]["nfe"]]]
+    assert whose == [[TASK, "energyflow", 3, nfe]]
     assert rows["length"].tolist() == [10] * 4
     assert rows["success"].tolist() == [0] * 4  # eight training steps, ten of the task
     assert rows["return"].nunique() == 4

@@ -79,11 +79,11 @@ def outcomes() -> dict[str, str]:
     return found
 
 
-def report(tried: list[str], status: dict[str, str]) -> float:
+def report(mutants: list[str], status: dict[str, str]) -> float:
     """Print the shares and the survivors; return the share killed of all that a test could kill."""
     harmless = [Harmless(**entry) for entry in yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8"))]
     tally: Counter[tuple[str, str]] = Counter()
-    for mutant in sorted(tried):
+    for mutant in sorted(mutants):
         if status[mutant] in DEAD:
             outcome = "killed"
         elif reasons := [entry.reason for entry in harmless if mutant in entry]:
@@ -98,7 +98,8 @@ def report(tried: list[str], status: dict[str, str]) -> float:
     for name in [*sorted({room for room, _ in tally} - {"all"}), "all"]:
         killed, survived, equivalent = (tally[name, outcome] for outcome in ("killed", "survived", "equivalent"))
         share = killed / max(1, killed + survived)
-        print(f"{name:<10} {killed + survived + equivalent:>6} {equivalent:>11} {killed:>7} {survived:>9} {share:>7.1%}")
+        tried = killed + survived + equivalent
+        print(f"{name:<10} {tried:>6} {equivalent:>11} {killed:>7} {survived:>9} {share:>7.1%}")
     return share
 
 

@@ -132,9 +132,7 @@ def test_a_gradient_is_one_of_its_own_input_and_differentiable_when_asked() -> N
     (second,) = torch.autograd.grad(slope.sum(), leaf)
     torch.testing.assert_close(second, 6 * at)
     weight = torch.tensor(2.0, requires_grad=True)
-    (of_weight,) = torch.autograd.grad(
-        gradient(lambda x: weight * cube(x), at, create_graph=True).sum(), weight
-    )
+    (of_weight,) = torch.autograd.grad(gradient(lambda x: weight * cube(x), at, create_graph=True).sum(), weight)
     torch.testing.assert_close(of_weight, (3 * at**2).sum())
     assert not gradient(cube, leaf, create_graph=False).requires_grad
 
