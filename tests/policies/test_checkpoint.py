@@ -16,7 +16,7 @@ from energyflow.policies.base import Model, default_device
 from energyflow.policies.checkpoint import build, load, load_model, load_tensors, save
 from energyflow.policies.ebil_energy import EBILEnergy
 from energyflow.policies.flow_policy import FlowPolicy
-from energyflow.policies.registry import check_method, check_policy
+from energyflow.policies.registry import METHODS, check_policy, class_of, policies
 
 SPEC = Spec(obs_dim=3, action_dim=2, obs_horizon=2, pred_horizon=4, exec_horizon=2, obs_keys=("hand", "object"))
 TASK = "metaworld/button_press"
@@ -87,16 +87,19 @@ def test_a_model_that_cannot_act_is_no_policy(smoke: Params, tmp_path: Path) -> 
 
 
 def test_methods_by_name() -> None:
-    assert check_method("flow_policy") is check_policy("flow_policy") is FlowPolicy
-    assert check_method("ebil_energy") is EBILEnergy
+    assert class_of("flow_policy") is FlowPolicy
+    assert class_of("ebil_energy") is EBILEnergy
+    assert check_policy("flow_policy") == METHODS["flow_policy"]
     with pytest.raises(UserError, match="unknown method 'flow_polcy'; did you mean 'flow_policy'"):
-        check_method("flow_polcy")
+        class_of("flow_polcy")
     with pytest.raises(UserError, match="'ebil_energy' is no policy"):
         check_policy("ebil_energy")
+    online, offline = policies(online=True), policies(online=False)
+    assert "iq_learn" in online
+    assert "iq_learn_offline" in offline
+    assert sorted(online + offline) == sorted(policies())
+    assert not {"ebil_energy", "energyflow_variant"} & set(policies())
 
 
-def test_the_section_of_a_method_is_closed() -> None:
-    assert FlowPolicy.params_model({"activation": "silu", "nfe": 3}) == {"activation": "silu", "nfe": 3}
-    with pytest.raises(UserError, match=r"params\.yaml: method\.flow_policy: .*'nfes'.*did you mean 'nfe'"):
-        FlowPolicy.params_model({"activation": "silu", "nfe": 3, "nfes": 3})
+def test_the_device_is_a_gpu_if_there_is_one() -> None:
     assert default_device().type == ("cuda" if torch.cuda.is_available() else "cpu")

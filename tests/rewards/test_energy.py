@@ -17,7 +17,7 @@ from energyflow.rewards.base import Ingredients, RewardSource
 from energyflow.rewards.demonstrations import demonstration_windows
 from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
 from energyflow.rewards.readout import Readout, measure_gap
-from energyflow.rewards.registry import SOURCES
+from energyflow.rewards.registry import SOURCES, models_of, sources_of
 from energyflow.rewards.sources import build_source, ends_at_success, make_source
 from energyflow.rewards.windows import window_indices
 
@@ -145,6 +145,11 @@ def test_which_sources_end_at_success(shape: ShapeParams) -> None:
     keep, stop = (shape.model_copy(update={"on_success": x}) for x in ("continue", "terminate"))
     assert [n for n in SOURCES if ends_at_success(n, keep)] == ["centered_energy_bounded"]
     assert [n for n in SOURCES if ends_at_success(n, stop)] == list(SOURCES)
+
+
+def test_what_sources_and_methods_need_is_named_once() -> None:
+    assert models_of(["sparse", "near", "raw_energy", "centered_energy"]) == ["near_energy", "energyflow"]
+    assert sources_of(["ebil", "energyflow", "near_bc", "ebil_bc"]) == ["ebil", "near"]
 
 
 def test_mistakes_are_named(shape: ShapeParams) -> None:
