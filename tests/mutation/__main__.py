@@ -112,9 +112,11 @@ def main() -> int:
     parser.add_argument("--at-least", type=float, default=0.85, help="share killed, below which the command fails")
     given = parser.parse_args()
     config()
-    mutants = list(mutants_of(given.rooms))
-    tried = mutants if given.count == "all" else drawn(mutants, int(given.count), given.seed)
-    command = ["mutmut", "run", "--max-children", str(given.processes), *tried]
+    tried = mutants = list(mutants_of(given.rooms))
+    asked = [f"energyflow.{name}.*" for name in given.rooms]
+    if given.count != "all":
+        tried = asked = drawn(mutants, int(given.count), given.seed)
+    command = ["mutmut", "run", "--max-children", str(given.processes), *asked]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         print(done.stdout)
