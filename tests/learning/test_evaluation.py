@@ -18,7 +18,7 @@ from energyflow.learning import latency
 from energyflow.learning.evaluation import episodes_of, evaluate, evaluate_expert, planner
 from energyflow.learning.trainer import train
 from energyflow.networks.build import Spec
-from energyflow.policies.base import Policy
+from energyflow.policies.base import Policy, default_device
 from tests.conftest import TASK
 
 LEVELS = {"0": Level(hand=0.0, object=0.0, goal=0.0), "M": Level(hand=0.04, object=0.02, goal=0.02)}
@@ -106,7 +106,7 @@ def test_rows_say_what_was_run_and_another_run_says_the_same(checkpoint: Path, t
     pd.testing.assert_frame_equal(rows.drop(columns="seconds"), read(tmp_path / "two").drop(columns="seconds"))
     record = read_json(tmp_path / "one" / "run.json")
     assert (record["task"], record["method"], record["seed"], record["episodes"]) == (TASK, "energyflow", 3, 4)
-    assert record["device"] == "cpu" or torch.cuda.is_available()
+    assert record["device"] == str(default_device())
     assert str(checkpoint) in str(record["inputs"])
 
 
@@ -159,5 +159,5 @@ def test_the_latency_of_a_checkpoint_is_that_of_one_plan(checkpoint: Path, tmp_p
     assert set(rows["batch"]) == {1}
     assert set(rows["method"]) == {"energyflow"}
     record = read_json(tmp_path / "run.json")
-    assert record["method"] == "energyflow"
+    assert (record["method"], record["device"]) == ("energyflow", str(default_device()))
     assert str(checkpoint) in str(record["inputs"])
