@@ -14,7 +14,7 @@ from energyflow.config.sections import CollectParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.datasets.format import Demonstration, Demos, load_demos, write_demos
-from energyflow.datasets.scripted import collect
+from energyflow.datasets.scripted import collect, demonstrate
 from energyflow.datasets.windows import make_windows
 from energyflow.envs.metaworld.simulator import MetaWorldEnv
 from energyflow.networks.normalizer import Normalizer
@@ -64,10 +64,22 @@ def test_replaying_the_actions_reproduces_the_observations(demos_path: Path, col
         obs, _, _ = env.step(action)
 
 
-def test_actions_carry_noise(demos_path: Path) -> None:
-    actions = np.concatenate([e.actions for e in load_demos(demos_path).episodes])
-    assert len(np.unique(actions[:, 0])) > 0.5 * len(actions)
-    assert np.abs(actions).max() <= 1.0
+@pytest.mark.parametrize("size", [0.0, 0.02, 0.1])
+def test_actions_are_the_expert_s_with_noise_of_the_given_size(collect_params: CollectParams, size: float) -> None:
+    env = MetaWorldEnv(TASK)
+    episodes = [demonstrate(env, seed, collect_params.model_copy(update={"action_noise": size})) for seed in range(3)]
+    parts = []
+    for seed, episode in enumerate(episodes):
+        assert episode is not None
+        assert np.abs(episode.actions).max() <= 1.0
+        expert = env.expert(seed)
+        meant = np.array([expert(obs) for obs in episode.obs])
+        inside = np.abs(meant) < 0.5  # far from the box's border, at which the sum is clipped
+        parts.append((episode.actions - meant)[inside])
+    noise = np.concatenate(parts)
+    assert len(noise) > 200
+    assert noise.std() == pytest.approx(size, rel=0.15)
+    assert noise.mean() == pytest.approx(0.0, abs=0.2 * size)
 
 
 def test_an_expert_that_fails_is_an_error(collect_params: CollectParams, tmp_path: Path) -> None:

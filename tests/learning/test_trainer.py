@@ -139,7 +139,8 @@ def test_damaged_checkpoints_are_named(short: TrainParams, demos_path: Path, tmp
 
 def test_divergence_is_an_error_and_leaves_no_checkpoint(short: TrainParams, demos_path: Path, tmp_path: Path) -> None:
     diverging = short.model_copy(update={"lr": 1e30, "warmup_steps": 0})
-    with pytest.raises(UserError, match="lower the learning rate"):
+    title = f"^train {TASK} energyflow seed 0"
+    with pytest.raises(UserError, match=title + r": the loss is (nan|inf) at step \d+; lower the learning rate"):
         train(TASK, 0, diverging, demos_path, tmp_path, CPU)
     assert not (tmp_path / "model.safetensors").exists()
 

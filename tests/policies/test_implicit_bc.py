@@ -157,6 +157,14 @@ def test_langevin_steps_are_the_published_ones(laptop: Params) -> None:
     assert float(flat.std()) == pytest.approx(0.1 * 0.01, rel=0.05)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_moves_are_bounded_and_stay_in_the_box_on_either_side(sign: float) -> None:
+    own = LangevinParams(**NUMBERS["langevin"] | {"noise": 0.0, "max_move": 0.3})
+    start = sign * torch.tensor([0.1, 0.9]).reshape(1, 2, 1, 1)
+    found = langevin(lambda a: -sign * 100.0 * a.sum(dim=(2, 3)), start, 1, own, torch.Generator())
+    torch.testing.assert_close(found.flatten(), sign * torch.tensor([0.4, 1.0]))
+
+
 def test_slopes_beyond_the_margin_are_penalised_in_units_of_the_box(laptop: Params) -> None:
     policy = policy_of(laptop, "langevin", margin=5.0)
 
