@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from energyflow.config.sections import TrainParams
-from energyflow.networks.build import Spec
+from energyflow.networks.build import Potential, Spec, VectorField
+from energyflow.networks.closed_form import Array
 from energyflow.networks.normalizer import Normalizer
 
 
@@ -90,6 +92,44 @@ class Policy(Model):
         with torch.no_grad():
             chunk = self.sample(self.normalizer.standardize_obs(obs), generator, nfe or self.nfe)
             return self.normalizer.unstandardize_action(chunk).clamp(-1.0, 1.0)
+
+
+class TransportPolicy(Policy):
+    """A policy that carries noise to a chunk along the vectors of one network.
+
+    The network is a vector field, or a potential whose slope is followed. `transport` is written in operations that
+    PyTorch's tensors and NumPy's arrays share, so that `policies/plan.py` runs it on either.
+    """
+
+    @property
+    @abstractmethod
+    def network(self) -> VectorField | Potential:
+        """The network."""
+
+    @abstractmethod
+    def transport(self, vector: Callable[[Array, float], Array], draw: Callable[[], Array], nfe: int) -> Array:
+        """Carry noise to chunks [B, Tp, Da], standardised, in `nfe` evaluations.
+
+        Args:
+            vector: the network's, of chunks [B, Tp, Da] at one time, for the observations at hand.
+            draw: standard normal chunks [B, Tp, Da].
+            nfe: evaluations.
+        """
+
+    def vector(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """Vectors [B, Tp, Da] of the network at chunks, observations and times [B]."""
+        network = self.network
+        found: Tensor = (network.slope if isinstance(network, Potential) else network)(chunk, obs, time)
+        return found
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """See `Policy.sample`."""
+
+        def vector(chunk: Tensor, time: float) -> Tensor:
+            return self.vector(chunk, obs, chunk.new_full((len(chunk),), time))
+
+        found: Tensor = self.transport(vector, lambda: self.prior(obs, generator), nfe)
+        return found
 
 
 class EnergyPolicy(Policy):
