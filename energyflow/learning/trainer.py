@@ -25,6 +25,7 @@ from energyflow.datasets.format import Demos, load_demos
 from energyflow.datasets.recognition import check_fits
 from energyflow.datasets.windows import Windows, make_windows
 from energyflow.envs.tasks import check_task
+from energyflow.learning.kernels import fastest, keep_memory, using
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Model, default_device
 from energyflow.policies.checkpoint import build, load_tensors, save
@@ -43,6 +44,18 @@ def learning_rate(step: int, params: TrainParams) -> float:
     return params.lr * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
+def gather(model: Model) -> Tensor:
+    """Move a model's parameters, those that are trained first, into one vector; they become views of it.
+
+    Clipping, the optimiser and the average are then one operation each, however many layers there are.
+    """
+    parameters = sorted(model.parameters(), key=lambda parameter: not parameter.requires_grad)
+    vector = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    for parameter, part in zip(parameters, torch.split(vector, [p.numel() for p in parameters]), strict=True):
+        parameter.data = part.view_as(parameter)
+    return vector
+
+
 class Trainer:
     """State of one run: model, averaged model, optimiser, generators, step, log rows."""
 
@@ -53,6 +66,8 @@ class Trainer:
         self.params, self.device = model.params, device
         self.model = model.to(device).train()
         self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.vector, self.average_vector = gather(self.model), gather(self.average)
         normalizer = self.model.normalizer
         self.obs = normalizer.standardize_obs(windows.obs.to(device)).float()
         self.actions = normalizer.standardize_action(windows.actions.to(device)).float()
@@ -61,34 +76,31 @@ class Trainer:
             chosen = torch.linspace(0, len(valid.obs) - 1, min(VALID_WINDOWS, len(valid.obs))).long()
             obs, actions = valid.obs[chosen].to(device), valid.actions[chosen].to(device)
             self.valid = (normalizer.standardize_obs(obs).float(), normalizer.standardize_action(actions).float())
+        self.weights = nn.Parameter(self.vector[: sum(parameter.numel() for parameter in self.trained)])
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.params.lr, weight_decay=self.params.weight_decay, fused=True
+            [self.weights], lr=self.params.lr, weight_decay=self.params.weight_decay, fused=True
         )
         self.generators = {
             "batch": torch_generator(seed, "training batches", device),
             "noise": torch_generator(seed, "training noise", device),
         }
+        self.kernels = fastest(device)
+        keep_memory()
         self.step = 0
         self.rows: list[dict[str, float]] = []
-        self.skipped = 0
+        self.skipped = torch.zeros((), device=device)
         self.seconds = 0.0  # of earlier sessions of a resumed run
 
     def advance(self) -> tuple[Tensor, Tensor]:
         """One optimiser step; return loss and gradient norm, still on the device."""
-        params = self.params
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, params)
         index = torch.randint(
-            len(self.obs), (params.batch_size,), generator=self.generators["batch"], device=self.device
+            len(self.obs), (self.params.batch_size,), generator=self.generators["batch"], device=self.device
         )
-        loss = self.model.loss(self.obs[index], self.actions[index], self.generators["noise"])
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), params.grad_clip)
-        if bool(torch.isfinite(norm)):  # as the official code: a non-finite gradient is skipped
-            self.optimizer.step()
-        else:
-            self.skipped += 1
+        obs, actions = self.obs.index_select(0, index), self.actions.index_select(0, index)
+        with using(self.kernels):
+            loss = self.model.loss(obs, actions, self.generators["noise"])
+            parts = torch.autograd.grad(loss, self.trained, materialize_grads=True)
+        norm = self._update(torch.cat([part.flatten() for part in parts]))
         self.model.after_step()
         self.step += 1
         self._average()
@@ -104,11 +116,23 @@ class Trainer:
         self.model.train(training)
         return loss
 
+    def _update(self, gradient: Tensor) -> Tensor:
+        """Follow the gradient, clipped; one that is not finite is skipped, as in the official code."""
+        norm: Tensor = torch.linalg.vector_norm(gradient)
+        skip = (~torch.isfinite(norm)).float()
+        # As PyTorch's gradient scaler tells a fused optimiser to divide, or to stand still, without asking the device.
+        self.optimizer.grad_scale = (norm / self.params.grad_clip).clamp(min=1.0)  # type: ignore[attr-defined]
+        self.optimizer.found_inf = skip  # type: ignore[attr-defined]
+        self.optimizer.param_groups[0]["lr"] = learning_rate(self.step, self.params)
+        self.weights.grad = gradient
+        self.optimizer.step()
+        self.skipped += skip
+        return norm
+
     def _average(self) -> None:
         # Early on, a long memory would keep the random initialisation alive: the decay grows to its final value.
         decay = min(self.params.ema_decay, (1.0 + self.step) / (10.0 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
+        self.average_vector.lerp_(self.vector, 1.0 - decay)
 
     def final(self) -> Model:
         """The averaged model, its spectral-norm vectors re-derived for the averaged weights."""
@@ -144,7 +168,8 @@ class Trainer:
             state.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self.step, self.rows = int(note["step"]), list(note["rows"])
-        self.skipped, self.seconds = int(note["skipped"]), float(note["seconds"])
+        self.skipped.fill_(int(note["skipped"]))
+        self.seconds = float(note["seconds"])
 
 
 class ResumePoint:
@@ -160,7 +185,7 @@ class ResumePoint:
         with atomic_path(self.tensors) as temporary:
             save_file(trainer.tensors(), temporary, metadata={"step": str(trainer.step)})
         note = {"identity": self.identity, "step": trainer.step, "rows": trainer.rows}
-        write_json(self.note, note | {"skipped": trainer.skipped, "seconds": seconds})
+        write_json(self.note, note | {"skipped": int(trainer.skipped), "seconds": seconds})
 
     def load_into(self, trainer: Trainer) -> bool:
         """Restore the trainer if a whole resume point of the same run exists."""
@@ -274,7 +299,8 @@ def train(
         point.remove()
         run.note(
             device=str(device),
-            skipped_steps=trainer.skipped,
+            matmul=trainer.kernels,
+            skipped_steps=int(trainer.skipped),
             train_seconds=round(trainer.rows[-1]["seconds"], 3),
             **({"valid_loss": trainer.rows[-1]["valid_loss"]} if key else {}),
         )

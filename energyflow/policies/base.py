@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +13,8 @@ from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
 from energyflow.core.seeding import torch_generator
 from energyflow.networks.blocks import gradient
-from energyflow.networks.build import Spec
+from energyflow.networks.build import Potential, Spec, VectorField
+from energyflow.networks.closed_form import Array
 from energyflow.networks.normalizer import Normalizer
 from energyflow.policies.interface import Observation, as_batch, like
 
@@ -120,6 +122,44 @@ class Policy(Model):
         if self._generator is None or self._generator.device.type != device.type:
             self._generator = torch_generator(0, "acting", device)
         return self._generator
+
+
+class TransportPolicy(Policy):
+    """A policy that carries noise to a chunk along the vectors of one network.
+
+    The network is a vector field, or a potential whose slope is followed. `transport` is written in operations that
+    PyTorch's tensors and NumPy's arrays share, so that `policies/plan.py` runs it on either.
+    """
+
+    @property
+    @abstractmethod
+    def network(self) -> VectorField | Potential:
+        """The network."""
+
+    @abstractmethod
+    def transport(self, vector: Callable[[Array, float], Array], draw: Callable[[], Array], nfe: int) -> Array:
+        """Carry noise to chunks [B, Tp, Da], standardised, in `nfe` evaluations.
+
+        Args:
+            vector: the network's, of chunks [B, Tp, Da] at one time, for the observations at hand.
+            draw: standard normal chunks [B, Tp, Da].
+            nfe: evaluations.
+        """
+
+    def vector(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """Vectors [B, Tp, Da] of the network at chunks, observations and times [B]."""
+        network = self.network
+        found: Tensor = (network.slope if isinstance(network, Potential) else network)(chunk, obs, time)
+        return found
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """See `Policy.sample`."""
+
+        def vector(chunk: Tensor, time: float) -> Tensor:
+            return self.vector(chunk, obs, chunk.new_full((len(chunk),), time))
+
+        found: Tensor = self.transport(vector, lambda: self.prior(obs, generator), nfe)
+        return found
 
 
 class ScorePolicy(Policy):
