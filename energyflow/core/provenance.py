@@ -13,7 +13,7 @@ from typing import Any
 
 from energyflow.core.files import sha256, write_json
 
-RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium", "stable-baselines3")
+RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium")
 
 
 def package_versions() -> dict[str, str]:
