@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from energyflow.rewards.task import Dense
 from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
@@ -44,6 +43,7 @@ from energyflow.envs.tasks import make_env
 from energyflow.pipeline import params as params_module
 from energyflow.report.columns import fixed, plain, whole
 from energyflow.report.render import Column, Table
+from energyflow.rewards.dense import Dense
 
 TASK = "metaworld/button_press"
 FILLED = 2000  # transitions in the replay that updates draw from

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from energyflow.rewards.task import Dense
 from scipy import stats
 
 from benchmarks.sac import run_ours, run_reference
@@ -17,6 +16,7 @@ from energyflow.agents.sac import run_shape, train_sac
 from energyflow.config.sections import ShapeParams
 from energyflow.core.errors import UserError
 from energyflow.datasets.format import Demonstration
+from energyflow.rewards.dense import Dense
 from tests.rewards.conftest import PointSimulator
 
 IDENTITY = {"run": 1}

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from energyflow.rewards.task import Dense, Sparse
 from safetensors import safe_open
 
 from energyflow.agents.sac import run_shape, train_sac
@@ -21,6 +20,8 @@ from energyflow.config.params import Params
 from energyflow.config.sections import ShapeParams, TrainParams
 from energyflow.core.errors import UserError
 from energyflow.learning.trainer import train
+from energyflow.rewards.dense import Dense
+from energyflow.rewards.sparse import Sparse
 from tests.rewards.conftest import PointSimulator
 
 IDENTITY = {"run": 1}
