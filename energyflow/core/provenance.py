@@ -18,7 +18,7 @@ from energyflow.core.files import read_json, sha256, write_json
 
 log = logging.getLogger(__name__)
 
-RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium", "stable-baselines3")
+RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium")
 
 
 def package_versions() -> dict[str, str]:
