@@ -65,18 +65,12 @@ def test_a_scalar_head_is_two_layers_without_a_last_bias(spectral: bool) -> None
 def test_a_block_is_scaled_and_shifted_by_the_condition(channels: int) -> None:
     torch.manual_seed(0)
     block = FiLMBlock(channels, 8, 10, UNET, "silu")
-    x, cond = draw(3, channels, 4), draw(3, 10, seed=1)
-    first, second = ([part for part in half if not isinstance(part, nn.SiLU)] for half in (block.first, block.second))
-    for convolution, norm in (first, second):
-        assert convolution.kernel_size == (5,)
-        assert norm.num_groups == 4
+    x, cond = draw(4, 3, channels), draw(3, 10, seed=1)  # [T, B, C]
     (linear,) = (part for part in block.film if isinstance(part, nn.Linear))
     scale, bias = linear(F.silu(cond)).split(8, dim=1)
-    hidden = F.silu(first[1](first[0](x)))
-    hidden = hidden * (1 + scale[:, :, None]) + bias[:, :, None]
-    hidden = F.silu(second[1](second[0](hidden)))
+    hidden = block.first(x) * (1 + scale) + bias
     assert isinstance(block.shortcut, nn.Identity) == (channels == 8)
-    torch.testing.assert_close(block(x, cond), hidden + (x if channels == 8 else block.shortcut(x)))
+    torch.testing.assert_close(block(x, cond), block.second(hidden) + (x if channels == 8 else block.shortcut(x)))
 
 
 def test_the_u_net_halves_doubles_and_joins_what_it_skipped() -> None:
@@ -89,16 +83,16 @@ def test_the_u_net_halves_doubles_and_joins_what_it_skipped() -> None:
     cond = torch.cat([trunk.state(obs.reshape(6, 10)), fall(F.mish(rise(features(time))))], dim=1)
     assert (rise.out_features, fall.out_features) == (48, 12)
     assert [layer.out_features for layer in trunk.state if isinstance(layer, nn.Linear)] == [12, 12]
-    high = b(a(chunk.transpose(1, 2), cond), cond)
+    high = b(a(chunk.transpose(0, 1).contiguous(), cond), cond)
     middle = d(c(trunk.shrink[0](high), cond), cond)
     low = f(e(trunk.shrink[1](middle), cond), cond)
-    assert [x.shape[1:] for x in (high, middle, low)] == [(8, 4), (16, 2), (24, 1)]
+    assert [tuple(x.shape) for x in (high, middle, low)] == [(4, 6, 8), (2, 6, 16), (1, 6, 24)]
     x = trunk.middle[1](trunk.middle[0](low, cond), cond)
-    x = h(g(torch.cat([x, low], dim=1), cond), cond).repeat_interleave(2, dim=2)
-    x = j(i(torch.cat([x, middle], dim=1), cond), cond).repeat_interleave(2, dim=2)
-    x = m(k(torch.cat([x, high], dim=1), cond), cond)
-    torch.testing.assert_close(trunk(chunk, obs, time), x.transpose(1, 2))
-    assert trunk.width == x.shape[1]
+    x = h(g(torch.cat([x, low], dim=2), cond), cond).repeat_interleave(2, dim=0)
+    x = j(i(torch.cat([x, middle], dim=2), cond), cond).repeat_interleave(2, dim=0)
+    x = m(k(torch.cat([x, high], dim=2), cond), cond)
+    torch.testing.assert_close(trunk(chunk, obs, time), x.transpose(0, 1))
+    assert trunk.width == x.shape[2]
 
 
 @pytest.mark.parametrize("network", [MLP, NetworkParams(kind="unet", unet=UNET)])
