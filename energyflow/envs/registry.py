@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from energyflow.core.registry import Registry
@@ -19,6 +19,9 @@ class Suite:
         experts: package whose module of a task's name holds its scripted expert; None: it comes with the simulator.
         filmed: whether its simulator is `Filmable`: then the report shows a demonstration of each task.
         published_on: what the paper's policies were trained on, if it has numbers on the suite.
+        widths: task -> widths of its usual observations, by key, and of its action, without building the simulator.
+        recorded: `module:function` of (task, env_args) that raises UserError where a file's actions or observations
+            mean something else than in the simulator here.
     """
 
     title: str
@@ -27,6 +30,8 @@ class Suite:
     experts: str | None = None
     filmed: bool = False
     published_on: str = ""
+    widths: Callable[[str], tuple[dict[str, int], int]] | None = None
+    recorded: str | None = None
 
 
 SUITES: Registry[Suite] = Registry(

@@ -10,7 +10,7 @@ from energyflow.core.registry import implementation
 from energyflow.envs.registry import SUITES, Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from energyflow.envs.simulator import Simulator
 
@@ -28,7 +28,7 @@ def check_task(name: str) -> str:
     Raises:
         UserError: no such task; the message suggests the nearest name.
     """
-    if re.fullmatch(rf"{CUSTOM}/[\w.-]+", str(name)):
+    if re.fullmatch(rf"{CUSTOM}/\w[\w.-]*", str(name)):
         return CUSTOM
     return check_simulated(name)
 
@@ -47,11 +47,56 @@ def suite_of(name: str) -> Suite:
     return SUITES[check_simulated(name)]
 
 
-def task_of(env_args: dict[str, Any], name: str) -> str:
-    """The task that a demonstration file belongs to: ours if its `env_args` name one, else `custom/<name>`."""
-    ours = {theirs: task for task, theirs in every_task().items()}
-    plain = re.sub(r"[^\w.-]+", "_", name)
-    return ours.get(str(env_args.get("env_name")), f"{CUSTOM}/{plain}")
+def custom_task(name: str) -> str:
+    """The task of demonstrations that no simulator here belongs to, from the name of their file."""
+    return f"{CUSTOM}/{re.sub(r'[^A-Za-z0-9_.-]+', '_', name).strip('.-') or 'demos'}"
+
+
+def named_task(env_args: Mapping[str, Any]) -> str | None:
+    """The task that a demonstration file's `env_args` name, if it is one of ours. Imports no simulator."""
+    named = {theirs: task for task, theirs in every_task().items()}
+    return named.get(str(env_args.get("env_name")))
+
+
+def check_widths(task: str, layout: Mapping[str, int], action_dim: int) -> None:
+    """Compare the widths of a file or of a policy with those of a task's simulator, where they are known beforehand.
+
+    Raises:
+        UserError: an observation or the action is wider or narrower than the simulator's.
+    """
+    widths = suite_of(task).widths
+    if widths is None:
+        return
+    known, acts = widths(task)
+    for key, width in layout.items():
+        if key in known and width != known[key]:
+            total = (
+                f" ({sum(layout.values())} and {sum(known.values())} in all)" if layout.keys() == known.keys() else ""
+            )
+            raise UserError(f"obs/{key} has {width} numbers, but {known[key]} in the simulator of {task}{total}")
+    if len(known) == 1 and layout.keys() != known.keys():
+        (only,) = known
+        raise UserError(f"the observations are {', '.join(layout)}, but the simulator of {task} has only '{only}'")
+    if action_dim != acts:
+        raise UserError(f"actions have {action_dim} numbers, but {acts} in the simulator of {task}")
+
+
+def check_recorded(task: str, env_args: Mapping[str, Any], layout: Mapping[str, int], action_dim: int) -> None:
+    """Check that recorded actions and observations mean the same in a task's simulator.
+
+    Args:
+        task: a simulated one.
+        env_args: of the file.
+        layout: widths of the file's observations, by key.
+        action_dim: width of its actions.
+
+    Raises:
+        UserError: a width differs, or what the suite compares, such as robot, controller and control rate.
+    """
+    check_widths(task, layout, action_dim)
+    compare = suite_of(task).recorded
+    if compare is not None:
+        implementation(compare)(task, env_args)
 
 
 def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:

@@ -16,7 +16,7 @@ from energyflow.networks.build import Spec
 from energyflow.policies.base import Model, Policy
 from energyflow.policies.registry import class_of
 
-FORMAT = 2
+FORMAT = 3
 
 
 def build(spec: Spec, params: TrainParams) -> Model:
@@ -46,6 +46,14 @@ def save(model: Model, path: Path, description: dict[str, Any]) -> None:
     )
     with atomic_path(path) as temporary:
         save_file(tensors, temporary)
+
+
+def checkpoint_file(path: str | Path) -> Path:
+    """The `model.safetensors` that a user means: the file, the JSON beside it, or the folder of both."""
+    path = Path(path)
+    if path.is_dir():
+        return path / "model.safetensors"
+    return path.with_suffix(".safetensors") if path.suffix == ".json" else path
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -78,13 +86,13 @@ def load_model(path: str | Path, task: str | None = None) -> Model:
     """Load a trained model for inference.
 
     Args:
-        path: `model.safetensors`; `model.json` stands beside it.
+        path: `model.safetensors` with `model.json` beside it, or the folder of both.
         task: if given, the checkpoint must be of this task.
 
     Raises:
         UserError: missing, damaged, of another format or of another task.
     """
-    path = Path(path)
+    path = checkpoint_file(path)
     tensors, description = load_tensors(path), read_json(path.with_suffix(".json"))
     if description.get("format") != FORMAT:
         raise UserError(f"{path}: format {description.get('format')}, this version reads {FORMAT}; train again")

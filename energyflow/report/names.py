@@ -1,13 +1,13 @@
-"""What a reader sees for each name in params.yaml, and in which order: as the registries have it."""
+"""What a reader sees for each name in params.yaml, and in which order: titles stand in the file of each name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from energyflow.envs.registry import SUITES
-from energyflow.policies.registry import METHODS, Method, policies
-from energyflow.rewards.registry import SOURCES, Source
+from energyflow.policies.registry import METHODS, policies
+from energyflow.rewards.registry import SOURCES
 
 Kind = Literal["method", "source"]
 
@@ -32,13 +32,23 @@ def source_name(name: str) -> str:
 
 def item_name(name: str, kind: Kind) -> str:
     """Display name of a method or a source."""
-    known: Mapping[str, Method | Source] = METHODS if kind == "method" else SOURCES
-    return known[name].title if name in known else plain(name)
+    registry = METHODS if kind == "method" else SOURCES
+    return registry[name].title if name in registry else plain(name)
 
 
 def order(kind: Kind) -> list[str]:
-    """Every policy or source, in the order of tables, legends and colours: appending one changes the look of none."""
+    """Every policy, or every source: the order of tables, legends and looks. One that is appended changes no other."""
     return policies() if kind == "method" else list(SOURCES)
+
+
+def published_as(method: str) -> str:
+    """The method of the paper whose numbers stand beside ours: two rows of ours may stand for one of the paper's."""
+    return (METHODS[method].published or method) if method in METHODS else method
+
+
+def variants() -> dict[str, str]:
+    """Methods as published -> the variant of ours beside it."""
+    return {of: name for name in policies() if (of := METHODS[name].variant_of) is not None}
 
 
 def in_order(names: Iterable[str], kind: Kind) -> list[str]:
@@ -46,16 +56,6 @@ def in_order(names: Iterable[str], kind: Kind) -> list[str]:
     found = list(dict.fromkeys(names))
     known = order(kind)
     return [n for n in known if n in found] + [n for n in found if n not in known]
-
-
-def variants() -> dict[str, str]:
-    """Methods as published -> ours beside them."""
-    return {first: name for name in order("method") if (first := METHODS[name].variant_of) is not None}
-
-
-def published_as(method: str) -> str:
-    """The method whose published numbers one is measured against: two rows of ours may stand for one of the paper's."""
-    return (METHODS[method].published if method in METHODS else None) or method
 
 
 def is_oracle(name: str, kind: Kind) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import h5py
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,10 @@ from tqdm import tqdm
 from energyflow.core.errors import UserError
 from energyflow.core.files import atomic_path
 from energyflow.datasets.format import load_demos
+from energyflow.datasets.reading import DemoFile
+from energyflow.datasets.selection import demo_names
 from energyflow.envs.simulator import Array, Filmable
-from energyflow.envs.tasks import make_env, suite_of, task_of
+from energyflow.envs.tasks import CUSTOM, make_env, suite_of
 
 HEIGHT, WIDTH = 180, 240
 EVERY = 5  # control steps from picture to picture
@@ -50,14 +51,12 @@ def write_video(demos: Path, out: Path) -> None:
         UserError: the file is damaged, stores no states, or is of a suite that is not filmed.
         UserError: no OpenGL without a screen on this machine.
     """
-    task = task_of(load_demos(demos).env_args, demos.stem)
-    if not suite_of(task).filmed:
-        raise UserError(f"{demos}: {task}: demonstrations of {suite_of(task).title} store no states to render")
-    with h5py.File(demos, "r") as file:
-        first = file["data/demo_0"]
-        if "states" not in first:
-            raise UserError(f"{demos}: demo_0: no 'states' to render")
-        states = np.asarray(first["states"][::EVERY], dtype=np.float64)
+    task = load_demos(demos).task
+    if task.startswith(f"{CUSTOM}/") or not suite_of(task).filmed:
+        raise UserError(f"{demos}: {task}: its demonstrations store no states to render")
+    with DemoFile(demos) as file:
+        _, names = demo_names(file, None)
+        states = file.array(f"data/{names[0]}/states")[::EVERY]
     env = make_env(task)
     assert isinstance(env, Filmable)
     env.reset(0)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from energyflow.rewards.task import Dense, Sparse
 from safetensors import safe_open
 
 from energyflow.agents.sac import run_shape, train_sac
@@ -21,6 +20,8 @@ from energyflow.config.params import Params
 from energyflow.config.sections import ShapeParams, TrainParams
 from energyflow.core.errors import UserError
 from energyflow.learning.trainer import train
+from energyflow.rewards.dense import Dense
+from energyflow.rewards.sparse import Sparse
 from tests.rewards.conftest import PointSimulator
 
 IDENTITY = {"run": 1}
@@ -73,7 +74,7 @@ def test_evaluating_more_often_does_not_change_the_training(brief: ShapeParams) 
 @pytest.mark.parametrize("train_freq", [1, 3])
 def test_a_killed_run_continues_bit_for_bit(brief: ShapeParams, tmp_path: Path, train_freq: int) -> None:
     params = brief.model_copy(update={"train_freq": train_freq})
-    whole_agent, whole = train_sac(PointSimulator, Dense(), params, 0, terminate=True)
+    one, whole = train_sac(PointSimulator, Dense(), params, 0, terminate=True)
     resume = tmp_path / "resume.safetensors"
     child = multiprocessing.get_context("spawn").Process(target=_train, args=(params, resume))
     child.start()
@@ -84,12 +85,13 @@ def test_a_killed_run_continues_bit_for_bit(brief: ShapeParams, tmp_path: Path, 
     child.join()
     assert child.exitcode == -signal.SIGKILL
     with safe_open(resume, framework="pt") as file:
-        stored = json.loads(file.metadata()["state"])["counters"]["num_timesteps"]
+        stored = json.loads(file.metadata()["state"])["step"]
     assert 0 < stored < params.steps
-    agent, rows = train_sac(PointSimulator, Dense(), params, 0, terminate=True, resume=resume, identity=IDENTITY)
+    again, rows = train_sac(PointSimulator, Dense(), params, 0, terminate=True, resume=resume, identity=IDENTITY)
     assert rows == whole
-    for name, value in whole_agent.policy.state_dict().items():
-        assert value.equal(agent.policy.state_dict()[name]), name
+    for name, value in one.tensors().items():
+        assert value.equal(again.tensors()[name]), name
+    assert one.note() == again.note()
 
 
 @pytest.mark.parametrize("damage", ["bytes", "identity"])

@@ -124,10 +124,9 @@ def test_unknown_tasks_and_observations_are_named() -> None:
 
 def test_asking_whose_a_file_is_imports_no_simulator() -> None:
     program = (
-        "import sys; from energyflow.envs.tasks import task_of;"
-        "print(task_of({'env_name': 'hammer-v3'}, 'x'), task_of({'env_name': 'ToolHang'}, 'x'),"
-        "task_of({}, 'my data'));"
+        "import sys; from energyflow.envs.tasks import named_task;"
+        "print(named_task({'env_name': 'hammer-v3'}), named_task({'env_name': 'ToolHang'}), named_task({}));"
         "print(sorted({'metaworld', 'robosuite', 'mujoco', 'torch', 'h5py'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "metaworld/hammer robomimic/tool_hang custom/my_data\n[]\n"
+    assert done.stdout == "metaworld/hammer robomimic/tool_hang None\n[]\n"

@@ -9,7 +9,7 @@ import pytest
 
 from energyflow.config.sections import Level
 from energyflow.envs.registry import SUITES
-from energyflow.envs.tasks import make_env, task_of
+from energyflow.envs.tasks import check_recorded, make_env, named_task, suite_of
 
 FIRST = [next(iter(SUITES[suite].tasks)) for suite in SUITES]
 ZERO = Level(hand=0.0, object=0.0, goal=0.0)
@@ -36,7 +36,11 @@ def test_a_seed_and_a_level_say_all_of_an_episode(task: str) -> None:
 @pytest.mark.parametrize("task", FIRST)
 def test_a_file_says_whose_it_is_and_the_expert_stays_in_the_box(task: str) -> None:
     env = make_env(task)
-    assert task_of(json.loads(json.dumps(env.env_args())), "any") == task
+    env_args = json.loads(json.dumps(env.env_args()))
+    assert named_task(env_args) == task
+    check_recorded(task, env_args, env.obs_layout, env.action_dim)
+    widths = suite_of(task).widths
+    assert widths is None or widths(task) == (env.obs_layout, env.action_dim)
     obs = env.reset(1)
     expert = env.expert(1)
     for _ in range(20):

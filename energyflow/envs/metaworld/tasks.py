@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from energyflow.core.errors import UserError
 from energyflow.envs.registry import Suite
 
 
@@ -37,11 +40,26 @@ SPECS = {
         TaskSpec("metaworld/hammer", "hammer-v3", ("object",)),
     )
 }
+
+
+def recorded(task: str, env_args: Mapping[str, Any]) -> None:
+    """Check that a file shows what the simulator shows.
+
+    Raises:
+        UserError: its goal is hidden.
+    """
+    kwargs = env_args.get("env_kwargs")
+    if isinstance(kwargs, dict) and not kwargs.get("goal_visible", True):
+        raise UserError(f"env_args: goal_visible is false, but the simulator of {task} shows the goal")
+
+
 SUITES = {
     "metaworld": Suite(
         "Meta-World",
         "energyflow.envs.metaworld.simulator:MetaWorldEnv",
         {task: spec.simulator_id for task, spec in SPECS.items()},
         published_on="scripted experts",
+        widths=lambda _: ({"state": 39}, 4),
+        recorded="energyflow.envs.metaworld.tasks:recorded",
     ),
 }

@@ -7,11 +7,9 @@ from typing import Any
 
 from energyflow.envs.registry import Suite
 
+ARM = {"eef_pos": 3, "eef_quat": 4, "gripper_qpos": 2}  # what is observed of an arm, and how many numbers it has
 # What robomimic's low-dimensional policies observe, in its order; a file without these is read whole.
-LOW_DIM = (
-    *(f"robot{arm}_{part}" for arm in (0, 1) for part in ("eef_pos", "eef_quat", "gripper_qpos")),
-    "object",
-)
+LOW_DIM = (*(f"robot{arm}_{part}" for arm in (0, 1) for part in ARM), "object")
 
 
 @dataclass(frozen=True)
@@ -20,6 +18,7 @@ class TaskSpec:
 
     Attributes:
         env_name: robosuite's name.
+        object_width: of the observation `object`, whose content differs from task to task.
         robots: one or two.
         objects: groups of objects that a level moves as "object", each group as a whole: the first one's placement
             range counts.
@@ -31,6 +30,7 @@ class TaskSpec:
     """
 
     env_name: str
+    object_width: int
     robots: tuple[str, ...] = ("Panda",)
     objects: tuple[tuple[str, ...], ...] = ()
     goals: tuple[tuple[str, ...], ...] = ()
@@ -40,11 +40,12 @@ class TaskSpec:
 
 
 SPECS = {
-    "robomimic/lift": TaskSpec("Lift", objects=(("cube",),)),
-    "robomimic/can": TaskSpec("PickPlaceCan", objects=(("Can",),)),
-    "robomimic/square": TaskSpec("NutAssemblySquare", objects=(("SquareNut",),)),
+    "robomimic/lift": TaskSpec("Lift", 10, objects=(("cube",),)),
+    "robomimic/can": TaskSpec("PickPlaceCan", 14, objects=(("Can",),)),
+    "robomimic/square": TaskSpec("NutAssemblySquare", 14, objects=(("SquareNut",),)),
     "robomimic/transport": TaskSpec(
         "TwoArmTransport",
+        41,
         robots=("Panda", "Panda"),
         objects=(("transport_start_bin", "transport_start_bin_lid", "payload"),),
         goals=(("transport_target_bin", "trash"),),
@@ -54,11 +55,21 @@ SPECS = {
     ),
     "robomimic/tool_hang": TaskSpec(
         "ToolHang",
+        44,
         objects=(("frame",), ("tool",)),
         goals=(("stand",),),
         success=("frame_is_assembled", "tool_on_frame"),
     ),
 }
+
+
+def widths(task: str) -> tuple[dict[str, int], int]:
+    """Widths of a task's usual observations, by key, and of its action."""
+    arms = len(SPECS[task].robots)
+    layout = {f"robot{arm}_{part}": width for arm in range(arms) for part, width in ARM.items()}
+    return layout | {"object": SPECS[task].object_width}, 7 * arms
+
+
 SUITES = {
     "robomimic": Suite(
         "RoboMimic",
@@ -67,5 +78,7 @@ SUITES = {
         experts="energyflow.envs.robomimic.experts",
         filmed=True,
         published_on="human demonstrations",
+        widths=widths,
+        recorded="energyflow.envs.robomimic.metadata:recorded",
     ),
 }
