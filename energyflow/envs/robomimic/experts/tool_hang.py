@@ -136,7 +136,7 @@ class Load:
 
     def release(self) -> Script:
         """Let go and draw the hand back."""
-        yield from self.arm.stay(OPEN, SQUEEZE_STEPS // 2)
+        yield from self.arm.stay(OPEN, SQUEEZE_STEPS)
         hand = self.arm.rotation
         away = self.arm.position - 0.12 * hand[:, 2]
         yield from self.arm.reach(away, hand, OPEN, speed=self.speed, tolerance=0.03, timeout=20)
