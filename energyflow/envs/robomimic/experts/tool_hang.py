@@ -32,6 +32,7 @@ HELD = 0.06  # m: farther from the hand, a body was dropped
 STANDING = ((0.0, 0.4), (-np.pi / 2, 0.7))  # rad: where the hook may point, and the hand's tilt that suits the wrist
 WRIST = 0.4  # rad from its natural yaw: the middle of its range
 ATTEMPTS = 4
+PATIENCE = 300  # actions above a hole: what is executed may be disturbed more than it is wide
 UP = np.array([0.0, 0.0, 1.0])
 
 
@@ -105,7 +106,7 @@ class Load:
         A thin part that is inside cannot be aimed any more: `inside_error` is what to correct to the sides then.
         """
         held = self.rotation.T @ self.arm.rotation
-        for _ in range(100):
+        for _ in range(PATIENCE):
             error = goal() - self.arm.named_site(self.site)
             inside = np.abs(error[:2]).max() < BESIDE and error[2] > SUNK
             if self.dropped or (inside and error[2] > below):
