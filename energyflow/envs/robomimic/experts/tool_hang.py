@@ -101,7 +101,7 @@ class Load:
         below: float,
         inside_error: Callable[[], Array] | None = None,
     ) -> Script:
-        """Lower the site down a funnel that is `above` (m) high, to `below` a goal; where it missed, go up and aim again.
+        """Lower the site down a funnel `above` (m) high, to `below` a goal; where it missed, go up and aim again.
 
         A thin part that is inside cannot be aimed any more: `inside_error` is what to correct to the sides then.
         """
