@@ -78,6 +78,7 @@ class RobomimicEnv:
                 raise UserError(f"{task}: no observation '{key}'; {nearest(key, list(known))}")
         self.obs_layout = {key: int(np.size(known[key])) for key in keys}
         self.obs_dim, self.action_dim = sum(self.obs_layout.values()), int(self.env.action_dim)
+        self.grippers = tuple(range(6, self.action_dim, 7))
         needed = {*LOW_DIM, *self.obs_layout}
         for name, observable in self.env._observables.items():  # of each object's sensors, others may need the values
             observable.set_enabled(observable.is_enabled() and (observable.modality == "object" or name in needed))
@@ -103,9 +104,9 @@ class RobomimicEnv:
         success = all(bool(found[name]) for name in flags) if flags else bool(self.env._check_success())
         return self._vector(found), float(success), success
 
-    def expert(self, seed: int) -> Expert:
-        """A scripted expert with the style of this seed; it sees the simulator's state, not the observation."""
-        return make_expert(self.task, self.env, seed)
+    def expert(self, style: int | None) -> Expert:
+        """See `Simulator.expert`; it sees the simulator's state, not the observation."""
+        return make_expert(self.task, self.env, style)
 
     def env_args(self) -> dict[str, Any]:
         """See `Simulator.env_args`; robomimic builds its own environment from it."""

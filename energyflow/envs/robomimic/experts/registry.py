@@ -17,7 +17,7 @@ SCRIPTS = {  # task -> one generator of actions for each arm, in a module of the
 }
 
 
-def make_expert(task: str, env: Any, seed: int) -> Expert:
-    """The expert of a robosuite environment that has just been reset, with the style of a seed."""
+def make_expert(task: str, env: Any, style: int | None) -> Expert:
+    """The expert of a robosuite environment that has just been reset; see `Simulator.expert`."""
     module = import_module(f"energyflow.envs.robomimic.experts.{task.split('/')[1]}")
-    return play(env, [getattr(module, name) for name in SCRIPTS[task]], seed)
+    return play(env, [getattr(module, name) for name in SCRIPTS[task]], style)
