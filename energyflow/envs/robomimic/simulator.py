@@ -23,12 +23,13 @@ from robosuite.controllers import load_composite_controller_config  # noqa: E402
 
 from energyflow.config.sections import Level  # noqa: E402
 from energyflow.core.errors import UserError, nearest  # noqa: E402
+from energyflow.core.registry import implementation  # noqa: E402
 from energyflow.core.seeding import generator  # noqa: E402
 from energyflow.envs.perturb import displace, push_beyond  # noqa: E402
 from energyflow.envs.robomimic.control import Controllers  # noqa: E402
-from energyflow.envs.robomimic.experts.registry import make_expert  # noqa: E402
+from energyflow.envs.robomimic.experts.motion import play  # noqa: E402
 from energyflow.envs.robomimic.sensors import quicken  # noqa: E402
-from energyflow.envs.robomimic.tasks import LOW_DIM, SPECS  # noqa: E402
+from energyflow.envs.robomimic.tasks import EXPERTS, LOW_DIM, SPECS  # noqa: E402
 from energyflow.envs.simulator import Array, Expert  # noqa: E402
 
 CONTROL_FREQ = 20  # Hz
@@ -106,7 +107,8 @@ class RobomimicEnv:
 
     def expert(self, style: int | None) -> Expert:
         """See `Simulator.expert`; it sees the simulator's state, not the observation."""
-        return make_expert(self.task, self.env, style)
+        scripts = implementation(f"{EXPERTS}.{self.task.split('/')[1]}:SCRIPTS")
+        return play(self.env, scripts, style)
 
     def env_args(self) -> dict[str, Any]:
         """See `Simulator.env_args`; robomimic builds its own environment from it."""

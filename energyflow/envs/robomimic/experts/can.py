@@ -30,3 +30,6 @@ def can(arm: Arm, rng: Style) -> Script:
     yield from carry(np.array([*place[:2], place[2] + 0.1]), tolerance=0.03)
     yield from arm.stay(OPEN, SQUEEZE_STEPS // 2)
     yield from arm.reach(lambda: arm.position + UP, turned, OPEN, speed=speed, timeout=15)
+
+
+SCRIPTS = (can,)

@@ -28,3 +28,6 @@ def lift(arm: Arm, rng: Style) -> Script:
     yield from arm.reach(lambda: arm.body("cube_main")[0] + offset, down, OPEN, speed=speed, tolerance=0.008)
     yield from arm.stay(CLOSED, SQUEEZE_STEPS)
     yield from arm.reach(arm.position + np.array([0.0, 0.0, 0.15]), down, CLOSED, speed=speed)
+
+
+SCRIPTS = (lift,)

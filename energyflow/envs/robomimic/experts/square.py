@@ -70,3 +70,6 @@ def square(arm: Arm, rng: Style) -> Script:
             break
     yield from arm.stay(OPEN, SQUEEZE_STEPS // 2)
     yield from arm.reach(lambda: arm.position + UP, straight, OPEN, speed=speed, timeout=15)
+
+
+SCRIPTS = (square,)

@@ -186,3 +186,6 @@ def tool_hang(arm: Arm, rng: Style) -> Script:
         yield from arm.stay(OPEN, 15)  # it swings
         if arm.env._check_tool_on_frame():
             break
+
+
+SCRIPTS = (tool_hang,)

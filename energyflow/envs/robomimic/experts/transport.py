@@ -164,3 +164,6 @@ def taker(arm: Arm, rng: Style) -> Script:
     yield from arm.reach(lambda: over_bin(CARRY + 0.08), laid, CLOSED, speed=speed, tolerance=0.03)
     yield from arm.reach(lambda: over_bin(low), laid, CLOSED, speed=speed, tolerance=0.02)
     yield from arm.stay(OPEN, SQUEEZE_STEPS)
+
+
+SCRIPTS = (giver, taker)
