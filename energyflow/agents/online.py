@@ -22,8 +22,9 @@ from energyflow.agents.sac import train_sac
 from energyflow.config.sections import NetworkParams, OnlineParams, ShapeParams, TrainParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import sha256, write_csv
-from energyflow.core.provenance import Run, package_versions
+from energyflow.core.provenance import Run
 from energyflow.core.registry import implementation
+from energyflow.core.resume import ResumePoint
 from energyflow.core.seeding import integer_seed
 from energyflow.datasets.format import Demos, load_demos
 from energyflow.datasets.windows import make_windows
@@ -161,7 +162,8 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
         UserError: the reward model is missing, damaged or of another task.
         UserError: the demonstrations are missing or damaged.
         UserError: the reward model gives no scale.
-        UserError: the disk is full.
+        UserError: a weight became NaN or infinite.
+        UserError: the disk is full, or another process is writing into `out`.
     """
     check_simulated(task)
     online = METHODS[params.method].online
@@ -171,9 +173,9 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
     inputs = [demos, *([model] if model is not None and SOURCES[name].model else [])]
     source, data = make_source(name, task, params.shape, seed, model, demos), load_demos(demos, params.obs_keys)
     section = params.model_dump(mode="json")
-    identity = {"task": task, "seed": seed, "params": section, "versions": package_versions()}
+    identity = {"task": task, "seed": seed, "params": section}
     with Run("train_online", out, params=section, inputs=inputs, task=task, method=params.method, seed=seed) as run:
-        resume = out / "resume.safetensors"
+        resume = ResumePoint(out, identity | {"inputs": [sha256(path) for path in inputs]})
         agent, rows = train_sac(
             lambda: make_env(task, data.obs_keys),
             source,
@@ -181,7 +183,6 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
             seed,
             terminate=ends_at_success(name, params.shape),
             resume=resume,
-            identity=identity | {"inputs": [sha256(path) for path in inputs]},
             build=partial(build_online, params=params, data=data),
         )
         save(
@@ -192,4 +193,4 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
         curve = pd.DataFrame(rows["curve"]).dropna(subset="loss")  # no loss: a mark before the first update
         write_csv(out / "train.csv", curve.groupby("step")[ROWS].mean().reset_index())
         run.note(**source.measured, episodes=len(rows["episodes"]))
-        resume.unlink(missing_ok=True)
+        resume.remove()

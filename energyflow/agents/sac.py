@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,8 @@ from energyflow.agents.relabel import Record, RelabelBuffer
 from energyflow.agents.resume import load_state, save_state
 from energyflow.config.sections import ShapeParams
 from energyflow.core.files import sha256, write_csv
-from energyflow.core.provenance import Run, package_versions
+from energyflow.core.provenance import Run
+from energyflow.core.resume import ResumePoint
 from energyflow.envs.simulator import Simulator
 from energyflow.envs.tasks import check_task, make_env
 from energyflow.rewards.base import ChangingSource, RewardSource
@@ -33,8 +33,6 @@ Rows = dict[str, list[Row]]  # "curve" and "episodes"
 EPISODES_PER_SEED = 10_000  # initial states reserved for the training episodes of one seed
 IDENTITY = ["task", "source", "seed"]
 COLUMNS = ["step", "episode", "env_seed", "success", "return", "shaped_return", "length"]
-
-log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -164,8 +162,7 @@ def train_sac(
     seed: int,
     *,
     terminate: bool,
-    resume: Path | None = None,
-    identity: dict[str, Any] | None = None,
+    resume: ResumePoint | None = None,
     build: Build = build_sac,
 ) -> tuple[Agent, Rows]:
     """Train SAC on a source.
@@ -176,8 +173,7 @@ def train_sac(
         params: every number.
         seed: of networks, exploration and training initial states.
         terminate: whether success ends a training episode.
-        resume: file of the resume point; read if it is there and of the same `identity`, removed at the end.
-        identity: what the run depends on.
+        resume: where the state is kept meanwhile, and continued from; the caller removes it with the outputs written.
         build: sets up the agent.
 
     Returns:
@@ -188,13 +184,12 @@ def train_sac(
     simulator = make()
     sac = build(env, source, params, seed)
     rows: Rows = {"curve": [], "episodes": []}
-    identity = identity or {}
-    if resume is not None and load_state(resume, sac, env, rows, identity):
-        log.info("resumed at step %d from %s", sac.num_timesteps, resume)
+    if resume is not None and load_state(resume, sac, env, rows):
+        print(f"resuming at step {sac.num_timesteps}", flush=True)
 
     def save() -> None:
         if resume is not None and sac.num_timesteps < params.steps:
-            save_state(resume, sac, env, rows, identity)
+            save_state(resume, sac, env, rows)
 
     recorder = _Recorder(
         env, source, lambda agent: evaluate(agent, simulator, source, params, terminate=terminate), params, rows, save
@@ -209,15 +204,14 @@ def run_shape(
 ) -> None:
     """Train SAC on a source; write `curve.csv`, `episodes.csv` and `run.json`.
 
-    A run that was killed continues from `resume.safetensors` in `out`, bit for bit, if what it depends on is
-    the same.
+    A run that was killed continues bit for bit; see energyflow/core/resume.py.
 
     Raises:
         UserError: unknown task or source, or the source's model or demonstrations are missing.
         UserError: the reward model is missing, damaged or of another task.
         UserError: the demonstrations are damaged.
         UserError: the reward model gives no scale.
-        UserError: the disk is full.
+        UserError: the disk is full, or another process is writing into `out`.
     """
     check_task(task)
     spec = SOURCES[source]
@@ -226,7 +220,7 @@ def run_shape(
     reward = make_source(source, task, params, seed, model, demos)
     identity = {"task": task, "source": source, "seed": seed, "params": params.model_dump(mode="json")}
     with Run("shape", out, params=identity["params"], inputs=inputs, task=task, method=source, seed=seed) as run:
-        resume = out / "resume.safetensors"
+        resume = ResumePoint(out, identity | {"inputs": [sha256(path) for path in inputs]})
         _, rows = train_sac(
             lambda: make_env(task),
             reward,
@@ -234,11 +228,10 @@ def run_shape(
             seed,
             terminate=ends_at_success(source, params),
             resume=resume,
-            identity=identity | {"inputs": [sha256(path) for path in inputs], "versions": package_versions()},
         )
         more = reward.columns if isinstance(reward, ChangingSource) else ()
         for name, columns in (("curve", (*COLUMNS, *more)), ("episodes", COLUMNS)):
             frame = pd.DataFrame(rows[name], columns=list(columns))
             write_csv(out / f"{name}.csv", frame.assign(task=task, source=source, seed=seed)[[*IDENTITY, *columns]])
         run.note(**reward.measured, episodes=len(rows["episodes"]))
-        resume.unlink(missing_ok=True)
+        resume.remove()

@@ -6,12 +6,14 @@ import platform
 import resource
 import subprocess
 import time
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from energyflow.core.files import sha256, write_json
+from energyflow.core.lock import sole_writer
 
 RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium", "stable-baselines3")
 
@@ -38,6 +40,8 @@ def _git(*arguments: str) -> str | None:
 class Run:
     """Context manager that writes `run.json` beside the outputs when the block succeeds.
 
+    Within it no other process can write into the same folder.
+
     Example:
         with Run("train", out, params=section, inputs=[demos], method="energyflow") as run:
             ...
@@ -45,7 +49,7 @@ class Run:
     """
 
     def __init__(self, stage: str, out: str | Path, *, params: Any, inputs: list[Path], **identity: Any) -> None:
-        self._out = Path(out)
+        self._out, self._held = Path(out), ExitStack()
         self._record: dict[str, Any] = {
             "stage": stage,
             **identity,
@@ -57,15 +61,23 @@ class Run:
         """Add values to the record."""
         self._record |= values
 
+    def wrote(self, path: Path) -> None:
+        """Record the digest of an output, for its readers to compare."""
+        self._record["outputs"] = self._record.get("outputs", {}) | {path.name: sha256(path)}
+
     def __enter__(self) -> Run:
+        self._held.enter_context(sole_writer(self._out))
         self._wall, self._cpu = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            return
+        with self._held:
+            if kind is None:
+                self._write()
+
+    def _write(self) -> None:
         import torch  # only jobs that compute pay for the import
 
         status = _git("status", "--porcelain", "--untracked-files=no")

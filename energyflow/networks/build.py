@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from energyflow.config.sections import NetworkParams
@@ -13,23 +12,25 @@ from energyflow.networks.mlp import MLPTrunk
 from energyflow.networks.unet import UNetTrunk
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Spec:
     """Sizes read from the data and the horizons: Do, Da, To, Tp, and how many of Tp are executed.
 
     `obs_keys` are the observations that make up Do, in order.
     """
 
-    obs_dim: int
-    action_dim: int
-    obs_horizon: int
-    pred_horizon: int
-    exec_horizon: int
-    obs_keys: tuple[str, ...]
+    obs_dim: int = Field(ge=1, le=100_000)
+    action_dim: int = Field(ge=1, le=10_000)
+    obs_horizon: int = Field(ge=1, le=1_000)
+    pred_horizon: int = Field(ge=1, le=1_000)
+    exec_horizon: int = Field(ge=1, le=1_000)
+    obs_keys: tuple[str, ...] = Field(min_length=1, strict=False)  # JSON has lists
 
-    def as_dict(self) -> dict[str, Any]:
-        """For model.json."""
-        return asdict(self)
+    @model_validator(mode="after")
+    def _check(self) -> Spec:
+        if self.exec_horizon > self.pred_horizon:
+            raise ValueError(f"exec_horizon = {self.exec_horizon} exceeds pred_horizon = {self.pred_horizon}")
+        return self
 
 
 def _trunk(spec: Spec, params: NetworkParams, activation: str) -> MLPTrunk | UNetTrunk:

@@ -15,10 +15,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from energyflow.agents.state import optimizer_tensors, restore_optimizer, within
 from energyflow.config.section import Section
 from energyflow.config.sections import Activation
 from energyflow.core.seeding import integer_seed, torch_generator
+from energyflow.core.tensors import optimizer_tensors, restore_optimizer, within
 from energyflow.datasets.format import Demos
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
 from energyflow.networks.normalizer import Normalizer

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from energyflow.config import layout as paths
+from energyflow.config.params import Params
 from energyflow.config.plots import PLOTS, ColouredPlot, LandscapePlot, LearningPlot
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.networks.build import Spec
-from energyflow.config.params import Params
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.checkpoint import build, save
 from energyflow.report import drawing, names, published, style, summaries

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from energyflow.config.params import Params
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json, write_json
-from energyflow.config.params import Params
 from energyflow.report import names, point, style
 from energyflow.report.page import assemble
 from energyflow.report.summaries import overall

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from energyflow.core.errors import UserError
 from energyflow.config.params import Params
+from energyflow.core.errors import UserError
 from energyflow.report import drawing, point, style
 from energyflow.report.page import assemble
 from energyflow.report.seeds import difference, interval, over_seeds
