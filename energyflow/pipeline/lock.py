@@ -1,7 +1,7 @@
 """Who runs the workflow: a lock that a killed run gives back by itself, and a living one keeps.
 
-Snakemake's own lock is files in .snakemake/locks, which stay behind when it is killed. This one belongs to a process:
-whoever holds it is alive, so that files left while nobody holds it are those of a dead run.
+Snakemake's own locks are files in .snakemake/locks, or rows of its database, and stay behind when it is killed. This
+one belongs to a process: whoever holds it is alive, so that what is left while nobody holds it is of a dead run.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from energyflow.core.errors import UserError
 from energyflow.core.lock import take
 
 LOCK = Path(".snakemake/workflow.lock")  # what it holds: process id and command of the last holder
-LOCKS = Path(".snakemake/locks")  # Snakemake's own
+LOCKS, DATABASE = Path(".snakemake/locks"), Path(".snakemake/metadata.db")  # Snakemake's own; a profile says which
 HOLDER = "ENERGYFLOW_RUN"  # process id of the holder, in the environment of all that it starts
 
 
@@ -59,20 +60,28 @@ def workflow_lock(root: Path, *, wait: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def free_dead_locks(root: Path) -> list[Path]:
+def free_dead_locks(root: Path) -> int:
     """Remove the locks that a killed Snakemake left behind; call it before Snakemake takes its own.
 
     Returns:
-        What was removed: nothing while another run goes on.
+        How many there were: none, and none are removed, while another run goes on.
     """
     try:
         with workflow_lock(root):
-            dead = sorted((root / LOCKS).glob("*.lock"))
+            dead = list((root / LOCKS).glob("*.lock"))
             for file in dead:
                 file.unlink(missing_ok=True)
-            return dead
+            return len(dead) + _free_rows(root / DATABASE)
     except UserError:
-        return []
+        return 0
+
+
+def _free_rows(database: Path) -> int:
+    if not database.is_file():
+        return 0
+    with closing(sqlite3.connect(database)) as connection, connection:
+        table = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'snakemake_locks'").fetchone()
+        return connection.execute("DELETE FROM snakemake_locks").rowcount if table else 0
 
 
 def _enter(descriptor: int) -> None:

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from snakemake.persistence import PersistenceBase
+from snakemake.persistence.db import DbPersistence
+from snakemake.persistence.file import FilePersistence
 
 from energyflow.core.errors import UserError
-from energyflow.pipeline.lock import HOLDER, LOCK, LOCKS, free_dead_locks, workflow_lock
+from energyflow.pipeline.lock import HOLDER, LOCK, free_dead_locks, workflow_lock
 from tests.conftest import ROOT
 
 HOLD = """
@@ -47,32 +50,34 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         run.communicate()
 
 
-def snakemake_locks(root: Path) -> list[Path]:
-    folder = root / LOCKS
-    folder.mkdir(parents=True)
-    files = [folder / "0.input.lock", folder / "0.output.lock"]
-    for file in files:
-        file.write_text("results/a\n")
-    return files
+def snakemake_locks(root: Path) -> list[PersistenceBase]:
+    """Both ways in which Snakemake keeps locks, with the locks of a run."""
+    ways: list[PersistenceBase] = [kind(path=root / ".snakemake") for kind in (FilePersistence, DbPersistence)]
+    for way in ways:
+        way._write_locks("input", ["data/a"])
+        way._write_locks("output", ["results/a", "results/b"])
+    assert all(len(list(way._read_locks())) == 3 for way in ways)
+    return ways
 
 
 def test_a_living_run_refuses_a_second_and_is_named(start: Start, tmp_path: Path) -> None:
-    files, run = snakemake_locks(tmp_path), start(tmp_path)
+    ways, run = snakemake_locks(tmp_path), start(tmp_path)
     message = rf"^{tmp_path}: the workflow is being run by process {run.pid} \(-c {tmp_path}\); wait for it"
     with pytest.raises(UserError, match=message), workflow_lock(tmp_path):
         pass
-    assert free_dead_locks(tmp_path) == []
-    assert all(file.exists() for file in files)
+    assert free_dead_locks(tmp_path) == 0
+    assert all(list(way._read_locks()) for way in ways)
     with workflow_lock(tmp_path / "another checkout"):
         pass
 
 
 def test_a_killed_run_leaves_nothing_locked(start: Start, tmp_path: Path) -> None:
-    files, run = snakemake_locks(tmp_path), start(tmp_path)
+    ways, run = snakemake_locks(tmp_path), start(tmp_path)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    assert free_dead_locks(tmp_path) == files
-    assert not any(file.exists() for file in files)
+    assert free_dead_locks(tmp_path) > 2
+    assert not any(list(way._read_locks()) for way in ways)
+    assert free_dead_locks(tmp_path) == 0
     with workflow_lock(tmp_path):
         pass
 
@@ -95,11 +100,12 @@ def test_a_run_that_ends_lets_the_next_one_in(start: Start, tmp_path: Path) -> N
 
 def test_what_the_holder_starts_belongs_to_its_run(start: Start, tmp_path: Path) -> None:
     with workflow_lock(tmp_path):
-        files = snakemake_locks(tmp_path)
+        ways = snakemake_locks(tmp_path)
         with workflow_lock(tmp_path):  # in the same process
             pass
         start(tmp_path)
-        assert free_dead_locks(tmp_path) == files
+        assert free_dead_locks(tmp_path)
+        assert not any(list(way._read_locks()) for way in ways)
         environment = {key: value for key, value in os.environ.items() if key != HOLDER}
         command = [sys.executable, "-c", HOLD, str(tmp_path)]
         other = subprocess.run(
