@@ -73,16 +73,19 @@ def fetch(url: str, path: Path, *, pinned: str | None = None, timeout: float = T
             server stops early again and again, the disk is full, or the content differs from its pin or record.
     """
     record = path.with_name(path.name + ".source.json")
-    if _present(url, path, record, pinned):
+    known = _recorded(record)
+    wanted = {"pinned": pinned, f"recorded (in {record.name})": known and known.sha256}
+    if _present(path, wanted):
+        if known is None:
+            _write(Record(url=url, sha256=sha256(path), size=path.stat().st_size), record)
         return False
     with sole_writer(path.parent, wait=True):
-        if _present(url, path, record, pinned):  # whoever was waited for has fetched it
+        if path.is_file():  # whoever was waited for has fetched it
             return False
         part = _Part(url, path)
         _download(part, timeout, pause)
-        digest = sha256(part.path)
         try:
-            _compare(url, digest, record, pinned)
+            digest = _compare(url, part.path, wanted)
         except UserError:
             part.drop()
             raise
@@ -92,28 +95,26 @@ def fetch(url: str, path: Path, *, pinned: str | None = None, timeout: float = T
     return True
 
 
-def _present(url: str, path: Path, record: Path, pinned: str | None) -> bool:
+def _present(path: Path, wanted: dict[str, str | None]) -> bool:
     """Whether the file is there, and as it should be."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
         _check_start(path, file.read(len(SIGNATURE)))
-    digest = sha256(path)
-    _compare(path, digest, record, pinned)
-    if not record.is_file():
-        _write(Record(url=url, sha256=digest, size=path.stat().st_size), record)
+    _compare(path, path, wanted)
     return True
 
 
-def _compare(what: object, digest: str, record: Path, pinned: str | None) -> None:
-    """Hold a digest against its pin, and against its record if there is one."""
-    known = _recorded(record)
-    for source, wanted in (("pinned", pinned), (f"recorded (in {record.name})", known and known.sha256)):
-        if wanted and digest != wanted:
+def _compare(what: object, path: Path, wanted: dict[str, str | None]) -> str:
+    """The sha256 of a file, held against what it should be according to each source."""
+    digest = sha256(path)
+    for source, other in wanted.items():
+        if other and digest != other:
             raise UserError(
-                f"{what}: its sha256 is {digest[:12]}..., not the {source} {wanted[:12]}...: corrupted, or replaced; run"
+                f"{what}: its sha256 is {digest[:12]}..., not the {source} {other[:12]}...: corrupted, or replaced; run"
                 " again. If it is what you want, move it and its record away first"
             )
+    return digest
 
 
 def _recorded(path: Path) -> Record | None:
