@@ -21,7 +21,7 @@ from energyflow.agents.mixed import MixedBuffer, demonstration_buffer
 from energyflow.agents.sac import train_sac
 from energyflow.config.sections import NetworkParams, OnlineParams, ShapeParams, TrainParams
 from energyflow.core.errors import UserError
-from energyflow.core.files import sha256, write_csv
+from energyflow.core.files import sha256
 from energyflow.core.provenance import Run
 from energyflow.core.registry import implementation
 from energyflow.core.resume import ResumePoint
@@ -191,6 +191,6 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
             {"task": task, "seed": seed, "demos": {"sha256": data.sha256, "demos": len(data.episodes)}},
         )
         curve = pd.DataFrame(rows["curve"]).dropna(subset="loss")  # no loss: a mark before the first update
-        write_csv(out / "train.csv", curve.groupby("step")[ROWS].mean().reset_index())
+        run.write_csv("train.csv", curve.groupby("step")[ROWS].mean().reset_index())
         run.note(**source.measured, episodes=len(rows["episodes"]))
         resume.remove()

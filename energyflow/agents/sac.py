@@ -18,7 +18,7 @@ from energyflow.agents.env import EpisodeEnv
 from energyflow.agents.relabel import Record, RelabelBuffer
 from energyflow.agents.resume import load_state, save_state
 from energyflow.config.sections import ShapeParams
-from energyflow.core.files import sha256, write_csv
+from energyflow.core.files import sha256
 from energyflow.core.provenance import Run
 from energyflow.core.resume import ResumePoint
 from energyflow.envs.simulator import Simulator
@@ -232,6 +232,6 @@ def run_shape(
         more = reward.columns if isinstance(reward, ChangingSource) else ()
         for name, columns in (("curve", (*COLUMNS, *more)), ("episodes", COLUMNS)):
             frame = pd.DataFrame(rows[name], columns=list(columns))
-            write_csv(out / f"{name}.csv", frame.assign(task=task, source=source, seed=seed)[[*IDENTITY, *columns]])
+            run.write_csv(f"{name}.csv", frame.assign(task=task, source=source, seed=seed)[[*IDENTITY, *columns]])
         run.note(**reward.measured, episodes=len(rows["episodes"]))
         resume.remove()

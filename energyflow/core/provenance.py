@@ -10,11 +10,16 @@ from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from energyflow.core.files import sha256, write_json
+from energyflow.core.errors import UserError
+from energyflow.core.files import read_json, sha256, write_csv, write_json
 from energyflow.core.lock import sole_writer
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+RECORD = "run.json"
 RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium", "stable-baselines3")
 
 
@@ -35,6 +40,24 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def check_rows(path: Path) -> None:
+    """Hold rows against the record beside them, if there is one.
+
+    Raises:
+        UserError: they are not what the job wrote, or the record is damaged.
+    """
+    record = path.with_name(RECORD)
+    if not (path.is_file() and record.is_file()):
+        return
+    outputs = read_json(record).get("outputs", {})
+    written = outputs.get(path.name) if isinstance(outputs, dict) else None
+    if isinstance(written, dict) and written.get("sha256") != sha256(path):
+        raise UserError(
+            f"{path}: not the {written.get('rows')} rows that its job wrote ({record} has another digest); restore it"
+            " (`dvc checkout`), or move it away and run its stage again"
+        )
 
 
 class Run:
@@ -61,9 +84,11 @@ class Run:
         """Add values to the record."""
         self._record |= values
 
-    def wrote(self, path: Path) -> None:
-        """Record the digest of an output, for its readers to compare."""
-        self._record["outputs"] = self._record.get("outputs", {}) | {path.name: sha256(path)}
+    def write_csv(self, name: str, rows: list[dict[str, Any]] | pd.DataFrame) -> None:
+        """Write rows among the outputs, and record how many there are and their digest; see `check_rows`."""
+        write_csv(self._out / name, rows)
+        written = {"rows": len(rows), "sha256": sha256(self._out / name)}
+        self._record["outputs"] = self._record.get("outputs", {}) | {name: written}
 
     def __enter__(self) -> Run:
         self._held.enter_context(sole_writer(self._out))
@@ -83,7 +108,7 @@ class Run:
         status = _git("status", "--porcelain", "--untracked-files=no")
         defaults = {"device": "cpu", "threads": torch.get_num_threads()}
         write_json(
-            self._out / "run.json",
+            self._out / RECORD,
             defaults
             | self._record
             | {

@@ -74,7 +74,7 @@ def fetch(url: str, path: Path, *, pinned: str | None = None, timeout: float = T
     """
     record = path.with_name(path.name + ".source.json")
     known = _recorded(record)
-    wanted = {"pinned": pinned, f"recorded (in {record.name})": known and known.sha256}
+    wanted = {"pinned": pinned, f"recorded (in {record.name})": None if known is None else known.sha256}
     if _present(path, wanted):
         if known is None:
             _write(Record(url=url, sha256=sha256(path), size=path.stat().st_size), record)

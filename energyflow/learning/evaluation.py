@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from energyflow.config.sections import EvaluateParams
-from energyflow.core.files import write_csv
 from energyflow.core.provenance import Run
 from energyflow.core.seeding import torch_generator
 from energyflow.envs.rollout import Episode, Outcome, Plan, rollout
@@ -85,7 +84,7 @@ def evaluate(task: str, seed: int, params: EvaluateParams, model: Path, out: Pat
                 horizon=params.horizon,
             )
             rows += _rows(outcomes, task=task, method=method, seed=seed, nfe=nfe)
-        write_csv(out / "episodes.csv", rows)
+        run.write_csv("episodes.csv", rows)
         run.note(device=str(device), episodes=len(rows))
 
 
@@ -106,5 +105,5 @@ def evaluate_expert(task: str, params: EvaluateParams, out: Path) -> None:
                 done = outcome.success or outcome.length >= params.horizon
             outcome.seconds = time.perf_counter() - started
             outcomes.append(outcome)
-        write_csv(out / "episodes.csv", _rows(outcomes, task=task, method="expert", seed=0, nfe=0))
+        run.write_csv("episodes.csv", _rows(outcomes, task=task, method="expert", seed=0, nfe=0))
         run.note(episodes=len(outcomes))

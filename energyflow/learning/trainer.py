@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
-from energyflow.core.files import write_csv
 from energyflow.core.provenance import Run
 from energyflow.core.resume import ResumePoint
 from energyflow.core.seeding import integer_seed, torch_generator
@@ -170,7 +169,7 @@ def train(
             out / "model.safetensors",
             {"task": task, "seed": seed, "demos": {"sha256": data.sha256, "demos": len(data.episodes)}},
         )
-        write_csv(out / "train.csv", pd.DataFrame(trainer.rows, columns=COLUMNS))
+        run.write_csv("train.csv", pd.DataFrame(trainer.rows, columns=COLUMNS))
         point.remove()
         run.note(
             device=str(device),
