@@ -6,7 +6,8 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from energyflow.config.sections import NetworkParams
+from energyflow.config.sections import MLPParams, NetworkParams
+from energyflow.core.errors import UserError
 from energyflow.networks.blocks import ScalarHead
 from energyflow.networks.mlp import MLPTrunk
 from energyflow.networks.unet import UNetTrunk
@@ -33,12 +34,22 @@ class Spec:
         return self
 
 
+def mlp_of(params: NetworkParams) -> MLPParams:
+    """The numbers of the MLP, for models that know no other network.
+
+    Raises:
+        UserError: the section holds none.
+    """
+    if params.mlp is None:
+        raise UserError(f"network.mlp: missing, and needed (network.kind is '{params.kind}')")
+    return params.mlp
+
+
 def _trunk(spec: Spec, params: NetworkParams, activation: str) -> MLPTrunk | UNetTrunk:
     cond_dim = spec.obs_horizon * spec.obs_dim
-    if params.mlp is not None:
-        return MLPTrunk(spec.pred_horizon * spec.action_dim, cond_dim, params.mlp, activation)
-    assert params.unet is not None  # params.resolve fills exactly one
-    return UNetTrunk(spec.action_dim, cond_dim, params.unet, activation)
+    if params.unet is not None and params.kind == "unet":
+        return UNetTrunk(spec.action_dim, cond_dim, params.unet, activation)
+    return MLPTrunk(spec.pred_horizon * spec.action_dim, cond_dim, mlp_of(params), activation)
 
 
 class VectorField(nn.Module):

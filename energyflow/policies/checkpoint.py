@@ -123,9 +123,11 @@ def load_model(path: str | Path, task: str | None = None) -> Model:
     description = _described(path, note)
     if task is not None and description.task != task:
         raise UserError(f"{path}: trained on {description.task}, asked for {task}; pass that task's checkpoint")
-    model = build(description.spec, description.params)
     try:
+        model = build(description.spec, description.params)
         model.load_state_dict(tensors)
+    except UserError as error:
+        raise UserError(f"{note_of(path)}: {error}") from None
     except RuntimeError as error:
         raise UserError(f"{path}: does not fit {note_of(path).name}: {' '.join(str(error).split())}") from None
     _check_values(str(path), model)

@@ -19,7 +19,7 @@ from torch.func import functional_call
 from energyflow.config.section import Section
 from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
-from energyflow.networks.build import Spec
+from energyflow.networks.build import Spec, mlp_of
 from energyflow.policies import squashed
 from energyflow.policies.base import Policy
 from energyflow.policies.layers import perceptron
@@ -59,8 +59,7 @@ class IQLearnOffline(Policy):
         """Build actor, critic and target critic."""
         super().__init__(spec, params)
         self.own = IQLearnParams(**params.method_params)
-        assert params.network.mlp is not None
-        hidden, activation = params.network.mlp.hidden, SMOOTH_ACTIVATIONS[self.own.activation]
+        hidden, activation = mlp_of(params.network).hidden, SMOOTH_ACTIVATIONS[self.own.activation]
         self.critic = perceptron(spec.obs_dim + spec.action_dim, hidden, 1, activation)
         self.actor = perceptron(spec.obs_dim, hidden, 2 * spec.action_dim, activation)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)

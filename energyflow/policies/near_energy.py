@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from energyflow.config.section import Section
 from energyflow.config.sections import TrainParams
-from energyflow.networks.build import Spec
+from energyflow.networks.build import Spec, mlp_of
 from energyflow.policies.base import Model
 from energyflow.policies.layers import perceptron
 from energyflow.policies.registry import Method
@@ -50,8 +50,7 @@ class NEAREnergy(Model):
         """Build f."""
         super().__init__(spec, params)
         self.own = NEAREnergyParams(**params.method_params)
-        assert params.network.mlp is not None
-        self.network = perceptron(2 * spec.obs_dim, params.network.mlp.hidden, 1, nn.ELU)
+        self.network = perceptron(2 * spec.obs_dim, mlp_of(params.network).hidden, 1, nn.ELU)
         levels = torch.logspace(0.0, 1.0, self.own.levels, base=self.own.sigma_min / self.own.sigma_max)
         self.register_buffer("sigmas", self.own.sigma_max * levels, persistent=False)
 

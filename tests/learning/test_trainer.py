@@ -17,10 +17,12 @@ import energyflow
 from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
+from energyflow.core.files import read_json
 from energyflow.learning import trainer as training
 from energyflow.learning.trainer import learning_rate, train
 from energyflow.policies.checkpoint import load
 from tests.conftest import ROOT, TASK
+from tests.core.damage import flip
 
 CPU = torch.device("cpu")
 BASELINES = ["lstm_gmm", "implicit_bc", "ebt_policy"]
@@ -106,6 +108,43 @@ def test_a_resume_point_of_other_params_is_not_continued(
     assert "resuming" not in capsys.readouterr().out
     train(TASK, 0, changed, demos_path, tmp_path / "clean", CPU)
     assert_equal_runs(out, tmp_path / "clean")
+
+
+def test_a_damaged_resume_point_starts_over_to_the_same_bits(
+    short: TrainParams,
+    demos_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(TASK, 0, short, demos_path, out, CPU)
+    flip(out / "resume.safetensors", -1)
+    capsys.readouterr()
+    train(TASK, 0, short, demos_path, out, CPU)
+    assert capsys.readouterr().out.strip().endswith("; starting over")
+    train(TASK, 0, short, demos_path, tmp_path / "clean", CPU)
+    assert_equal_runs(out, tmp_path / "clean")
+
+
+def test_a_gradient_that_is_not_finite_does_not_stop_the_resume_points(
+    short: TrainParams, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a step is skipped, and its norm stands in the log."""
+    norm = training.nn.utils.clip_grad_norm_
+    calls = iter(range(10**6))
+    monkeypatch.setattr(
+        training.nn.utils,
+        "clip_grad_norm_",
+        lambda *given: norm(*given) * (float("inf") if next(calls) == 7 else 1.0),
+    )
+    train(TASK, 0, short, demos_path, tmp_path, CPU)
+    record = read_json(tmp_path / "run.json")
+    assert record["skipped_steps"] == 1
+    assert "inf" in (tmp_path / "train.csv").read_text()
 
 
 def test_the_checkpoint_acts_like_the_trained_policy(short: TrainParams, demos_path: Path, tmp_path: Path) -> None:
