@@ -59,7 +59,7 @@ def command_line(inputs: Inputs, folder: Path, rng: Rng) -> Trial:
         ]
         argv[at + 1] = str(rng.choice(odd))
         what = f"{what} {argv[at]} {argv[at + 1]!r}"
-    free = what == "twice" or (what.startswith("odd") and argv[at] in ("--out", "--outputs", "--seed"))
+    free = what == "twice" or (what.startswith("odd") and argv[at] in ("--out", "--outputs"))
     return Trial(f"{argv[0]}: {what}", argv, not free, cwd=folder)
 
 

@@ -125,6 +125,19 @@ def test_the_name_of_a_dead_holder_opens_nothing(start: Start, tmp_path: Path, m
         pass
 
 
+def test_an_orphan_of_a_dead_run_takes_the_lock_like_anybody(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = start(tmp_path)
+    dead.kill()
+    dead.wait()
+    monkeypatch.setenv(HOLDER, str(dead.pid))
+    with workflow_lock(tmp_path):
+        monkeypatch.setenv(HOLDER, "1")
+        with pytest.raises(UserError, match=f"by process {os.getpid()} "), workflow_lock(tmp_path):
+            pass
+
+
 def test_an_empty_lock_file_and_one_of_another_program_are_no_obstacle(tmp_path: Path) -> None:
     for content in ("", "[1]", "\x00garbage"):
         (tmp_path / LOCK).parent.mkdir(exist_ok=True)
