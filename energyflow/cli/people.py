@@ -61,16 +61,16 @@ def _train(a: Arguments) -> None:
 
 
 def _evaluate(a: Arguments) -> None:
-    from energyflow.core.files import read_json
+    from energyflow.policies.checkpoint import read_description
 
-    trained = read_json(a.model.with_suffix(".json"))
-    task = a.task or trained["task"]
+    trained = read_description(a.model)
+    task = a.task or trained.task
     section = _params(a).of(task).evaluate_levels()
     out = a.out or a.model.parent / "evaluate"
     if not _dry(a, section):
         from energyflow.learning.evaluation import evaluate
 
-        evaluate(task, trained["seed"] if a.seed is None else a.seed, section, a.model, out)
+        evaluate(task, trained.seed if a.seed is None else a.seed, section, a.model, out)
         print(f"wrote {out}/episodes.csv")
 
 

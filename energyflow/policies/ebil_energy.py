@@ -26,7 +26,7 @@ class EBILEnergyParams(Section):
     """Activation and noise level, in standard deviations of the demonstrations."""
 
     activation: Activation = "tanh"  # [code]
-    sigma: float = Field(0.1, gt=0)  # [code] the largest of the three published levels
+    sigma: float = Field(0.1, gt=0, le=1e4)  # [code] the largest of the three published levels
 
 
 METHODS = {

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from energyflow.config.section import parse_section
 from energyflow.core.errors import UserError, nearest
-from energyflow.core.files import write_csv
 from energyflow.core.provenance import Run
 from energyflow.core.registry import implementation
 from energyflow.report import page, point, style
@@ -35,8 +34,8 @@ def run_check(study: str, check: str, subject: str, seed: int, text: str, inputs
         raise UserError(f"unknown check '{check}'; {nearest(check, checks)}")
     params = parse_section(checks[check].params, text)
     record = params.model_dump(mode="json")
-    with Run(f"{study}_check", out, params=record, inputs=list(inputs), check=check, subject=subject, seed=seed):
-        write_csv(out / "rows.csv", import_module(checks[check].module).rows(subject, seed, params, inputs))
+    with Run(f"{study}_check", out, params=record, inputs=list(inputs), check=check, subject=subject, seed=seed) as run:
+        run.write_csv("rows.csv", import_module(checks[check].module).rows(subject, seed, params, inputs))
 
 
 def write_point(study: str, name: str, inputs: Sequence[Path], text: str, outputs: Sequence[Path]) -> None:

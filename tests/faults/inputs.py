@@ -46,16 +46,29 @@ class Inputs:
     def train_command(self, out: Path, section: Any = None, demos: Path | None = None) -> list[str]:
         text = json.dumps(self.train if section is None else section)
         where = ["--demos", str(demos or self.demos), "--out", str(out)]
-        return ["train", "--task", TASK, "--seed", "0", "--params", text, *where]
+        return ["job", "train", "--task", TASK, "--seed", "0", "--params", text, *where]
 
     def evaluate_command(self, out: Path, section: Any = None, model: Path | None = None) -> list[str]:
         text = json.dumps(self.evaluate if section is None else section)
-        return ["evaluate", "--model", str(model or self.model), "--seed", "0", "--params", text, "--out", str(out)]
+        return [
+            "job",
+            "evaluate",
+            "--task",
+            TASK,
+            "--model",
+            str(model or self.model),
+            "--seed",
+            "0",
+            "--params",
+            text,
+            "--out",
+            str(out),
+        ]
 
     def table_command(self, out: Path, section: Any = None, rows: Path | None = None) -> list[str]:
         text = json.dumps(self.report if section is None else section)
         outputs = [str(out / f"success.{kind}") for kind in ("csv", "md", "tex")]
-        return ["table", "success", "--params", text, "--inputs", str(rows or self.rows), "--outputs", *outputs]
+        return ["job", "table", "success", "--params", text, "--inputs", str(rows or self.rows), "--outputs", *outputs]
 
 
 @cache
@@ -71,7 +84,7 @@ def make(root: Path) -> Inputs:
         shutil.rmtree(root, ignore_errors=True)
         collect = params.collect.model_copy(update={"demos": 2}).model_dump_json()
         for command in (
-            ["collect", TASK, "--params", collect, "--out", str(inputs.demos.parent)],
+            ["job", "collect", "--task", TASK, "--params", collect, "--out", str(inputs.demos.parent)],
             inputs.train_command(inputs.model.parent),
             inputs.evaluate_command(inputs.rows.parent),
             inputs.table_command(inputs.table.parent),

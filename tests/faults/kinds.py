@@ -39,7 +39,7 @@ def command_line(inputs: Inputs, folder: Path, rng: Rng) -> Trial:
     elif what == "unknown":
         argv += ["--unknown", "1"]
     elif what == "no command":
-        argv[0] = str(rng.choice(["", "trian", "--", "job"]))
+        argv[1] = str(rng.choice(["", "trian", "--", "job"]))
     elif what == "twice":
         argv += argv[at : at + 2]
     else:
@@ -60,7 +60,7 @@ def command_line(inputs: Inputs, folder: Path, rng: Rng) -> Trial:
         argv[at + 1] = str(rng.choice(odd))
         what = f"{what} {argv[at]} {argv[at + 1]!r}"
     free = what == "twice" or (what.startswith("odd") and argv[at] in ("--out", "--outputs"))
-    return Trial(f"{argv[0]}: {what}", argv, not free, cwd=folder)
+    return Trial(f"{argv[1]}: {what}", argv, not free, cwd=folder)
 
 
 def hdf5(inputs: Inputs, folder: Path, rng: Rng) -> Trial:

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from energyflow.config.params import Params
 from energyflow.core import tensors as on_disk
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.networks.build import Spec
-from energyflow.pipeline.params import Params
 from energyflow.policies.base import Policy
 from energyflow.policies.checkpoint import build, load, read_description, save
 
@@ -155,7 +155,7 @@ def test_no_field_is_taken_as_it_comes(policy: Policy, model: Path, data: st.Dat
         (("note",), "x", "unknown key 'note'"),
         (("params", "method"), "energyflw", "did you mean 'energyflow'"),
         (("params", "method_params", "sigma_min"), 20.0, "sigma_min = 20.0 must be below sigma_max"),
-        (("params", "method_params", "activation"), "slu", "did you mean 'silu'"),
+        (("params", "method_params", "activation"), "slu", "activation: Input should be 'mish', 'silu'"),
         (("params", "lr"), float("nan"), "params.lr"),
         (("format",), 2, "format 2, this version reads 3"),
         (("format",), None, "format None, this version reads 3"),
