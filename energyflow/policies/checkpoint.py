@@ -18,7 +18,8 @@ from energyflow.core.files import read_json
 from energyflow.core.tensors import note_of, read_tensors, write_tensors
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Model, Policy
-from energyflow.policies.registry import class_of
+from energyflow.policies.registry import METHODS, class_of
+from energyflow.policies.soft_actor import SoftActorParams
 
 FORMAT: Literal[3] = 3
 
@@ -124,6 +125,7 @@ def load_model(path: str | Path, task: str | None = None) -> Model:
     if task is not None and description.task != task:
         raise UserError(f"{path}: trained on {description.task}, asked for {task}; pass that task's checkpoint")
     try:
+        _check_complete(description.params)
         model = build(description.spec, description.params)
         model.load_state_dict(tensors)
     except UserError as error:
@@ -141,6 +143,19 @@ def _described(path: Path, note: dict[str, Any]) -> Description:
         return Description.model_validate_json(json.dumps(note))
     except ValidationError as error:
         raise UserError(f"{note_of(path)}: {describe(error)}") from None
+
+
+def _check_complete(params: TrainParams) -> None:
+    """Refuse a section that leaves a number to today's default: the model was trained with what was one then.
+
+    Raises:
+        UserError: a number of the method is missing.
+    """
+    method = METHODS[params.method]
+    wanted = SoftActorParams if method.online is not None else method.params  # an online method's model is its actor
+    missing = wanted.model_fields.keys() - params.method_params.keys()
+    if missing:
+        raise UserError(f"params.method_params: missing key '{min(missing)}' of method '{params.method}'")
 
 
 def _check_values(where: str, model: Model) -> None:

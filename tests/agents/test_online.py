@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from energyflow.rewards.task import Dense
 from numpy.typing import NDArray
 
 import energyflow
@@ -38,6 +37,7 @@ from energyflow.policies.checkpoint import save
 from energyflow.policies.near_energy import NEAREnergy
 from energyflow.policies.registry import METHODS
 from energyflow.rewards.base import Ingredients, RewardSource
+from energyflow.rewards.dense import Dense
 from energyflow.rewards.sources import build_source
 from tests.conftest import TASK
 from tests.rewards.conftest import ACTION_DIM, OBS_DIM, PointSimulator, as_demos, box

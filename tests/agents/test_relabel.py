@@ -7,13 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from energyflow.rewards.task import Dense, Sparse
 from torch import Tensor
 
 from energyflow.agents.relabel import RelabelBuffer
 from energyflow.rewards.base import Transitions
+from energyflow.rewards.dense import Dense
 from energyflow.rewards.energy import CenteredEnergy
 from energyflow.rewards.readout import Readout
+from energyflow.rewards.sparse import Sparse
 from tests.rewards.conftest import ACTION_DIM, OBS_DIM, box, fill
 
 

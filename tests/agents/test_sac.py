@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from energyflow.rewards.task import Dense, Sparse
 from safetensors.torch import save_file
 
 from energyflow.agents.sac import run_shape, train_sac
@@ -24,6 +23,8 @@ from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.core.resume import ResumePoint
 from energyflow.learning.trainer import train
+from energyflow.rewards.dense import Dense
+from energyflow.rewards.sparse import Sparse
 from tests.core.damage import flip
 from tests.rewards.conftest import PointSimulator
 

@@ -155,7 +155,7 @@ def test_no_field_is_taken_as_it_comes(policy: Policy, model: Path, data: st.Dat
         (("note",), "x", "unknown key 'note'"),
         (("params", "method"), "energyflw", "did you mean 'energyflow'"),
         (("params", "method_params", "sigma_min"), 20.0, "sigma_min = 20.0 must be below sigma_max"),
-        (("params", "method_params", "activation"), "slu", "activation: Input should be 'mish', 'silu'"),
+        (("params", "method_params", "activation"), "slu", "activation: unknown 'slu'; did you mean 'silu'"),
         (("params", "lr"), float("nan"), "params.lr"),
         (("format",), 2, "format 2, this version reads 3"),
         (("format",), None, "format None, this version reads 3"),

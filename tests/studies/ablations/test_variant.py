@@ -18,7 +18,7 @@ from energyflow.pipeline.sections import numbers
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy, Policy
 from energyflow.policies.checkpoint import build, load, save
-from energyflow.policies.energyflow_variant import (
+from energyflow.policies.energyflow_variant import (, VariantParams
     EnergyFlowVariant,
     VariantParams,
     heun,
@@ -60,7 +60,8 @@ def test_without_a_switch_it_is_energyflow_bit_for_bit(
     torch.manual_seed(0)
     plain = build(SPEC, section)
     torch.manual_seed(0)
-    variant = build(SPEC, section.model_copy(update={"method": "energyflow_variant"}))
+    numbers = VariantParams(**section.method_params).model_dump()
+    variant = build(SPEC, section.model_copy(update={"method": "energyflow_variant", "method_params": numbers}))
     assert isinstance(plain, EnergyPolicy)
     assert isinstance(variant, EnergyFlowVariant)
     own = variant.state_dict()
