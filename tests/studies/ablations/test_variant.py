@@ -18,7 +18,7 @@ from energyflow.pipeline.sections import numbers
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy, Policy
 from energyflow.policies.checkpoint import build, load, save
-from energyflow.policies.energyflow_variant import (, VariantParams
+from energyflow.policies.energyflow_variant import (
     EnergyFlowVariant,
     VariantParams,
     heun,
