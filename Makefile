@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help setup results full readme generated docs smoke test test-long lint format clean
+.PHONY: help setup results full readme generated docs smoke test test-long mutants lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,10 @@ test: $(STAMP)  ## fast tests
 test-long: $(STAMP)  ## all tests
 	$(PYTEST) -m 'slow or not slow'
 
+MUTANTS ?= 60
+mutants: $(STAMP)  ## break the code in small places and count what the tests notice: MUTANTS=all, ROOMS="policies rewards"
+	python -m tests.mutation $(ROOMS) --count $(MUTANTS)
+
 lint: $(STAMP)  ## style, types, and arrows between rooms that go down
 	ruff check .
 	ruff format --check .
@@ -71,5 +75,5 @@ format: $(STAMP)  ## rewrite the code in the house style
 	snakefmt Snakefile workflow
 
 clean:  ## remove caches and the smoke results; data and results of other presets stay
-	rm -rf results/smoke data/smoke logs .snakemake/metadata.db* .pytest_cache .ruff_cache .mypy_cache
+	rm -rf mutants results/smoke data/smoke logs .snakemake/metadata.db* .pytest_cache .ruff_cache .mypy_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print | xargs rm -rf

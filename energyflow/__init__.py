@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 
 def load(path: str | Path) -> Policy:
-    """Load a trained policy from its `model.safetensors`; `model.json` must stand beside it.
+    """Load a trained policy from the folder of its run, or `model.safetensors` with `model.json` beside it.
 
     Raises:
         UserError: a file is missing, damaged, or of another format version.

@@ -13,11 +13,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 
 from energyflow.config.section import Section
+from energyflow.studies.registry import STUDIES
 
-HOLDERS = (  # modules whose sections a reader of params.yaml meets; those of methods and sources are on their own pages
-    *("energyflow.config.sections", "energyflow.config.plots"),
-    *("energyflow.studies.theory.sections", "energyflow.studies.ablations.sections"),
-)
+SHARED = ("energyflow.config.sections", "energyflow.config.plots")
 
 
 def excerpt(text: str, *path: str) -> str:
@@ -71,7 +69,7 @@ def _parts(section: type[Section]) -> Iterator[type[Section]]:
 
 
 def _definition(root: Path, section: type[Section]) -> str:
-    module = section.__module__.removesuffix(" (declared)")  # see energyflow.core.registry
+    module = _module(section)
     text = (root / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
     statements = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
     node = next(each for each in statements if each.name == section.__name__)
@@ -79,13 +77,22 @@ def _definition(root: Path, section: type[Section]) -> str:
 
 
 def sections() -> list[type[Section]]:
-    """The typed sections, in the order of their definition."""
+    """The typed sections that a reader of params.yaml meets, in the order of their definition.
+
+    Those of methods and sources are on their own pages.
+    """
+    modules = list(dict.fromkeys([*SHARED, *(_module(STUDIES[study].params) for study in STUDIES)]))
     found: list[type[Section]] = []
-    for module in map(import_module, HOLDERS):
+    for module in map(import_module, modules):
         for _, cls in inspect.getmembers(module, inspect.isclass):
             if issubclass(cls, Section) and cls.__module__ == module.__name__:
                 found.append(cls)
-    return sorted(found, key=lambda cls: (HOLDERS.index(cls.__module__), inspect.getsourcelines(cls)[1]))
+    return sorted(found, key=lambda cls: (modules.index(cls.__module__), inspect.getsourcelines(cls)[1]))
+
+
+def _module(section: type[Section]) -> str:
+    """Where a section is defined, also of one that was only declared; see energyflow.core.registry."""
+    return section.__module__.removesuffix(" (declared)")
 
 
 def table(section: type[Section]) -> str:

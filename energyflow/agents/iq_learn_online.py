@@ -9,14 +9,14 @@ differentiated, alpha is fixed, and the actor's loss is soft actor-critic's on t
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
-from stable_baselines3.common.utils import polyak_update
 from torch import Tensor
 
-from energyflow.agents.agent import Agent
-from energyflow.agents.mixed import MixedBuffer
+from energyflow.agents.agent import Agent, Draw
+from energyflow.agents.mixed import demonstrated_rows
+from energyflow.agents.relabel import Batch
 from energyflow.policies.iq_learn import IQLearnOnlineParams
 
 
@@ -37,48 +37,22 @@ def critic_loss(q: Tensor, value: Tensor, later: Tensor, demonstrated: Tensor, c
 class IQLearnAgent(Agent):
     """SAC with this critic: one Q-function, a fixed temperature and a slower actor."""
 
-    policy_options: ClassVar[dict[str, Any]] = {"n_critics": 1}
+    critics = 1
 
-    def __init__(self, *given: Any, own: IQLearnOnlineParams, **options: Any) -> None:
-        """As SAC; `own` are the method's numbers."""
-        super().__init__(*given, **options | {"ent_coef": own.temperature})
-        self.own = own
-        for group in self.actor.optimizer.param_groups:
-            group["lr"] *= own.actor_rate
+    def __init__(self, *given: Any, own: IQLearnOnlineParams, share: float, **options: Any) -> None:
+        """As SAC; `own` are the method's numbers, `share` is the demonstrated part of a batch."""
+        super().__init__(*given, **options | {"temperature": own.temperature, "actor_rate": own.actor_rate})
+        self.own, self.share = own, share
 
-    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
-        """One step of critic and actor on each batch."""
-        self.policy.set_training_mode(True)
-        for _ in range(gradient_steps):
-            self._learn(batch_size)
-        self._n_updates += gradient_steps
-
-    def _learn(self, batch_size: int) -> None:
-        buffer = self.replay_buffer
-        assert isinstance(buffer, MixedBuffer)
-        batch = buffer.sample(batch_size)
-        demonstrated = torch.arange(batch_size) >= batch_size - buffer.demonstrated(batch_size)
-        with torch.no_grad():
-            following, density = self.actor.action_log_prob(batch.next_observations)
-            soft = self._q(self.critic_target, batch.next_observations, following) - self.own.temperature * density
-            later = self.gamma * (1.0 - batch.dones.squeeze(-1)) * soft
-        chosen, density = self.actor.action_log_prob(batch.observations)
-        value = self._q(self.critic, batch.observations, chosen.detach()) - self.own.temperature * density.detach()
-        q = self._q(self.critic, batch.observations, batch.actions)
-        loss = critic_loss(q, value, later, demonstrated, self.own.chi)
-        self._step(self.critic.optimizer, loss)
-        self.count(float(loss.detach()))
-        judged = self._q(self.critic, batch.observations, chosen)
-        self._step(self.actor.optimizer, (self.own.temperature * density - judged).mean())
-        polyak_update(self.critic.parameters(), self.critic_target.parameters(), self.tau)
-
-    @staticmethod
-    def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-
-    @staticmethod
-    def _q(critic: Any, obs: Tensor, action: Tensor) -> Tensor:
-        (value,) = critic(obs, action)
-        return torch.as_tensor(value).squeeze(-1)
+    def critic_gradient(self, obs: Tensor, here: Draw, batch: Batch, later: Tensor, alpha: float) -> float:
+        """Leave dJ_Q in `critic.gradient`; see `Agent.critic_gradient`."""
+        rows = len(obs)
+        taken, chosen = (torch.cat([obs, action], dim=1) for action in (batch.action, here.action))
+        out, tape = self.critic.evaluate(torch.cat([taken, chosen]))
+        judged = out.requires_grad_()
+        q, q_chosen = judged.view(2, rows)
+        demonstrated = torch.arange(rows) >= rows - demonstrated_rows(rows, self.share)
+        loss = critic_loss(q, q_chosen - alpha * here.log_density, later, demonstrated, self.own.chi)
+        (slope,) = torch.autograd.grad(loss, judged)
+        self.critic.differentiate(tape, slope)
+        return float(loss.detach())

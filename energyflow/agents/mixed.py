@@ -2,72 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from gymnasium import spaces
-from stable_baselines3.common.type_aliases import ReplayBufferSamples
-from stable_baselines3.common.vec_env import VecNormalize
 
-from energyflow.agents.relabel import RelabelBuffer
+from energyflow.agents.relabel import Batch, RelabelBuffer, Sampler
 from energyflow.datasets.format import Demonstration
 from energyflow.rewards.base import RewardSource
 
 
-class MixedBuffer(RelabelBuffer):
-    """What the agent lived through, which is all that a source sees of it, and beside it the demonstrations.
+def demonstrated_rows(count: int, share: float) -> int:
+    """How many transitions of a batch are demonstrated: its last ones."""
+    return round(share * count)
 
-    A batch holds first the agent's own transitions, then the demonstrated ones.
-    """
 
-    def __init__(self, *given: Any, demonstrations: RelabelBuffer, share: float, **options: Any) -> None:
-        """As `RelabelBuffer`; `share` of each batch, rounded, is drawn from `demonstrations`."""
-        super().__init__(*given, **options)
-        self.demonstrations, self.share = demonstrations, share
+@dataclass(frozen=True)
+class MixedSampler:
+    """Batches that hold first the agent's own transitions, then the demonstrated ones."""
 
-    def demonstrated(self, batch_size: int) -> int:
-        """How many transitions of a batch are demonstrated: its last ones."""
-        return round(self.share * batch_size)
+    own: Sampler
+    shown: Sampler
+    share: float
 
-    def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
-        """Draw uniformly from both."""
-        count = self.demonstrated(batch_size)
-        own, shown = super().sample(batch_size - count, env), self.demonstrations.sample(count, env)
-        pairs = zip(own[:5], shown[:5], strict=True)  # all but the discounts of n-step returns
-        return ReplayBufferSamples(*[torch.cat(pair) for pair in pairs])
+    def sample(self, count: int, rng: np.random.Generator) -> Batch:
+        """See `Sampler.sample`."""
+        shown = demonstrated_rows(count, self.share)
+        pair = self.own.sample(count - shown, rng), self.shown.sample(shown, rng)
+        return Batch(*(torch.cat([getattr(batch, field.name) for batch in pair]) for field in fields(Batch)))
 
 
 def demonstration_buffer(
-    episodes: list[Demonstration],
-    source: RewardSource,
-    observations: spaces.Space[Any],
-    actions: spaces.Space[Any],
-    *,
-    terminate: bool,
+    episodes: list[Demonstration], source: RewardSource, *, gamma: float, n_step: int, terminate: bool
 ) -> RelabelBuffer:
     """Every step of the demonstrations whose next observation is known: all but the last one of each.
 
     Args:
         episodes: the demonstrations.
         source: of the reward.
-        observations: space of the environment.
-        actions: likewise.
+        gamma: discount of a step.
+        n_step: length of returns.
         terminate: whether success ends an episode; what was demonstrated after it is then left out.
     """
     lengths = [_length(episode, terminate=terminate) for episode in episodes]
-    buffer = RelabelBuffer(sum(lengths), observations, actions, source=source)
+    dims = episodes[0].obs.shape[1], episodes[0].actions.shape[1]
+    buffer = RelabelBuffer(sum(lengths), *dims, source, gamma=gamma, n_step=n_step)
     for episode, length in zip(episodes, lengths, strict=True):
         for step in range(length):
-            ends = terminate and bool(episode.success[step])
-            last = step == length - 1
+            success = bool(episode.success[step])
             buffer.add(
-                episode.obs[step][None].astype(np.float32),
-                episode.obs[step + 1][None].astype(np.float32),
-                episode.actions[step][None].astype(np.float32),
-                episode.rewards[step][None],
-                np.array([last]),
-                [{"success": bool(episode.success[step]), "TimeLimit.truncated": last and not ends}],
+                episode.obs[step],
+                episode.actions[step],
+                episode.obs[step + 1],
+                success=success,
+                env_reward=float(episode.rewards[step]),
+                terminal=terminate and success,
+                truncated=step == length - 1,
             )
     return buffer
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import gymnasium as gym
 import pandas as pd
 import torch
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.sac.policies import Actor
-from torch import Tensor
+from torch import Tensor, nn
 
-from energyflow.agents.agent import Agent, build_sac
-from energyflow.agents.env import EpisodeEnv
-from energyflow.agents.mixed import MixedBuffer, demonstration_buffer
+from energyflow.agents.agent import Agent
 from energyflow.agents.sac import train_sac
 from energyflow.config.sections import NetworkParams, OnlineParams, ShapeParams, TrainParams
 from energyflow.core.errors import UserError
@@ -28,36 +21,18 @@ from energyflow.core.resume import ResumePoint
 from energyflow.core.seeding import integer_seed
 from energyflow.datasets.format import Demos, load_demos
 from energyflow.datasets.windows import make_windows
+from energyflow.envs.simulator import Simulator
 from energyflow.envs.tasks import check_simulated, make_env
 from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.networks.normalizer import Normalizer
 from energyflow.policies.checkpoint import save
 from energyflow.policies.registry import METHODS
 from energyflow.policies.soft_actor import SoftActor
-from energyflow.rewards.base import RewardSource
 from energyflow.rewards.registry import SOURCES
 from energyflow.rewards.sources import ends_at_success, make_source
 
-PARTS = {"body": "latent_pi", "mean": "mu", "log_std": "log_std"}  # of our actor, and of Stable-Baselines3's
 UNCLIPPED = sys.float_info.max  # neither SAC nor cloning clips gradients
 ROWS = ["loss", "success", "return", "shaped_return"]  # of train.csv, by step
-
-
-class Standardized(BaseFeaturesExtractor):
-    """What the agent's networks see: observations in standard deviations of the demonstrations.
-
-    The replay stays in environment units, which rewards read.
-    """
-
-    def __init__(self, observation_space: gym.Space[Any], normalizer: Normalizer) -> None:
-        """Keep a copy of the statistics: actor and critics each have one."""
-        super().__init__(observation_space, len(normalizer.obs_mean))
-        self.normalizer = copy.deepcopy(normalizer)
-
-    def forward(self, obs: Tensor) -> Tensor:
-        """Observations [B, Do] in environment units -> standardised units."""
-        return self.normalizer.standardize_obs(obs)
 
 
 def new_actor(params: OnlineParams, data: Demos, seed: int, steps: int) -> SoftActor:
@@ -98,48 +73,44 @@ def clone(params: OnlineParams, data: Demos, seed: int) -> SoftActor:
     return actor.eval()
 
 
-def into_agent(actor: SoftActor, agent: Actor) -> None:
-    """Give the agent the weights of our actor."""
-    for ours, theirs in PARTS.items():
-        getattr(agent, theirs).load_state_dict(getattr(actor, ours).state_dict())
+def paired(actor: SoftActor, agent: Agent) -> list[tuple[Tensor, Tensor]]:
+    """Parameters of the policy, each beside the agent's own, of which it is a copy.
+
+    The agent's last layer holds the rows of `mean`, then those of `log_std`.
+    """
+    *hidden, last = agent.actor.layers
+    linear = [module for module in actor.body if isinstance(module, nn.Linear)]
+    pairs = list(zip(linear, ((layer.weight[0], layer.bias[0, 0]) for layer in hidden), strict=True))
+    heads = zip(last.weight[0].chunk(2), last.bias[0, 0].chunk(2), strict=True)
+    pairs += zip((actor.mean, actor.log_std), heads, strict=True)
+    return [pair for ours, theirs in pairs for pair in zip((ours.weight.data, ours.bias.data), theirs, strict=True)]
 
 
-def from_agent(agent: Actor, actor: SoftActor) -> SoftActor:
-    """Take the agent's weights over into our actor."""
-    for ours, theirs in PARTS.items():
-        getattr(actor, ours).load_state_dict(getattr(agent, theirs).state_dict())
+def into_agent(actor: SoftActor, agent: Agent) -> None:
+    """Give the agent the weights of the policy."""
+    for ours, theirs in paired(actor, agent):
+        theirs.copy_(ours)
+
+
+def from_agent(agent: Agent, actor: SoftActor) -> SoftActor:
+    """Take the agent's weights over into the policy."""
+    for ours, theirs in paired(actor, agent):
+        ours.copy_(theirs)
     return actor
 
 
-def build_online(
-    env: EpisodeEnv,
-    source: RewardSource,
-    shape: ShapeParams,
-    seed: int,
-    *,
-    params: OnlineParams,
-    data: Demos,
-) -> Agent:
-    """Set up the agent of an online method: as `build_sac`, on standardised observations, with what the method adds."""
+def build_online(simulator: Simulator, shape: ShapeParams, seed: int, *, params: OnlineParams, data: Demos) -> Agent:
+    """Set up the agent of an online method: on standardised observations, with what the method adds."""
     start = clone(params, data, seed) if params.clone_steps else new_actor(params, data, seed, shape.steps)
-    policy: dict[str, Any] = {
-        "features_extractor_class": Standardized,
-        "features_extractor_kwargs": {"normalizer": start.normalizer},
-    }
-    options: dict[str, Any] = {}
-    if params.demo_share:
-        spaces = env.observation_space, env.action_space
-        shown = demonstration_buffer(data.episodes, source, *spaces, terminate=env.terminate)
-        options["replay_buffer_class"] = MixedBuffer
-        options["replay_buffer_kwargs"] = {"source": source, "demonstrations": shown, "share": params.demo_share}
+    given = simulator.obs_dim, simulator.action_dim, shape, seed, start.normalizer
     method = METHODS[params.method]
     if method.online is not None and method.online.agent is not None:
         kind = implementation(method.online.agent)
-        policy |= kind.policy_options
-        options |= {"kind": kind, "own": method.params(**params.own)}
-    agent = build_sac(env, source, shape, seed, policy=policy, **options)
+        agent: Agent = kind(*given, own=method.params(**params.own), share=params.demo_share)
+    else:
+        agent = Agent(*given)
     if params.clone_steps:
-        into_agent(start, agent.actor)
+        into_agent(start, agent)
         agent.acts_at_once = True
     return agent
 
@@ -173,24 +144,26 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
     inputs = [demos, *([model] if model is not None and SOURCES[name].model else [])]
     source, data = make_source(name, task, params.shape, seed, model, demos), load_demos(demos, params.obs_keys)
     section = params.model_dump(mode="json")
+    shape = ShapeParams(**params.shape.model_dump() | {"demo_share": params.demo_share})
     identity = {"task": task, "seed": seed, "params": section}
     with Run("train_online", out, params=section, inputs=inputs, task=task, method=params.method, seed=seed) as run:
         resume = ResumePoint(out, identity | {"inputs": [sha256(path) for path in inputs]})
-        agent, rows = train_sac(
+        learner, rows = train_sac(
             lambda: make_env(task, data.obs_keys),
             source,
-            params.shape,
+            shape,
             seed,
-            terminate=ends_at_success(name, params.shape),
+            terminate=ends_at_success(name, shape),
+            demos=data.episodes,
             resume=resume,
             build=partial(build_online, params=params, data=data),
         )
         save(
-            from_agent(agent.actor, new_actor(params, data, seed, params.shape.steps)),
+            from_agent(learner.agent, new_actor(params, data, seed, shape.steps)),
             out / "model.safetensors",
-            {"task": task, "seed": seed, "demos": {"sha256": data.sha256, "demos": len(data.episodes)}},
+            {"task": task, "seed": seed, "demos": data.description},
         )
         curve = pd.DataFrame(rows["curve"]).dropna(subset="loss")  # no loss: a mark before the first update
         run.write_csv("train.csv", curve.groupby("step")[ROWS].mean().reset_index())
-        run.note(**source.measured, episodes=len(rows["episodes"]))
+        run.note(**source.measured, episodes=len(rows["episodes"]), matmul=learner.kernels)
         resume.remove()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.buffers import ReplayBuffer
-from stable_baselines3.common.type_aliases import ReplayBufferSamples
-from stable_baselines3.common.vec_env import VecNormalize
+from torch import Tensor
 
 from energyflow.rewards.base import RewardSource, Transitions
 from energyflow.rewards.windows import Index, window_indices
@@ -51,102 +48,144 @@ class Record:
         return np.asarray(source.reward(self.transitions(source.window, rows, start)), dtype=np.float32)
 
 
-class RelabelBuffer(ReplayBuffer):
-    """Stable-Baselines3's replay buffer of one environment, with rewards from a `RewardSource`.
+@dataclass(frozen=True)
+class Batch:
+    """What the agent learns from: obs [B, Do], action [B, Da], next_obs [B, Do], environment units; others [B].
 
-    `rewards` keeps the simulator's reward, `success` its flag. What the critic sees is computed at sampling:
-    anew for every batch if the source changes (`frozen` false); else when the first batch asks for a
-    transition, which gives the same numbers and evaluates each transition once. `dones` of a batch are
-    terminations alone: truncated steps bootstrap from their true next observation.
+    With n-step returns, `next_obs` lies m <= n steps after `obs`, `reward` is the sum of gamma^k r_k over these, and
+    `discount` is gamma^m; 0 if the last of them was terminal.
+    """
+
+    obs: Tensor
+    action: Tensor
+    next_obs: Tensor
+    reward: Tensor
+    discount: Tensor
+
+    def __len__(self) -> int:
+        """B."""
+        return len(self.obs)
+
+
+class Sampler(Protocol):
+    """Whatever batches come from."""
+
+    def sample(self, count: int, rng: np.random.Generator) -> Batch:
+        """Draw `count` transitions, uniformly and with replacement."""
+        ...
+
+
+class RelabelBuffer:
+    """Transitions of one environment in the order in which they happened, with rewards from a `RewardSource`.
+
+    Rewards are computed at sampling: anew for every batch if the source changes (`frozen` false); else when the first
+    batch asks for a transition, which gives the same numbers and evaluates each transition once. Truncated episodes
+    bootstrap from their true next observation.
+
+    Attributes:
+        record: what happened; rows from `size()` on are empty.
+        discount: [N], gamma; 0 where a step ended its episode for good.
+        start: [N], first row of a step's episode.
+        ends: whether the last step ended its episode, in either way.
     """
 
     def __init__(
-        self,
-        buffer_size: int,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Space[Any],
-        device: torch.device | str = "cpu",
-        n_envs: int = 1,
-        *,
-        source: RewardSource,
-        **options: Any,
+        self, capacity: int, obs_dim: int, action_dim: int, source: RewardSource, *, gamma: float, n_step: int = 1
     ) -> None:
-        """Allocate the buffer; it must hold the whole run (windows reach back to the start of an episode).
-
-        Raises:
-            ValueError: more than one environment, or an action box other than [-1, 1], to which
-                Stable-Baselines3 would scale what it stores, while the reward reads environment units.
-        """
-        if n_envs != 1:
-            raise ValueError(f"RelabelBuffer records one environment, got n_envs = {n_envs}")
-        if not isinstance(action_space, spaces.Box) or (action_space.low != -1).any() or (action_space.high != 1).any():
-            raise ValueError(f"RelabelBuffer needs actions in [-1, 1], got {action_space}")
-        super().__init__(buffer_size, observation_space, action_space, device, n_envs, **options)
-        self.source = source
-        self.success: Floats = np.zeros(self.buffer_size, dtype=np.float32)
-        self.start: Index = np.zeros(self.buffer_size, dtype=np.int64)
-        self.learned: Floats = np.zeros(self.buffer_size, dtype=np.float32)
+        """Allocate the buffer; it must hold the whole run (windows reach back to the start of an episode)."""
+        self.source, self.gamma = source, gamma
+        self.powers = (gamma ** np.arange(n_step)).astype(np.float32)
+        self.table: Floats = np.zeros((capacity, 2 * obs_dim + action_dim), dtype=np.float32)  # a step in one place
+        taken = obs_dim + action_dim
+        self.columns = slice(0, obs_dim), slice(obs_dim, taken), slice(taken, None)
+        flags = (np.zeros(capacity, dtype=np.float32) for _ in range(2))
+        self.record = Record(*(self.table[:, columns] for columns in self.columns), *flags)
+        self.discount: Floats = np.zeros(capacity, dtype=np.float32)
+        self.start: Index = np.zeros(capacity, dtype=np.int64)
+        self.learned: Floats = np.zeros(capacity, dtype=np.float32)
         self.known = 0  # rows [0, known) of `learned` are filled in
-        self.finished: list[tuple[int, int]] = []  # (first, last + 1) of episodes that nobody has collected yet
+        self.ends = True
+        self._size = 0
+
+    def size(self) -> int:
+        """Number of transitions."""
+        return self._size
 
     def add(
         self,
-        obs: NDArray[Any],
-        next_obs: NDArray[Any],
-        action: NDArray[Any],
-        reward: NDArray[Any],
-        done: NDArray[Any],
-        infos: list[dict[str, Any]],
+        obs: Floats,
+        action: Floats,
+        next_obs: Floats,
+        *,
+        success: bool,
+        env_reward: float,
+        terminal: bool,
+        truncated: bool,
     ) -> None:
-        """Store one transition; `infos[0]["success"]` is its flag.
+        """Store one transition.
 
         Raises:
             ValueError: the buffer is full.
         """
-        if self.full:
-            raise ValueError(f"RelabelBuffer of {self.buffer_size} transitions is full; size it for the whole run")
-        row = self.pos
-        fresh = row == 0 or self.dones[row - 1, 0] > 0
-        self.start[row] = row if fresh else self.start[row - 1]
-        self.success[row] = float(infos[0]["success"])
-        super().add(obs, next_obs, action, reward, done, infos)
-        if done[0]:
-            self.finished.append((int(self.start[row]), row + 1))
+        row, kept = self._size, self.record
+        if row == len(kept.obs):
+            raise ValueError(f"RelabelBuffer of {row} transitions is full; size it for the whole run")
+        kept.obs[row], kept.action[row], kept.next_obs[row] = obs, action, next_obs
+        kept.success[row], kept.env_reward[row] = success, env_reward
+        self.discount[row] = 0.0 if terminal else self.gamma
+        self.start[row] = row if self.ends else self.start[row - 1]
+        self.ends = terminal or truncated
+        self._size += 1
 
     def rewards_of(self, rows: Index) -> Floats:
         """Reward [B] of stored transitions under the source."""
         if not self.source.frozen:
             return self._compute(rows)
         if len(rows) and rows.max() >= self.known:
-            stop = self.size()
-            self.learned[self.known : stop] = self._compute(np.arange(self.known, stop))
-            self.known = stop
+            self.learned[self.known : self._size] = self._compute(np.arange(self.known, self._size))
+            self.known = self._size
         return self.learned[rows]
 
     def transitions(self, rows: Index) -> Transitions:
         """Stored transitions, with windows as the source reads them."""
-        return self._record.transitions(self.source.window, rows, self.start[rows])
-
-    @property
-    def _record(self) -> Record:
-        return Record(
-            obs=self.observations[:, 0],
-            action=self.actions[:, 0],
-            next_obs=self.next_observations[:, 0],
-            success=self.success,
-            env_reward=self.rewards[:, 0],
-        )
+        return self.record.transitions(self.source.window, rows, self.start[rows])
 
     def _compute(self, rows: Index) -> Floats:
-        return self._record.rewards(self.source, rows, self.start[rows])
+        return self.record.rewards(self.source, rows, self.start[rows])
 
-    def _get_samples(self, batch_inds: Index, env: VecNormalize | None = None) -> ReplayBufferSamples:
-        ended = self.dones[batch_inds] * (1.0 - self.timeouts[batch_inds])
-        arrays = (
-            self.observations[batch_inds, 0],
-            self.actions[batch_inds, 0],
-            self.next_observations[batch_inds, 0],
-            ended,
-            self.rewards_of(batch_inds)[:, None],
-        )
-        return ReplayBufferSamples(*(self.to_torch(array, copy=False) for array in arrays))
+    def sample(self, count: int, rng: np.random.Generator) -> Batch:
+        """See `Sampler.sample`."""
+        return self.batch(rng.integers(self._size, size=count))
+
+    def batch(self, rows: Index) -> Batch:
+        """Some transitions and what follows them."""
+        drawn = self.table.take(rows, axis=0)
+        obs, action, next_obs = (drawn[:, columns] for columns in self.columns)
+        if len(self.powers) == 1:
+            reward, discount = self.rewards_of(rows), self.discount[rows]
+        else:
+            last, reward = self._returns(rows)
+            next_obs = self.record.next_obs[last]
+            discount = self.discount[last] * self.powers[last - rows]
+        return Batch(*map(torch.from_numpy, (obs, action, next_obs, reward, discount)))
+
+    def _returns(self, rows: Index) -> tuple[Index, Floats]:
+        """Last rows [B] of n-step returns, which end with their episodes, and the returns [B]."""
+        ahead = np.arange(len(self.powers))
+        steps = np.minimum(rows[:, None] + ahead, self._size - 1)  # [B, n]
+        counted = self.start[steps] == self.start[rows][:, None]
+        counted &= steps - rows[:, None] == ahead  # not the newest row over and over
+        rewards = self.rewards_of(steps.ravel()).reshape(steps.shape)
+        return rows + counted.sum(axis=1) - 1, (rewards * counted) @ self.powers
+
+    def state(self) -> dict[str, Tensor]:
+        """The filled part of everything that is stored; the tensors are the buffer's own."""
+        arrays = {**vars(self.record), "discount": self.discount, "start": self.start, "learned": self.learned}
+        counts = {"known": torch.tensor(self.known), "ends": torch.tensor(self.ends)}
+        return {name: torch.from_numpy(array[: self._size]) for name, array in arrays.items()} | counts
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Continue where `state` was taken."""
+        self._size, self.known, self.ends = len(tensors["obs"]), int(tensors["known"]), bool(tensors["ends"])
+        for name, own in self.state().items():
+            own.copy_(tensors[name])

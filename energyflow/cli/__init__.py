@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import re
 import sys
@@ -37,6 +38,21 @@ def threads() -> int | None:
     return int(text)
 
 
+def _say_aloud() -> None:
+    """Print what the library has to say, each thing once: a file may be read twice."""
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        known = record.getMessage() in said
+        said.add(record.getMessage())
+        return not known
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("note: %(message)s"))
+    handler.addFilter(is_new)
+    logging.getLogger("energyflow").handlers = [handler]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on stderr and exit status 2, a bug is a traceback."""
     top = parser()
@@ -44,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.flags = [each for each in rest if FLAG.match(each)]
     if unknown := [each for each in rest if not FLAG.match(each) or not arguments.flagged]:
         top.error(f"unrecognized arguments: {' '.join(unknown)}")
+    _say_aloud()
+    if getattr(arguments, "job", "") != "video":  # nothing else draws, and a back end that is missing fails at import
+        os.environ["MUJOCO_GL"] = "disabled"
     try:
         if arguments.computes and (count := threads()) is not None:
             import torch

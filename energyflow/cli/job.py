@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from energyflow.config import sections
 from energyflow.config.section import parse_section
+from energyflow.core.errors import UserError
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -67,7 +68,10 @@ def _shape(a: Arguments) -> None:
 def _video(a: Arguments) -> None:
     if sys.platform == "linux":  # read when MuJoCo is imported: by default it wants a screen
         os.environ.setdefault("MUJOCO_GL", "egl")
-    from energyflow.report.video import write_video
+    try:
+        from energyflow.report.video import write_video
+    except (ImportError, AttributeError, RuntimeError) as error:  # what a back end raises that is not there
+        raise UserError(f"MUJOCO_GL={os.environ.get('MUJOCO_GL')}: cannot be used here ({error}); unset it") from None
 
     write_video(a.demos, *a.outputs)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from energyflow.core.errors import UserError
 
 if TYPE_CHECKING:
     from energyflow.cli.job import Commands
@@ -19,6 +21,34 @@ def _params(a: Arguments) -> Params:
     from energyflow.pipeline.params import load
 
     return load(a.config, a.preset, flags=a.flags)
+
+
+def results_of(path: Path) -> Path | None:
+    """The folder `results` of a workflow that a path lies in: what the workflow did not make is removed from it."""
+    return next((p for p in path.resolve().parents if p.name == "results" and (p.parent / "dvc.yaml").is_file()), None)
+
+
+def _own(a: Arguments, usual: Path) -> Path:
+    """Where a user's outputs go.
+
+    Raises:
+        UserError: the folder is the workflow's.
+    """
+    out: Path = a.out or usual
+    if (results := results_of(out)) is not None:
+        raise UserError(f"{out}: {results} is the workflow's, which removes what it did not make; give another --out")
+    return out
+
+
+def _existing(a: Arguments) -> Literal["refuse", "replace", "redo"]:
+    """What becomes of a complete run in the folder: one that was not asked for by name is not touched."""
+    return "redo" if a.overwrite else "replace" if a.out else "refuse"
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0 on")
+    return int(text)
 
 
 def _dry(a: Arguments, section: Section) -> bool:
@@ -40,13 +70,12 @@ def _collect(a: Arguments) -> None:
 
 def _train(a: Arguments) -> None:
     from energyflow.datasets.format import load_demos
-    from energyflow.envs.tasks import task_of
 
-    task = a.task or task_of(load_demos(a.demos).env_args, a.demos.stem)
+    task = a.task or load_demos(a.demos, filter_key=a.filter_key).task
     sections = _params(a).of(task)
     online = a.method in sections.online
     section = sections.training_online(a.method) if online else sections.training(a.method)
-    out = a.out or Path("runs", task, section.method, f"seed{a.seed}")
+    out = _own(a, Path("runs", task, section.method, f"seed{a.seed}"))
     if _dry(a, section):
         return
     if online:
@@ -56,21 +85,24 @@ def _train(a: Arguments) -> None:
     else:
         from energyflow.learning.trainer import train
 
-        train(task, a.seed, sections.training(a.method), a.demos, out)
+        section, key = sections.training(a.method), a.filter_key
+        train(task, a.seed, section, a.demos, out, filter_key=key, existing=_existing(a))
     print(f"wrote {out}/model.safetensors")
 
 
 def _evaluate(a: Arguments) -> None:
-    from energyflow.policies.checkpoint import read_description
+    from energyflow.policies.checkpoint import checkpoint_file, read_description
 
-    trained = read_description(a.model)
-    task = a.task or trained.task
+    model = checkpoint_file(a.model)
+    trained = read_description(model)
+    task, seed = a.task or trained.task, trained.seed if a.seed is None else a.seed
     section = _params(a).of(task).evaluate_levels()
-    out = a.out or a.model.parent / "evaluate"
+    beside = Path("runs", task, trained.method, f"seed{seed}") if results_of(model) else model.parent
+    out = _own(a, beside / "evaluate")
     if not _dry(a, section):
         from energyflow.learning.evaluation import evaluate
 
-        evaluate(task, trained.seed if a.seed is None else a.seed, section, a.model, out)
+        evaluate(task, seed, section, model, out, existing=_existing(a))
         print(f"wrote {out}/episodes.csv")
 
 
@@ -139,13 +171,16 @@ def add(commands: Commands) -> None:
     train.add_argument("--demos", type=Path, required=True, help="demonstrations, robomimic HDF5 layout")
     train.add_argument("--method", default="energyflow", help="default: energyflow")
     train.add_argument("--task", help="suite/task, or custom/NAME (default: what the file says)")
-    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--seed", type=_seed, default=0)
+    train.add_argument("--filter-key", help="list in the file's mask/ (default: train if it is there), or all")
     train.add_argument("--model", type=Path, help="reward model, of a method that reads one while it learns")
     train.set_defaults(handler=_train, computes=True)
     evaluate = _add(commands, "evaluate", "roll a policy out in its simulator")
-    evaluate.add_argument("--model", type=Path, required=True, help="model.safetensors")
+    evaluate.add_argument("--model", type=Path, required=True, help="folder of a run, or its model.safetensors")
     evaluate.add_argument("--task", help="default: the one that it was trained on")
-    evaluate.add_argument("--seed", type=int, help="default: that of the training")
+    evaluate.add_argument("--seed", type=_seed, help="default: that of the training")
+    for command in (train, evaluate):
+        command.add_argument("--overwrite", action="store_true", help="compute again, in place of what is there")
     evaluate.set_defaults(handler=_evaluate, computes=True)
     results = _add(commands, "results", "the results of this checkout: " + ", ".join(RESULTS), flags=False)
     said = "; ".join(f"{what}: {text}" for what, text in RESULTS.items())

@@ -16,7 +16,6 @@ TABLES = ("success", "ranking", "ood", "nfe", "learning", "cost")
 FIGURES = ("success", "ood", "nfe", "learning", "loss", "landscape")
 PLOT_DATA = ("ood", "nfe", "learning", "loss")  # small CSV files that `dvc plots` draws
 SHAPED = "learning"  # what there is of these only if rewards are tried: `shape_tasks` is not empty
-FILMED = "robomimic/"  # tasks whose demonstrations store the states that a video is rendered from
 
 DATA = "data/{preset}/{task}/"
 TRAIN = "results/{preset}/train/{task}/{method}/seed{seed}/"
@@ -91,12 +90,6 @@ def figure_files(params: Params, figure: str) -> list[str]:
 def plot_files(params: Params) -> list[str]:
     """The small CSV files behind `dvc plots`."""
     return [f"{report_dir(params)}/plots/{name}.csv" for name in shown(params, PLOT_DATA)]
-
-
-def video_files(params: Params) -> list[str]:
-    """One demonstration of each task that stores its states."""
-    filmed = [task for task in params.tasks if task.startswith(FILMED)]
-    return expand([VIDEO.replace("{preset}", params.preset)], params, task=filmed)
 
 
 def metrics_file(params: Params) -> str:

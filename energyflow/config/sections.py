@@ -187,7 +187,16 @@ class RewardModelSection(Section):
 
 
 class ShapeSection(Section):
-    """SAC on a source of reward."""
+    """SAC on a source of reward.
+
+    Attributes:
+        steps: of the simulator, as are `eval_every`, `horizon` and `learning_starts`.
+        train_freq: actions between two rounds of `gradient_steps` updates.
+        n_step: length of the returns that critics learn from.
+        layer_norm: whether hidden layers of the critics are normalised.
+        action_repeat: steps of the simulator that one action lasts.
+        demo_share: part of each batch that is demonstrated.
+    """
 
     steps: Steps
     eval_every: Steps
@@ -202,6 +211,26 @@ class ShapeSection(Section):
     train_freq: int = Field(ge=1, le=10_000)
     learning_starts: int = Field(ge=0, le=10**8)
     seed: Seed
+    gradient_steps: int = Field(default=1, ge=1, le=64)
+    n_step: int = Field(default=1, ge=1, le=64)
+    layer_norm: bool = False
+    action_repeat: int = Field(default=1, ge=1, le=16)
+    demo_share: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _repeats(self) -> ShapeSection:
+        for name in ("steps", "eval_every", "horizon"):
+            if getattr(self, name) % self.action_repeat:
+                raise ValueError(
+                    f"shape.{name} = {getattr(self, name)} must be a multiple of"
+                    f" shape.action_repeat = {self.action_repeat}"
+                )
+        if self.demo_share and self.action_repeat > 1:
+            raise ValueError(
+                f"shape.demo_share = {self.demo_share} needs shape.action_repeat = 1 (got {self.action_repeat}):"
+                " demonstrations take another action at every step"
+            )
+        return self
 
 
 class ShapeParams(ShapeSection):

@@ -27,9 +27,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as the umask says: some libraries make files that only their owner reads
+        temporary.unlink()
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())  # a full disk may only show up here
+        temporary.chmod(mode)
         temporary.replace(path)
     except OSError as error:
         raise UserError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import platform
 import resource
 import subprocess
@@ -10,7 +12,7 @@ from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json, sha256, write_csv, write_json
@@ -19,8 +21,13 @@ from energyflow.core.lock import sole_writer
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger(__name__)
+
 RECORD = "run.json"
-RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium", "stable-baselines3")
+RECORDED_VERSIONS = ("torch", "numpy", "mujoco", "metaworld", "robosuite", "gymnasium")
+# What to do with a complete run that is found in the folder: refuse to touch one of other inputs; or put the new run in
+# its place; or, in any case, compute again.
+Existing = Literal["refuse", "replace", "redo"]
 
 
 def package_versions() -> dict[str, str]:
@@ -79,6 +86,31 @@ class Run:
             "params": params,
             "inputs": {str(path): sha256(path) for path in inputs},
         }
+
+    def is_there(self, files: tuple[str, ...], existing: Existing) -> bool:
+        """Whether the folder holds a complete run of the same inputs, so that nothing has to be computed.
+
+        Args:
+            files: outputs of a complete run beside `run.json`.
+            existing: what to do with it.
+
+        Raises:
+            UserError: it holds one of other inputs, which would be lost.
+        """
+        if existing == "redo" or not all((self._out / name).is_file() for name in (*files, "run.json")):
+            return False
+        found, wanted = read_json(self._out / "run.json"), json.loads(json.dumps(self._record))
+        for record in (found, wanted):  # the files count, wherever they lie
+            record["inputs"] = sorted(map(str, dict(record.get("inputs") or {}).values()))
+        differ = [key for key, value in wanted.items() if found.get(key) != value]
+        if not differ:
+            log.warning("%s: already there, of the same inputs; --overwrite computes it again", self._out)
+            return True
+        other = f"{self._out}: holds another run, which differs in {', '.join(differ)}"
+        if existing == "refuse":
+            raise UserError(f"{other}: give another --out, or --overwrite to replace it")
+        log.warning("%s: replaced", other)
+        return False
 
     def note(self, **values: Any) -> None:
         """Add values to the record."""

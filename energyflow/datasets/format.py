@@ -2,19 +2,21 @@
 
 data/            attrs: total (transitions), env_args (JSON)
   demo_0/        attrs: num_samples, model_file (optional: the simulator's XML)
-    actions      [T, Da]    executed actions, in the box [-1, 1]
+    actions      [T, Da]    executed actions; those of our simulators are in the box [-1, 1]
     obs/<key>    [T, ...]   observation before the action; which keys, and in which order, a reader chooses
     states       [T, Ds]    simulator state before the action (optional: what a replay starts from)
     rewards      [T]        the simulator's dense reward
     dones        [T]        1 on the last transition
     success      [T]        success flag after the action (optional: files of others have none)
+mask/<name>                 names of demonstrations (optional: a filter key, as robomimic's split script writes it)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from energyflow.core.errors import UserError, nearest
-from energyflow.core.files import atomic_path, read_json, sha256
+from energyflow.core.errors import UserError
+from energyflow.core.files import atomic_path
+from energyflow.datasets.box import find_box, into_box
+from energyflow.datasets.manifest import collected_task
+from energyflow.datasets.reading import DemoFile, env_args
+from energyflow.datasets.recognition import recognised
+from energyflow.datasets.selection import EVERY, demo_names, masks, observation_keys
+from energyflow.envs.tasks import CUSTOM
 
-# What robomimic's low-dimensional policies observe, in its order; a file without these is read whole.
-LOW_DIM = (
-    *(f"robot{arm}_{part}" for arm in (0, 1) for part in ("eef_pos", "eef_quat", "gripper_qpos")),
-    "object",
-)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,43 @@ class Demonstration:
 
 @dataclass(frozen=True)
 class Demos:
-    """All demonstrations of a file, with its hash, its `env_args` and the observation keys that were read."""
+    """Demonstrations of a file, actions in the box [-1, 1].
+
+    Attributes:
+        path: of the file.
+        sha256: of the file and those that it links to.
+        env_args: how to build their simulator, as the file says it.
+        obs_keys: observation keys that were read.
+        episodes: what was read.
+        layout: widths of the observations, by key.
+        task: the simulated task that they are of, or `custom/<name>`.
+        differs: why they are not of the simulated task that `env_args` name; empty if they are, or name none.
+        box: [2, Da] what -1 and 1 stand for in the file's units; None: for themselves.
+        filter_key: list of demonstrations that was read.
+        filter_keys: all lists of the file.
+    """
 
     path: Path
     sha256: str
     env_args: dict[str, Any]
     obs_keys: tuple[str, ...]
     episodes: list[Demonstration]
+    layout: dict[str, int] = field(default_factory=dict)
+    task: str = f"{CUSTOM}/demos"
+    differs: str = ""
+    box: NDArray[np.float64] | None = None
+    filter_key: str = EVERY
+    filter_keys: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a checkpoint says of its data."""
+        return {
+            "sha256": self.sha256,
+            "demos": len(self.episodes),
+            "filter_key": self.filter_key,
+            "differs": self.differs,
+        }
 
     @property
     def observations(self) -> NDArray[np.float64]:
@@ -115,86 +149,108 @@ def write_demos(
                 group.create_dataset(key, data=values, compression="gzip", compression_opts=4)
 
 
-def choose_keys(available: Iterable[str]) -> tuple[str, ...]:
-    """Observation keys of a file, in order: robomimic's low-dimensional ones if they are there, else all of them."""
-    found = set(available)
-    usual = tuple(key for key in LOW_DIM if key in found)
-    return usual if {"object", "robot0_eef_pos"} <= found else tuple(sorted(found))
+def _rows(file: DemoFile, key: str, length: int, *, obs: bool = False) -> NDArray[np.float64]:
+    """Numbers [T, D] of a demonstration of T actions; the observation after the last action is dropped."""
+    values = file.array(key)
+    if obs and len(values) == length + 1:
+        return values[:-1]
+    if len(values) != length:
+        raise file.error(key, f"{len(values)} rows, but {length} actions; each observation belongs before one action")
+    return values
 
 
-def _episode(path: Path, name: str, group: h5py.Group, keys: tuple[str, ...]) -> Demonstration:
-    for key in ("actions", "obs"):
-        if key not in group:
-            raise UserError(f"{path}: {name}: missing '{key}'; is this a robomimic low_dim file?")
-    for key in keys:
-        if key not in group["obs"]:
-            raise UserError(f"{path}: {name}: no observation '{key}'; {nearest(key, list(group['obs']))}")
-    actions = np.asarray(group["actions"], dtype=np.float64)
-    parts = {key: np.asarray(group["obs"][key], dtype=np.float64) for key in keys}
+def _optional(file: DemoFile, key: str, length: int) -> NDArray[np.float64]:
+    """Numbers [T] that no training reads: zeros where the file has none, or, said aloud, something else."""
+    parent, _, name = key.rpartition("/")
+    if name not in file.names(parent):
+        return np.zeros(length)
+    try:
+        values = _rows(file, key, length)
+        if values.shape[1] == 1:
+            return values[:, 0]
+        file.say(key, f"{values.shape[1]} numbers at each step, not one; taken as 0")
+    except UserError as error:
+        log.warning("%s; taken as 0", error)
+    return np.zeros(length)
+
+
+def _episode(file: DemoFile, name: str, keys: tuple[str, ...]) -> Demonstration:
+    place = f"data/{name}"
+    actions = file.array(f"{place}/actions")
     length = len(actions)
-    if length == 0 or not parts:
-        raise UserError(f"{path}: {name}: no transitions or no observation keys")
-    for key, values in {"actions": actions, **{f"obs/{k}": v for k, v in parts.items()}}.items():
-        if len(values) != length:
-            raise UserError(f"{path}: {name}/{key}: {len(values)} rows, but {length} actions")
-        bad = np.argwhere(~np.isfinite(values.reshape(length, -1)).all(axis=1))
-        if len(bad):
-            raise UserError(
-                f"{path}: {name}/{key}: NaN or infinity at step {bad[0, 0]}; drop this demonstration or repair it"
-            )
-    if np.abs(actions).max() > 1.0 + 1e-6:
-        raise UserError(
-            f"{path}: {name}/actions: values up to {np.abs(actions).max():.3g}, outside the box [-1, 1];"
-            " rescale the actions as robomimic does"
-        )
-    zeros = np.zeros(length)
+    if length == 0:
+        raise file.error(place, "no transitions; remove this demonstration in a copy, or leave it out by --filter-key")
     return Demonstration(
-        obs=np.concatenate([v.reshape(length, -1) for v in parts.values()], axis=1),
+        obs=np.concatenate([_rows(file, f"{place}/obs/{key}", length, obs=True) for key in keys], axis=1),
         actions=actions,
-        rewards=np.asarray(group["rewards"], dtype=np.float64) if "rewards" in group else zeros,
-        success=np.asarray(group["success"], dtype=np.float64) if "success" in group else zeros,
+        rewards=_optional(file, f"{place}/rewards", length),
+        success=_optional(file, f"{place}/success", length),
     )
 
 
-def load_demos(path: str | Path, obs_keys: Sequence[str] | None = None) -> Demos:
-    """Read and check a demonstration file.
+def _tell_odd_lengths(file: DemoFile, names: list[str], keys: tuple[str, ...], episodes: list[Demonstration]) -> None:
+    """Say aloud where an observation after the last action was dropped, and where episodes seem to be joined."""
+    for name, episode in zip(names, episodes, strict=True):
+        longer = [key for key in keys if file.shape(f"data/{name}/obs/{key}")[0] > len(episode.actions)]
+        if longer:
+            file.say(
+                f"data/{name}/obs/{longer[0]}", "one row more than actions, the observation after the last: dropped"
+            )
+            break
+    for name, episode in zip(names, episodes, strict=True):
+        dones = _optional(file, f"data/{name}/dones", len(episode.actions))
+        restarts = np.flatnonzero((dones[:-1] > 0) & (dones[1:] <= 0))
+        if len(restarts):
+            file.say(
+                f"data/{name}/dones",
+                f"1 at step {restarts[0]}, and 0 after it: if episodes were joined here, split them into demo_N each:"
+                " chunks of actions run from one into the next",
+            )
+            break
 
-    A `manifest.json` beside the file, if there is one, must carry the file's hash.
+
+def _check_equal_widths(file: DemoFile, names: list[str], episodes: list[Demonstration], first: Demonstration) -> None:
+    for name, episode in zip(names, episodes, strict=True):
+        for what, mine, others in (
+            ("observations", episode.obs, first.obs),
+            ("actions", episode.actions, first.actions),
+        ):
+            if mine.shape[1] != others.shape[1]:
+                raise file.error(f"data/{name}", f"{what} have {mine.shape[1]} numbers, but {others.shape[1]} before")
+
+
+def load_demos(
+    path: str | Path,
+    obs_keys: Sequence[str] | None = None,
+    *,
+    filter_key: str | None = None,
+    like: Demos | None = None,
+) -> Demos:
+    """Read and check a demonstration file; what is unusual about it is said aloud.
+
+    A `manifest.json` of ours beside the file, if there is one, must fit it.
 
     Args:
         path: of the HDF5 file.
         obs_keys: observation keys to concatenate, in this order; see `choose_keys` for the default.
+        filter_key: list of demonstrations below `mask` to read, or `all`; by default `train` if the file has it.
+        like: other demonstrations of the same file, whose box holds for these as well.
 
     Raises:
-        UserError: missing, truncated, of another hash than the manifest says, with NaN, without the
-            expected arrays, or with demonstrations of different widths.
+        UserError: missing, locked, damaged, not as the manifest says, with NaN, without the expected arrays, or with
+            demonstrations of different widths.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; run `energyflow collect` or the workflow's collect rule first")
-    digest = sha256(path)
-    manifest = path.with_name("manifest.json")
-    if manifest.is_file():
-        recorded = read_json(manifest).get("sha256")
-        if recorded != digest:
-            raise UserError(
-                f"{path}: sha256 is {digest[:12]}..., but {manifest} says {str(recorded)[:12]}...;"
-                " the file was changed or damaged: delete both and collect again (or `dvc checkout`)"
-            )
-    try:
-        with h5py.File(path, "r") as file:
-            if "data" not in file:
-                raise UserError(f"{path}: no group 'data'; is this a robomimic low_dim file?")
-            data = file["data"]
-            names = sorted((k for k in data if k.startswith("demo_")), key=lambda k: int(k.split("_")[1]))
-            if not names:
-                raise UserError(f"{path}: holds no demonstrations")
-            keys = tuple(obs_keys or choose_keys(data[names[0]].get("obs", ())))
-            episodes = [_episode(path, name, data[name], keys) for name in names]
-            env_args = json.loads(data.attrs.get("env_args", "{}"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read as HDF5, perhaps truncated ({error}); fetch it again") from None
-    for name, episode in zip(names, episodes, strict=True):
-        if episode.obs.shape[1] != episodes[0].obs.shape[1] or episode.actions.shape[1] != episodes[0].actions.shape[1]:
-            raise UserError(f"{path}: {name}: other observation or action width than {names[0]}")
-    return Demos(path, digest, env_args, keys, episodes)
+    collected = collected_task(path)
+    with DemoFile(path) as file:
+        chosen, names = demo_names(file, filter_key)
+        keys = observation_keys(file, names[0], obs_keys)
+        episodes = [_episode(file, name, keys) for name in names]
+        _tell_odd_lengths(file, names, keys, episodes)
+        layout = {key: file.shape(f"data/{names[0]}/obs/{key}")[-1] for key in keys}
+        args, digest, known = env_args(file), file.digest, masks(file)
+    _check_equal_widths(file, names, episodes, (like.episodes if like else episodes)[0])
+    task, differs = (collected, "") if collected else recognised(path, args, layout, episodes[0].actions.shape[1])
+    box = like.box if like else find_box(path, task, np.concatenate([episode.actions for episode in episodes]))
+    episodes = [replace(episode, actions=into_box(episode.actions, box)) for episode in episodes]
+    return Demos(path, digest, args, keys, episodes, layout, task, differs, box, chosen, known)

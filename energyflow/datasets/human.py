@@ -14,10 +14,11 @@ import h5py
 
 from energyflow.config.sections import CollectParams
 from energyflow.core.errors import UserError
-from energyflow.core.files import atomic_path, sha256, write_json
+from energyflow.core.files import atomic_path
 from energyflow.core.provenance import package_versions
 from energyflow.datasets.download import fetch
 from energyflow.datasets.format import load_demos
+from energyflow.datasets.manifest import write_manifest
 from energyflow.datasets.replay import Replayable, replays
 from energyflow.envs.tasks import make_env
 
@@ -107,8 +108,8 @@ def collect(
         shutil.copyfile(path, temporary)
         if converted:
             _write_env_args(temporary, env_args)
-    write_json(
-        out / "manifest.json",
+    write_manifest(
+        out / "demos.hdf5",
         {
             "task": task,
             "source": "human",
@@ -116,7 +117,6 @@ def collect(
             "url": url,
             "downloaded_sha256": demos.sha256,
             "env_args_converted": converted,
-            "sha256": sha256(out / "demos.hdf5"),
             "demos": len(demos.episodes),
             "transitions": sum(len(d.actions) for d in demos.episodes),
             "replayed": len(outcomes),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-import h5py
 import numpy as np
 from tqdm import tqdm
 
 from energyflow.core.errors import UserError
+from energyflow.datasets.reading import DemoFile
+from energyflow.datasets.selection import EVERY, demo_names
 from energyflow.envs.simulator import Array
 
 
@@ -37,20 +38,17 @@ def replays(env: Replayable, path: Path, count: int) -> list[bool]:
         UserError: the file stores no states, or states of another model.
     """
     width = len(env.state())
-    with h5py.File(path, "r") as file:
-        data: Any = file["data"]
-        names = sorted(data, key=lambda name: int(name.split("_")[1]))
+    with DemoFile(path) as file:
+        _, names = demo_names(file, EVERY)
         spread = np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int)
         outcomes = []
         for name in tqdm([names[index] for index in spread], desc=f"replay {path.name}", unit="demo", mininterval=2.0):
-            if "states" not in data[name]:
-                raise UserError(f"{path}: {name}: no 'states' to replay the actions from")
-            start = np.asarray(data[name]["states"][0], dtype=np.float64)
+            start, actions = file.array(f"data/{name}/states")[0], file.array(f"data/{name}/actions")
             if len(start) != width:
                 raise UserError(
                     f"{path}: {name}/states: {len(start)} numbers, but this simulator's state has {width}: the file was"
                     " recorded with another model"
                 )
             env.restore(start)
-            outcomes.append(any(env.step(action)[2] for action in np.asarray(data[name]["actions"], dtype=np.float64)))
+            outcomes.append(any(env.step(action)[2] for action in actions))
     return outcomes

@@ -9,10 +9,10 @@ from tqdm import tqdm
 
 from energyflow.config.sections import CollectParams
 from energyflow.core.errors import UserError
-from energyflow.core.files import sha256, write_json
 from energyflow.core.provenance import package_versions
 from energyflow.core.seeding import generator
 from energyflow.datasets.format import Demonstration, write_demos
+from energyflow.datasets.manifest import write_manifest
 from energyflow.datasets.replay import Replayable
 from energyflow.envs.simulator import Simulator
 from energyflow.envs.tasks import make_env
@@ -79,12 +79,11 @@ def collect(task: str, params: CollectParams, out: Path) -> None:
                 kept.append(demonstration)
                 bar.update()
     write_demos(out / "demos.hdf5", kept, env.env_args(), env.obs_layout)
-    write_json(
-        out / "manifest.json",
+    write_manifest(
+        out / "demos.hdf5",
         {
             "task": task,
             "source": "scripted",
-            "sha256": sha256(out / "demos.hdf5"),
             "demos": len(kept),
             "transitions": sum(len(d.actions) for d in kept),
             "attempts": attempts,

@@ -13,7 +13,7 @@ from energyflow.datasets.format import Demos
 
 @dataclass(frozen=True)
 class Windows:
-    """All training windows: obs [N, To, Do] and actions [N, Tp, Da], float32, environment units."""
+    """All training windows: obs [N, To, Do] in environment units, actions [N, Tp, Da] in the box; float64."""
 
     obs: Tensor
     actions: Tensor
@@ -42,6 +42,6 @@ def make_windows(demos: Demos, obs_horizon: int, pred_horizon: int, *, sequences
         obs.append(episode.obs[np.clip(back, 0, steps[-1])])
         actions.append(episode.actions[np.clip(ahead, None, steps[-1])])
     return Windows(
-        torch.from_numpy(np.concatenate(obs).astype(np.float32)),
-        torch.from_numpy(np.concatenate(actions).astype(np.float32)),
+        torch.from_numpy(np.concatenate(obs)),
+        torch.from_numpy(np.concatenate(actions)),
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from energyflow.config.sections import Level
+
+if TYPE_CHECKING:
+    import mujoco
 
 Array = NDArray[np.float64]
 Expert = Callable[[Array], Array]  # obs [Do] -> action [Da] in the box, for the episode that it was made for
@@ -32,3 +35,13 @@ class Simulator(Protocol):
 
     def env_args(self) -> dict[str, Any]:
         """How to build this simulator, as robomimic files say it: `env_name`, `type`, `env_kwargs`."""
+
+
+@runtime_checkable
+class Filmable(Protocol):
+    """A simulator on MuJoCo whose stored states can be drawn."""
+
+    mujoco_model: mujoco.MjModel
+
+    def draw(self, state: Array, renderer: mujoco.Renderer) -> None:
+        """Put a stored state [Ds] before the camera that sees it all."""

@@ -1,37 +1,25 @@
-"""The task registry: from a name such as `metaworld/hammer` to its simulator. Imports none before it is asked for."""
+"""From a name such as `metaworld/hammer` to what its suite declares, and to its simulator, imported only when built."""
 
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from energyflow.core.errors import UserError, nearest
+from energyflow.core.registry import implementation
+from energyflow.envs.registry import SUITES, Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from energyflow.envs.simulator import Simulator
 
-SUITES = {
-    "metaworld": "energyflow.envs.metaworld:MetaWorldEnv",
-    "robomimic": "energyflow.envs.robomimic.simulator:RobomimicEnv",
-}
-TASKS = (
-    "metaworld/button_press",
-    "metaworld/drawer_open",
-    "metaworld/assembly",
-    "metaworld/bin_picking",
-    "metaworld/hammer",
-    "robomimic/lift",
-    "robomimic/can",
-    "robomimic/square",
-    "robomimic/transport",
-    "robomimic/tool_hang",
-)
-
-
 CUSTOM = "custom"  # suite of users' own demonstrations: they train, and have no simulator here
+
+
+def every_task() -> dict[str, str]:
+    """Every task that has a simulator, suite by suite -> what a file's `env_args` call it."""
+    return {task: theirs for suite in SUITES for task, theirs in SUITES[suite].tasks.items()}
 
 
 def check_task(name: str) -> str:
@@ -40,28 +28,75 @@ def check_task(name: str) -> str:
     Raises:
         UserError: no such task; the message suggests the nearest name.
     """
-    if re.fullmatch(rf"{CUSTOM}/[\w.-]+", str(name)):
+    if re.fullmatch(rf"{CUSTOM}/\w[\w.-]*", str(name)):
         return CUSTOM
     return check_simulated(name)
 
 
 def check_simulated(name: str) -> str:
     """Return the suite of a task that has a simulator; raises as `check_task`."""
-    if name not in TASKS:
+    known = every_task()
+    if name not in known:
         own = f"; {name} has demonstrations only" if str(name).startswith(f"{CUSTOM}/") else ""
-        raise UserError(f"unknown task '{name}'; {nearest(str(name), list(TASKS))}{own}")
+        raise UserError(f"unknown task '{name}'; {nearest(str(name), known)}{own}")
     return name.split("/")[0]
 
 
-def task_of(env_args: dict[str, Any], name: str) -> str:
-    """The task that a demonstration file belongs to: ours if its `env_args` name one, else `custom/<name>`."""
-    from energyflow.envs import metaworld
-    from energyflow.envs.robomimic import simulator
+def suite_of(name: str) -> Suite:
+    """What is declared of the suite of a task; raises as `check_simulated`."""
+    return SUITES[check_simulated(name)]
 
-    ours = {spec.simulator_id: task for task, spec in metaworld.SPECS.items()}
-    ours |= {spec.env_name: task for task, spec in simulator.SPECS.items()}
-    plain = re.sub(r"[^\w.-]+", "_", name)
-    return ours.get(str(env_args.get("env_name")), f"{CUSTOM}/{plain}")
+
+def custom_task(name: str) -> str:
+    """The task of demonstrations that no simulator here belongs to, from the name of their file."""
+    return f"{CUSTOM}/{re.sub(r'[^A-Za-z0-9_.-]+', '_', name).strip('.-') or 'demos'}"
+
+
+def named_task(env_args: Mapping[str, Any]) -> str | None:
+    """The task that a demonstration file's `env_args` name, if it is one of ours. Imports no simulator."""
+    named = {theirs: task for task, theirs in every_task().items()}
+    return named.get(str(env_args.get("env_name")))
+
+
+def check_widths(task: str, layout: Mapping[str, int], action_dim: int) -> None:
+    """Compare the widths of a file or of a policy with those of a task's simulator, where they are known beforehand.
+
+    Raises:
+        UserError: an observation or the action is wider or narrower than the simulator's.
+    """
+    widths = suite_of(task).widths
+    if widths is None:
+        return
+    known, acts = widths(task)
+    for key, width in layout.items():
+        if key in known and width != known[key]:
+            total = (
+                f" ({sum(layout.values())} and {sum(known.values())} in all)" if layout.keys() == known.keys() else ""
+            )
+            raise UserError(f"obs/{key} has {width} numbers, but {known[key]} in the simulator of {task}{total}")
+    if len(known) == 1 and layout.keys() != known.keys():
+        (only,) = known
+        raise UserError(f"the observations are {', '.join(layout)}, but the simulator of {task} has only '{only}'")
+    if action_dim != acts:
+        raise UserError(f"actions have {action_dim} numbers, but {acts} in the simulator of {task}")
+
+
+def check_recorded(task: str, env_args: Mapping[str, Any], layout: Mapping[str, int], action_dim: int) -> None:
+    """Check that recorded actions and observations mean the same in a task's simulator.
+
+    Args:
+        task: a simulated one.
+        env_args: of the file.
+        layout: widths of the file's observations, by key.
+        action_dim: width of its actions.
+
+    Raises:
+        UserError: a width differs, or what the suite compares, such as robot, controller and control rate.
+    """
+    check_widths(task, layout, action_dim)
+    compare = suite_of(task).recorded
+    if compare is not None:
+        implementation(compare)(task, env_args)
 
 
 def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
@@ -74,13 +109,18 @@ def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
     Raises:
         UserError: no such task, or no such observation.
     """
-    module, cls = SUITES[check_simulated(name)].split(":")
-    build: Callable[[str, Sequence[str] | None], Simulator] = getattr(import_module(module), cls)
+    build: Callable[[str, Sequence[str] | None], Simulator] = implementation(_simulator(name))
     return build(name, obs_keys)
 
 
 def modules(name: str, *, expert: bool) -> list[str]:
     """Modules of a task's simulator and, if it acts, of its scripted expert."""
-    suite, short = check_simulated(name), name.split("/")[1]
-    found = [SUITES[suite].split(":")[0]]
-    return [*found, f"energyflow.envs.robomimic.experts.{short}"] if expert and suite == "robomimic" else found
+    experts, simulator = suite_of(name).experts, _simulator(name).partition(":")[0]
+    return [simulator, f"{experts}.{name.split('/')[1]}"] if expert and experts else [simulator]
+
+
+def _simulator(name: str) -> str:
+    """`module:Class` of a task's simulator."""
+    suite = check_simulated(name)
+    where = SUITES[suite].simulator
+    return where if ":" in where else f"{SUITES.module(suite)}:{where}"

@@ -11,12 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from energyflow.config.sections import EvaluateParams
-from energyflow.core.provenance import Run
+from energyflow.core.errors import UserError
+from energyflow.core.files import read_json
+from energyflow.core.provenance import Existing, Run
 from energyflow.core.seeding import torch_generator
 from energyflow.envs.rollout import Episode, Outcome, Plan, rollout
-from energyflow.envs.tasks import make_env
+from energyflow.envs.tasks import CUSTOM, check_task, make_env, suite_of
 from energyflow.policies.base import Policy, default_device
-from energyflow.policies.checkpoint import load
+from energyflow.policies.checkpoint import checkpoint_file, load
+from energyflow.policies.plan import fast_plan
 
 SIMULATORS = 12  # of one job: building one costs 0.2 s, a planning call costs about the same for 1 and for 12
 
@@ -31,13 +34,11 @@ def episodes_of(params: EvaluateParams) -> list[Episode]:
 
 
 def planner(policy: Policy, generator: torch.Generator, nfe: int) -> Plan:
-    """Wrap a policy as NumPy in, NumPy out; a plan is the executed part [B, exec_horizon, Da] of a chunk."""
-    device = next(policy.parameters()).device
+    """What rollouts ask: the executed part [B, exec_horizon, Da] of a chunk."""
+    whole = fast_plan(policy, generator, nfe)
 
     def plan(obs: NDArray[np.float64], elapsed: NDArray[np.int64]) -> NDArray[np.float64]:
-        frames = torch.as_tensor(obs, dtype=torch.float32, device=device)
-        chunk = policy.act(frames, generator, nfe, torch.as_tensor(elapsed, device=device))
-        return chunk[:, : policy.spec.exec_horizon].cpu().numpy().astype(np.float64)
+        return whole(obs, elapsed)[:, : policy.spec.exec_horizon].astype(np.float64)
 
     return plan
 
@@ -58,19 +59,53 @@ def _rows(outcomes: list[Outcome], **identity: Any) -> list[dict[str, Any]]:
     ]
 
 
-def evaluate(task: str, seed: int, params: EvaluateParams, model: Path, out: Path) -> None:
+def check_policy_fits(policy: Policy, task: str) -> None:
+    """Compare a policy with a task's simulator, before that is built.
+
+    Raises:
+        UserError: the width of the observation or of the action differs.
+    """
+    widths = suite_of(task).widths
+    if widths is None:
+        return
+    (known, acts), spec = widths(task), policy.spec
+    for what, mine, theirs in (
+        ("observes", spec.obs_dim, sum(known.get(key, 0) for key in spec.obs_keys)),
+        ("acts by", spec.action_dim, acts),
+    ):
+        if mine != theirs and (what == "acts by" or known.keys() >= set(spec.obs_keys)):
+            raise UserError(
+                f"the policy {what} {mine} numbers ({', '.join(spec.obs_keys)}), but the simulator of {task} has"
+                f" {theirs}: the demonstrations were recorded in another version of it, or are of another task"
+            )
+
+
+def evaluate(
+    task: str, seed: int, params: EvaluateParams, model: Path, out: Path, *, existing: Existing = "replace"
+) -> None:
     """Roll a checkpoint out and write `episodes.csv` and `run.json`.
 
     With `params.nfe` empty, every level at the method's own number of network evaluations; otherwise every level at
     each number of the list.
 
     Raises:
-        UserError: the checkpoint is missing, damaged or of another task.
+        UserError: the checkpoint is missing, damaged, of another task, or of one without a simulator.
+        UserError: the widths of policy and simulator differ.
+        UserError: `out` holds a run of other inputs, and `existing` says to refuse.
     """
-    device = default_device()
+    model, device = checkpoint_file(model), default_device()
     policy = load(model, task).to(device)
+    if check_task(task) == CUSTOM:
+        differs = read_json(model.with_suffix(".json"))["demos"].get("differs")
+        raise UserError(
+            f"{model}: {task} has demonstrations only, and no simulator here" + (differs and f": {differs}")
+        )
+    check_policy_fits(policy, task)
     method = policy.params.method
-    with Run("evaluate", out, params=params.model_dump(), inputs=[model], task=task, method=method, seed=seed) as run:
+    run = Run("evaluate", out, params=params.model_dump(), inputs=[model], task=task, method=method, seed=seed)
+    if run.is_there(("episodes.csv",), existing):
+        return
+    with run:
         episodes = episodes_of(params)
         envs = [make_env(task, policy.spec.obs_keys) for _ in range(min(SIMULATORS, len(episodes)))]
         rows = []

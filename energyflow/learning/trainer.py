@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,23 @@ from tqdm import tqdm
 
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
-from energyflow.core.provenance import Run
+from energyflow.core.provenance import Existing, Run
 from energyflow.core.resume import ResumePoint
 from energyflow.core.seeding import integer_seed, torch_generator
 from energyflow.core.tensors import below, optimizer_tensors, restore_optimizer, within
-from energyflow.datasets.format import load_demos
+from energyflow.datasets.format import Demos, load_demos
+from energyflow.datasets.recognition import check_fits
 from energyflow.datasets.windows import Windows, make_windows
 from energyflow.envs.tasks import check_task
+from energyflow.learning.kernels import fastest, keep_memory, using
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Model, default_device
 from energyflow.policies.checkpoint import build, save
 from energyflow.policies.registry import class_of
 
-COLUMNS = ["step", "loss", "lr", "grad_norm", "seconds"]  # of train.csv
+COLUMNS = ["step", "loss", "lr", "grad_norm", "seconds"]  # of train.csv; with a valid split, and valid_loss
+VALID_WINDOWS = 1024  # of the split, spread over it, in each look at it
+FILES = ("model.safetensors", "model.json", "train.csv")  # beside run.json
 
 
 def learning_rate(step: int, params: TrainParams) -> float:
@@ -38,55 +43,95 @@ def learning_rate(step: int, params: TrainParams) -> float:
     return params.lr * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
+def gather(model: Model) -> Tensor:
+    """Move a model's parameters, those that are trained first, into one vector; they become views of it.
+
+    Clipping, the optimiser and the average are then one operation each, however many layers there are.
+    """
+    parameters = sorted(model.parameters(), key=lambda parameter: not parameter.requires_grad)
+    vector = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    for parameter, part in zip(parameters, torch.split(vector, [p.numel() for p in parameters]), strict=True):
+        parameter.data = part.view_as(parameter)
+    return vector
+
+
 class Trainer:
     """State of one run: model, averaged model, optimiser, generators, step, log rows."""
 
-    def __init__(self, model: Model, windows: Windows, seed: int, device: torch.device) -> None:
-        """Standardise the windows once and move everything to the device."""
+    def __init__(
+        self, model: Model, windows: Windows, seed: int, device: torch.device, valid: Windows | None = None
+    ) -> None:
+        """Standardise the windows once and move everything to the device; `valid` are those held out."""
         self.params, self.device = model.params, device
         self.model = model.to(device).train()
         self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.vector, self.average_vector = gather(self.model), gather(self.average)
         normalizer = self.model.normalizer
-        self.obs = normalizer.standardize_obs(windows.obs.to(device))
-        self.actions = normalizer.standardize_action(windows.actions.to(device))
+        self.obs = normalizer.standardize_obs(windows.obs.to(device)).float()
+        self.actions = normalizer.standardize_action(windows.actions.to(device)).float()
+        self.valid: tuple[Tensor, Tensor] | None = None
+        if valid is not None:
+            chosen = torch.linspace(0, len(valid.obs) - 1, min(VALID_WINDOWS, len(valid.obs))).long()
+            obs, actions = valid.obs[chosen].to(device), valid.actions[chosen].to(device)
+            self.valid = (normalizer.standardize_obs(obs).float(), normalizer.standardize_action(actions).float())
+        self.weights = nn.Parameter(self.vector[: sum(parameter.numel() for parameter in self.trained)])
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.params.lr, weight_decay=self.params.weight_decay, fused=True
+            [self.weights], lr=self.params.lr, weight_decay=self.params.weight_decay, fused=True
         )
         self.generators = {
             "batch": torch_generator(seed, "training batches", device),
             "noise": torch_generator(seed, "training noise", device),
         }
+        self.kernels = fastest(device)
+        keep_memory()
         self.step = 0
         self.rows: list[dict[str, float]] = []
-        self.skipped = 0
+        self.skipped = torch.zeros((), device=device)
         self.seconds = 0.0  # of earlier sessions of a resumed run
 
     def advance(self) -> tuple[Tensor, Tensor]:
         """One optimiser step; return loss and gradient norm, still on the device."""
-        params = self.params
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, params)
         index = torch.randint(
-            len(self.obs), (params.batch_size,), generator=self.generators["batch"], device=self.device
+            len(self.obs), (self.params.batch_size,), generator=self.generators["batch"], device=self.device
         )
-        loss = self.model.loss(self.obs[index], self.actions[index], self.generators["noise"])
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), params.grad_clip)
-        if bool(torch.isfinite(norm)):  # as the official code: a non-finite gradient is skipped
-            self.optimizer.step()
-        else:
-            self.skipped += 1
+        obs, actions = self.obs.index_select(0, index), self.actions.index_select(0, index)
+        with using(self.kernels):
+            loss = self.model.loss(obs, actions, self.generators["noise"])
+            parts = torch.autograd.grad(loss, self.trained, materialize_grads=True)
+        norm = self._update(torch.cat([part.flatten() for part in parts]))
         self.model.after_step()
         self.step += 1
         self._average()
         return loss.detach(), norm
 
+    def valid_loss(self) -> float | None:
+        """Loss on a fixed part of the windows held out, under the same noise each time; None if there are none."""
+        if self.valid is None:
+            return None
+        training = self.model.training
+        self.model.eval()  # no power iteration of a spectral norm: the run is the same without this look
+        loss = float(self.model.loss(*self.valid, torch_generator(0, "validation noise", self.device)).detach())
+        self.model.train(training)
+        return loss
+
+    def _update(self, gradient: Tensor) -> Tensor:
+        """Follow the gradient, clipped; one that is not finite is skipped, as in the official code."""
+        norm: Tensor = torch.linalg.vector_norm(gradient)
+        skip = (~torch.isfinite(norm)).float()
+        # As PyTorch's gradient scaler tells a fused optimiser to divide, or to stand still, without asking the device.
+        self.optimizer.grad_scale = (norm / self.params.grad_clip).clamp(min=1.0)  # type: ignore[attr-defined]
+        self.optimizer.found_inf = skip  # type: ignore[attr-defined]
+        self.optimizer.param_groups[0]["lr"] = learning_rate(self.step, self.params)
+        self.weights.grad = gradient
+        self.optimizer.step()
+        self.skipped += skip
+        return norm
+
     def _average(self) -> None:
         # Early on, a long memory would keep the random initialisation alive: the decay grows to its final value.
         decay = min(self.params.ema_decay, (1.0 + self.step) / (10.0 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
+        self.average_vector.lerp_(self.vector, 1.0 - decay)
 
     def final(self) -> Model:
         """The averaged model, its spectral-norm vectors re-derived for the averaged weights."""
@@ -108,7 +153,7 @@ class Trainer:
 
     def state(self, seconds: float) -> dict[str, Any]:
         """The rest of it, after so many seconds of training."""
-        return {"step": self.step, "rows": self.rows, "skipped": self.skipped, "seconds": seconds}
+        return {"step": self.step, "rows": self.rows, "skipped": int(self.skipped), "seconds": seconds}
 
     def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Continue where `tensors` and `state` were taken."""
@@ -117,12 +162,26 @@ class Trainer:
         for name, generator in self.generators.items():
             generator.set_state(tensors[f"generator/{name}"])
         restore_optimizer(self.optimizer, within(tensors, "optimizer/"))
-        self.step, self.rows = state["step"], state["rows"]
-        self.skipped, self.seconds = state["skipped"], state["seconds"]
+        self.step, self.rows, self.seconds = state["step"], state["rows"], state["seconds"]
+        self.skipped.fill_(state["skipped"])
+
+
+def valid_key(demos: Demos) -> str | None:
+    """The filter key of the demonstrations held out: `valid` beside `train`, as robomimic's split script names them."""
+    key = demos.filter_key.replace("train", "valid")
+    return key if key != demos.filter_key and key in demos.filter_keys else None
 
 
 def train(
-    task: str, seed: int, params: TrainParams, demos: Path, out: Path, device: torch.device | None = None
+    task: str,
+    seed: int,
+    params: TrainParams,
+    demos: Path,
+    out: Path,
+    device: torch.device | None = None,
+    *,
+    filter_key: str | None = None,
+    existing: Existing = "replace",
 ) -> None:
     """Train one model and write `model.safetensors`, `model.json`, `train.csv` and `run.json` into `out`.
 
@@ -130,23 +189,27 @@ def train(
     energyflow/core/resume.py. The final
     averaged weights are saved: there is no selection of checkpoints on test results.
 
+    Args:
+        task: simulated one, or `custom/<name>`.
+        seed: of the run.
+        params: every number.
+        demos: the demonstrations.
+        out: folder of the outputs.
+        device: by default the GPU if there is one.
+        filter_key: which demonstrations; see `load_demos`. Where a list is held out, its loss is logged.
+        existing: what to do with a complete run in `out`.
+
     Raises:
-        UserError: the demonstrations are missing or damaged.
+        UserError: the demonstrations are missing, damaged or of another task.
+        UserError: `out` holds a run of other inputs, and `existing` says to refuse.
         UserError: the loss or a weight became NaN or infinite.
         UserError: the disk is full, or another process is writing into `out`.
     """
     check_task(task)
     device = device or default_device()
-    data = load_demos(demos, params.obs_keys)
-    sequences = class_of(params.method).sequences
-    windows = make_windows(data, params.obs_horizon, params.pred_horizon, sequences=sequences)
-    horizons = (params.obs_horizon, params.pred_horizon, params.exec_horizon)
-    spec = Spec(data.obs_dim, data.action_dim, *horizons, data.obs_keys)
-    with torch.random.fork_rng(devices=[]):  # initialisers only know the global generator
-        torch.manual_seed(integer_seed(seed, "initial weights"))
-        model = build(spec, params)
-    model.normalizer.fit(data.observations, data.actions, standardize_obs=params.standardize_obs)
-    with Run(
+    data = load_demos(demos, params.obs_keys, filter_key=filter_key)
+    check_fits(data, task)
+    run = Run(
         "train",
         out,
         params=params.model_dump(mode="json"),
@@ -154,9 +217,28 @@ def train(
         task=task,
         method=params.method,
         seed=seed,
-    ) as run:
-        trainer = Trainer(model, windows, seed, device)
+        filter_key=data.filter_key,
+    )
+    if run.is_there(FILES, existing):
+        return
+    cut = partial(
+        make_windows,
+        obs_horizon=params.obs_horizon,
+        pred_horizon=params.pred_horizon,
+        sequences=class_of(params.method).sequences,
+    )
+    key = valid_key(data)
+    valid = cut(load_demos(demos, data.obs_keys, filter_key=key, like=data)) if key else None
+    horizons = (params.obs_horizon, params.pred_horizon, params.exec_horizon)
+    spec = Spec(data.obs_dim, data.action_dim, *horizons, data.obs_keys)
+    with torch.random.fork_rng(devices=[]):  # initialisers only know the global generator
+        torch.manual_seed(integer_seed(seed, "initial weights"))
+        model = build(spec, params)
+    model.normalizer.fit(data.observations, data.actions, standardize_obs=params.standardize_obs, box=data.box)
+    with run:
+        trainer = Trainer(model, cut(data), seed, device, valid)
         identity = {"params": params.model_dump(mode="json"), "data": data.sha256, "task": task, "seed": seed}
+        identity |= {"filter_key": data.filter_key}
         point = ResumePoint(out, identity | {"device": device.type})
         stored = point.load()
         if stored is not None:
@@ -167,14 +249,17 @@ def train(
         save(
             average,
             out / "model.safetensors",
-            {"task": task, "seed": seed, "demos": {"sha256": data.sha256, "demos": len(data.episodes)}},
+            {"task": task, "seed": seed, "demos": data.description},
         )
-        run.write_csv("train.csv", pd.DataFrame(trainer.rows, columns=COLUMNS))
+        columns = COLUMNS + ["valid_loss"] * (key is not None)
+        run.write_csv("train.csv", pd.DataFrame(trainer.rows, columns=columns))
         point.remove()
         run.note(
             device=str(device),
-            skipped_steps=trainer.skipped,
+            matmul=trainer.kernels,
+            skipped_steps=int(trainer.skipped),
             train_seconds=round(trainer.rows[-1]["seconds"], 3),
+            **({"valid_loss": trainer.rows[-1]["valid_loss"]} if key else {}),
         )
 
 
@@ -202,6 +287,7 @@ def _loop(trainer: Trainer, point: ResumePoint, title: str) -> None:
                         "grad_norm": float(norm),
                         "seconds": round(seconds, 3),
                     }
+                    | ({} if (held_out := trainer.valid_loss()) is None else {"valid_loss": held_out})
                 )
                 bar.set_postfix(loss=f"{mean:.3f}")
             # Only where the log is empty of pending losses, so that a resumed run logs the same means.

@@ -50,6 +50,12 @@ class ScalarHead(nn.Module):
         wrap: Callable[[nn.Module], nn.Module] = spectral_norm if spectral else lambda layer: layer
         self.layers = nn.Sequential(wrap(first), SMOOTH_ACTIVATIONS[activation](), wrap(last))
 
+    @property
+    def last(self) -> Tensor:
+        """Weight [1, 128] of the last layer."""
+        weight: Tensor = self.layers[-1].weight  # type: ignore[assignment]
+        return weight
+
     def forward(self, features: Tensor) -> Tensor:
         """[B, dim] -> [B]."""
         out: Tensor = self.layers(features)
@@ -61,8 +67,8 @@ def expand(sigma: Tensor) -> Tensor:
     return sigma[:, None, None]
 
 
-def gradient(value: Callable[[Tensor], Tensor], at: Tensor, *, create_graph: bool) -> Tensor:
-    """Gradient of a batch of scalars with respect to the batch of inputs they come from.
+def value_and_gradient(value: Callable[[Tensor], Tensor], at: Tensor, *, create_graph: bool) -> tuple[Tensor, Tensor]:
+    """A batch of scalars, and its gradient with respect to the batch of inputs they come from, by autograd.
 
     Args:
         value: maps [B, ...] to [B]; element b depends on input b alone.
@@ -70,9 +76,15 @@ def gradient(value: Callable[[Tensor], Tensor], at: Tensor, *, create_graph: boo
         create_graph: keep the graph, for a loss that differentiates again.
 
     Returns:
-        [B, ...] exact gradient; a gradient field has no curl by construction.
+        [B] and the exact gradient [B, ...]; a gradient field has no curl by construction.
     """
     with torch.enable_grad():
         inputs = at if create_graph and at.requires_grad else at.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(value(inputs).sum(), inputs, create_graph=create_graph)
-    return slope
+        found = value(inputs)
+        (slope,) = torch.autograd.grad(found.sum(), inputs, create_graph=create_graph)
+    return (found if create_graph else found.detach()), slope
+
+
+def gradient(value: Callable[[Tensor], Tensor], at: Tensor, *, create_graph: bool) -> Tensor:
+    """The gradient alone; see `value_and_gradient`."""
+    return value_and_gradient(value, at, create_graph=create_graph)[1]

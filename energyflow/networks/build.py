@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
+import torch
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from energyflow.config.sections import MLPParams, NetworkParams
 from energyflow.core.errors import UserError
-from energyflow.networks.blocks import ScalarHead
+from energyflow.networks import closed_form
+from energyflow.networks.blocks import ScalarHead, value_and_gradient
 from energyflow.networks.mlp import MLPTrunk
 from energyflow.networks.unet import UNetTrunk
 
@@ -68,8 +72,27 @@ class VectorField(nn.Module):
         return field.reshape(chunk.shape)
 
 
-class ScalarPotential(nn.Module):
-    """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> one number [B]."""
+class Potential(nn.Module, ABC):
+    """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> one number [B], with its slope in the chunk."""
+
+    @abstractmethod
+    def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """See the class."""
+
+    def value_and_slope(self, chunk: Tensor, obs: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """The number [B], and its gradient [B, Tp, Da] with respect to the chunk.
+
+        Where gradients are enabled, a loss of both can be differentiated once more.
+        """
+        return value_and_gradient(lambda x: self(x, obs, time), chunk, create_graph=torch.is_grad_enabled())
+
+    def slope(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """The gradient alone."""
+        return self.value_and_slope(chunk, obs, time)[1]
+
+
+class ScalarPotential(Potential):
+    """On either trunk: one number of its features."""
 
     def __init__(self, spec: Spec, params: NetworkParams, activation: str, *, spectral: bool) -> None:
         """Trunk, mean over the chunk (U-Net), scalar head."""
@@ -84,3 +107,19 @@ class ScalarPotential(nn.Module):
             features = features.mean(dim=1)
         potential: Tensor = self.head(features)
         return potential
+
+    def value_and_slope(self, chunk: Tensor, obs: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Potential`; in closed form on the plain MLP."""
+        layers = self.perceptron()
+        if layers is None:
+            return super().value_and_slope(chunk, obs, time)
+        assert isinstance(self.trunk, MLPTrunk)
+        inputs = self.trunk.inputs(chunk, obs, time)
+        value, slope = closed_form.value_and_slope(layers, self.head.last, inputs, chunk[0].numel())
+        return value, slope.reshape(chunk.shape)
+
+    def perceptron(self) -> closed_form.Perceptron | None:
+        """The hidden layers of trunk and head, or None where they are more than linear layers and activations."""
+        if not isinstance(self.trunk, MLPTrunk):
+            return None
+        return closed_form.perceptron_of([*self.trunk.layers, *list(self.head.layers)[:-1]])

@@ -17,6 +17,7 @@ class MLPTrunk(nn.Module):
     def __init__(self, chunk_dim: int, cond_dim: int, params: MLPParams, activation: str) -> None:
         """chunk_dim = Tp * Da, cond_dim = To * Do."""
         super().__init__()
+        self.chunk_dim, self.time_dim = chunk_dim, params.time_dim
         self.time = TimeFeatures(params.time_dim)
         widths = [chunk_dim + cond_dim + params.time_dim, *params.hidden]
         layers: list[nn.Module] = []
@@ -25,7 +26,11 @@ class MLPTrunk(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.width = widths[-1]
 
+    def inputs(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """What the first layer reads [B, Tp Da + To Do + time_dim], the chunk first."""
+        return torch.cat([chunk.flatten(1), obs.flatten(1), self.time(time)], dim=-1)
+
     def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
         """See the class."""
-        features: Tensor = self.layers(torch.cat([chunk.flatten(1), obs.flatten(1), self.time(time)], dim=-1))
+        features: Tensor = self.layers(self.inputs(chunk, obs, time))
         return features

@@ -1,4 +1,7 @@
-"""Conditional 1-D U-Net over the action chunk, as in the official EnergyFlow code (written from its description)."""
+"""Conditional 1-D U-Net over the action chunk, as in the official EnergyFlow code (written from its description).
+
+Inside, time runs first: see `networks/temporal.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,34 @@ import itertools
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from energyflow.config.sections import UNetParams
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, TimeFeatures
+from energyflow.networks.closed_form import KNOWN
+from energyflow.networks.temporal import Conv, NormActivation, Shrink
 
 
 class FiLMBlock(nn.Module):
-    """Two convolutions with GroupNorm; the condition scales and shifts in between: (1 + scale) * h + bias."""
+    """Two convolutions with group norm; the condition scales and shifts in between: (1 + scale) * h + bias."""
 
     def __init__(self, inside: int, outside: int, cond_dim: int, params: UNetParams, activation: str) -> None:
         """`inside` and `outside` are channel counts."""
         super().__init__()
+        act = SMOOTH_ACTIVATIONS[activation]()
 
         def convolution(channels: int) -> nn.Sequential:
             return nn.Sequential(
-                nn.Conv1d(channels, outside, params.kernel_size, padding=params.kernel_size // 2),
-                nn.GroupNorm(params.groups, outside),
-                SMOOTH_ACTIVATIONS[activation](),
+                Conv(channels, outside, params.kernel_size), NormActivation(params.groups, outside, KNOWN[type(act)])
             )
 
         self.first, self.second = convolution(inside), convolution(outside)
-        self.film = nn.Sequential(SMOOTH_ACTIVATIONS[activation](), nn.Linear(cond_dim, 2 * outside))
-        self.shortcut = nn.Conv1d(inside, outside, 1) if inside != outside else nn.Identity()
+        self.film = nn.Sequential(act, nn.Linear(cond_dim, 2 * outside))
+        self.shortcut = Conv(inside, outside, 1) if inside != outside else nn.Identity()
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
-        """X [B, C, T], cond [B, cond_dim] -> [B, C', T]."""
-        scale, bias = self.film(cond).unsqueeze(-1).chunk(2, dim=1)
-        h = (1 + scale) * self.first(x) + bias
+        """X [T, B, C], cond [B, cond_dim] -> [T, B, C']."""
+        scale, bias = self.film(cond).chunk(2, dim=1)
+        h = torch.addcmul(bias, 1 + scale, self.first(x))
         out: Tensor = self.second(h) + self.shortcut(x)
         return out
 
@@ -65,7 +68,7 @@ class UNetTrunk(nn.Module):
             )
 
         self.down = nn.ModuleList(pair(a, b) for a, b in itertools.pairwise(dims))
-        self.shrink = nn.ModuleList(nn.Conv1d(d, d, 3, stride=2, padding=1) for d in dims[1:-1])
+        self.shrink = nn.ModuleList(Shrink(d) for d in dims[1:-1])
         self.middle = pair(dims[-1], dims[-1])
         self.up = nn.ModuleList(
             pair(2 * b, a) for a, b in zip(reversed([dims[1], *dims[1:-1]]), reversed(dims[1:]), strict=True)
@@ -75,7 +78,7 @@ class UNetTrunk(nn.Module):
     def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
         """See the class."""
         cond = torch.cat([self.state(obs.flatten(1)), self.time(time)], dim=-1)
-        x, skips = chunk.transpose(1, 2), []
+        x, skips = chunk.transpose(0, 1).contiguous(), []
         for level, blocks in enumerate(self.down):
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, cond)
@@ -85,9 +88,9 @@ class UNetTrunk(nn.Module):
         for block in self.middle:
             x = block(x, cond)
         for level, blocks in enumerate(self.up):
-            x = torch.cat([x, skips.pop()], dim=1)
+            x = torch.cat([x, skips.pop()], dim=-1)
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, cond)
             if level < len(self.up) - 1:
-                x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        return x.transpose(1, 2)
+                x = x.repeat_interleave(2, dim=0)
+        return x.transpose(0, 1)

@@ -14,7 +14,7 @@ import yaml
 
 from energyflow.config import layout
 from energyflow.config.params import Params
-from energyflow.envs.tasks import TASKS
+from energyflow.envs.tasks import every_task, suite_of
 from energyflow.pipeline import plan
 from energyflow.pipeline.code import code
 from energyflow.policies.registry import policies
@@ -55,19 +55,23 @@ def stage_file(target: str) -> str:
 
 def _code(stage: str) -> set[str]:
     """Code of any job of a stage of the target `all`."""
-    offline, online = policies(online=False), policies(online=True)
+    offline, online, tasks = policies(online=False), policies(online=True), every_task()
     each: dict[str, Iterable[list[str]]] = {
-        "collect": [code("collect", task=task, expert=True) for task in TASKS],
+        "collect": [code("collect", task=task, expert=True) for task in tasks],
         "train": [
             *(code("train", method=method) for method in offline),
-            *(code("train_online", method=method, task=task) for method in online for task in TASKS),
+            *(code("train_online", method=method, task=task) for method in online for task in tasks),
         ],
-        "evaluate": [code("evaluate", method=method, task=task) for method in policies() for task in TASKS],
-        "expert": [code("evaluate", task=task, expert=True) for task in TASKS],
+        "evaluate": [code("evaluate", method=method, task=task) for method in policies() for task in tasks],
+        "expert": [code("evaluate", task=task, expert=True) for task in tasks],
         "latency": [code("latency", method=method) for method in policies()],
         "reward_model": [code("train", method=model) for model in models_of(SOURCES)],
-        "shape": [code("shape", source=source, task=task) for source in SOURCES for task in TASKS],
-        plan.REPORT: [code("report"), code("video", task=TASKS[-1]), *(code("landscape", method=m) for m in offline)],
+        "shape": [code("shape", source=source, task=task) for source in SOURCES for task in tasks],
+        plan.REPORT: [
+            code("report"),
+            *(code("video", task=task) for task in tasks if suite_of(task).filmed),
+            *(code("landscape", method=method) for method in offline),
+        ],
     }
     return {file for files in each["evaluate" if stage == "nfe" else stage] for file in files}
 

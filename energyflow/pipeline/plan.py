@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from energyflow.config import layout
 from energyflow.config.params import Params
+from energyflow.envs.tasks import suite_of
 from energyflow.rewards.registry import models_of, sources_of
 from energyflow.studies.registry import STUDIES
 
@@ -27,6 +28,12 @@ def reward_model_files(params: Params) -> list[str]:
     return list(dict.fromkeys(file for part in files for file in part))
 
 
+def video_files(params: Params) -> list[str]:
+    """One demonstration of each task whose suite is filmed."""
+    filmed = [task for task in params.tasks if suite_of(task).filmed]
+    return layout.expand([layout.VIDEO.replace("{preset}", params.preset)], params, task=filmed)
+
+
 def stages(params: Params) -> dict[str, list[str]]:
     """Map each stage of the target `all` to the files that it owns."""
     pattern = layout.patterns(params.preset)
@@ -44,7 +51,7 @@ def stages(params: Params) -> dict[str, list[str]]:
             *(file for table in layout.shown(params, layout.TABLES) for file in layout.table_files(params, table)),
             *(file for figure in layout.shown(params, layout.FIGURES) for file in layout.figure_files(params, figure)),
             *layout.plot_files(params),
-            *layout.video_files(params),
+            *video_files(params),
             layout.metrics_file(params),
         ],
     }

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from energyflow.config.sections import TrainParams
-from energyflow.networks.build import Spec
+from energyflow.core.errors import UserError
+from energyflow.core.seeding import torch_generator
+from energyflow.networks.blocks import gradient
+from energyflow.networks.build import Potential, Spec, VectorField
+from energyflow.networks.closed_form import Array
 from energyflow.networks.normalizer import Normalizer
+from energyflow.policies.interface import Observation, as_batch, like
 
 
 def default_device() -> torch.device:
@@ -59,6 +65,8 @@ class Policy(Model):
     executed          x     x   ...   x                   exec_horizon = 8, then re-plan
     """
 
+    _generator: torch.Generator | None = None
+
     @abstractmethod
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """Draw chunks: obs [B, To, Do] -> [B, Tp, Da], both standardised; `nfe` network evaluations."""
@@ -74,25 +82,104 @@ class Policy(Model):
         return self.noise(obs.new_empty(shape), generator)
 
     def act(
-        self, obs: Tensor, generator: torch.Generator, nfe: int | None = None, elapsed: Tensor | None = None
-    ) -> Tensor:
+        self,
+        obs: Observation,
+        generator: torch.Generator | None = None,
+        nfe: int | None = None,
+        elapsed: Tensor | None = None,
+    ) -> Any:
         """Plan.
 
         Args:
-            obs: [B, To, Do], environment units.
-            generator: draws the initial noise.
+            obs: [To, Do] or [B, To, Do], environment units: torch or NumPy, or such arrays by observation key.
+            generator: draws the initial noise, on the policy's device; by default one of the policy's own.
             nfe: network evaluations; the method's own number by default.
             elapsed: [B] steps since the episode began, at least To - 1 by default; only recurrent policies read it.
 
         Returns:
-            [B, Tp, Da], environment units, inside the action box [-1, 1].
+            [Tp, Da] or [B, Tp, Da], the same kind of array, environment units: inside the range of the demonstrations
+            where that is not the box [-1, 1], else inside the box.
+
+        Raises:
+            UserError: a key is missing, a size is wrong, or a value is no finite number.
         """
+        if nfe is not None and nfe < 1:
+            raise UserError(f"nfe is {nfe}: a plan takes at least one network evaluation")
+        weights = next(self.parameters())
+        frames, batched = as_batch(obs, self.spec)
         with torch.no_grad():
-            chunk = self.sample(self.normalizer.standardize_obs(obs), generator, nfe or self.nfe)
-            return self.normalizer.unstandardize_action(chunk).clamp(-1.0, 1.0)
+            states = self.normalizer.standardize_obs(frames.to(weights.device)).to(weights.dtype)
+            chunk = self.plan(states, generator or self._own_generator(weights.device), nfe or self.nfe, elapsed)
+            chunk = self.normalizer.from_box(chunk)
+        return like(chunk if batched else chunk[0], obs)
+
+    def plan(self, obs: Tensor, generator: torch.Generator, nfe: int, elapsed: Tensor | None) -> Tensor:
+        """Chunks [B, Tp, Da] in the box, for standardised observations [B, To, Do]; see `act`."""
+        return self.normalizer.unstandardize_action(self.sample(obs, generator, nfe))
+
+    def _own_generator(self, device: torch.device) -> torch.Generator:
+        """The generator of a caller who brings none: equal from run to run, other noise at each plan."""
+        if self._generator is None or self._generator.device.type != device.type:
+            self._generator = torch_generator(0, "acting", device)
+        return self._generator
 
 
-class EnergyPolicy(Policy):
+class TransportPolicy(Policy):
+    """A policy that carries noise to a chunk along the vectors of one network.
+
+    The network is a vector field, or a potential whose slope is followed. `transport` is written in operations that
+    PyTorch's tensors and NumPy's arrays share, so that `policies/plan.py` runs it on either.
+    """
+
+    @property
+    @abstractmethod
+    def network(self) -> VectorField | Potential:
+        """The network."""
+
+    @abstractmethod
+    def transport(self, vector: Callable[[Array, float], Array], draw: Callable[[], Array], nfe: int) -> Array:
+        """Carry noise to chunks [B, Tp, Da], standardised, in `nfe` evaluations.
+
+        Args:
+            vector: the network's, of chunks [B, Tp, Da] at one time, for the observations at hand.
+            draw: standard normal chunks [B, Tp, Da].
+            nfe: evaluations.
+        """
+
+    def vector(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
+        """Vectors [B, Tp, Da] of the network at chunks, observations and times [B]."""
+        network = self.network
+        found: Tensor = (network.slope if isinstance(network, Potential) else network)(chunk, obs, time)
+        return found
+
+    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """See `Policy.sample`."""
+
+        def vector(chunk: Tensor, time: float) -> Tensor:
+            return self.vector(chunk, obs, chunk.new_full((len(chunk),), time))
+
+        found: Tensor = self.transport(vector, lambda: self.prior(obs, generator), nfe)
+        return found
+
+
+class ScorePolicy(Policy):
+    """A policy that follows the score of the noised chunks."""
+
+    @abstractmethod
+    def score(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
+        """The field that chunks follow at a noise level; differentiable again where they require a gradient.
+
+        Args:
+            action: [B, Tp, Da], standardised units.
+            obs: [B, To, Do], standardised units.
+            sigma: [B] noise standard deviation, standardised units.
+
+        Returns:
+            [B, Tp, Da].
+        """
+
+
+class EnergyPolicy(ScorePolicy):
     """A policy whose score is minus the action-gradient of a scalar energy."""
 
     @abstractmethod
@@ -107,3 +194,7 @@ class EnergyPolicy(Policy):
         Returns:
             [B]; lower is more expert-like; defined up to a constant c(obs, sigma).
         """
+
+    def score(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
+        """See `ScorePolicy.score`: -dE/da."""
+        return -gradient(lambda a: self.energy(a, obs, sigma), action, create_graph=action.requires_grad)

@@ -21,7 +21,7 @@ from energyflow.policies.base import Model, Policy
 from energyflow.policies.registry import METHODS, class_of
 from energyflow.policies.soft_actor import SoftActorParams
 
-FORMAT: Literal[3] = 3
+FORMAT: Literal[4] = 4
 
 
 class Demonstrations(Section):
@@ -29,16 +29,18 @@ class Demonstrations(Section):
 
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     demos: int = Field(ge=1, le=10**9)
+    filter_key: str | None = None
+    differs: Any = None
 
 
 class Description(Section):
     """What `model.json` says, apart from the digest."""
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     method: str
     task: str = Field(min_length=1, max_length=200)
     seed: int = Field(ge=0, lt=2**31)
-    demos: Demonstrations
+    demos: Demonstrations | None = None
     spec: Spec
     params: TrainParams
     parameters: int = Field(ge=1, le=10**10)
@@ -46,6 +48,14 @@ class Description(Section):
     def origin(self) -> dict[str, Any]:
         """What does not follow from the model: the `description` of `save`."""
         return {"task": self.task, "seed": self.seed, "demos": self.demos}
+
+
+def checkpoint_file(path: str | Path) -> Path:
+    """The `model.safetensors` that a user means: the file, the JSON beside it, or the folder of both."""
+    path = Path(path)
+    if path.is_dir():
+        return path / "model.safetensors"
+    return path.with_suffix(".safetensors") if path.suffix == ".json" else path
 
 
 def build(spec: Spec, params: TrainParams) -> Model:
@@ -109,14 +119,14 @@ def load_model(path: str | Path, task: str | None = None) -> Model:
     """Load a trained model for inference.
 
     Args:
-        path: `model.safetensors`; `model.json` stands beside it.
+        path: `model.safetensors` with `model.json` beside it, or the folder of both.
         task: if given, the checkpoint must be of this task.
 
     Raises:
         UserError: missing, damaged, of another format or of another task; a weight is NaN or infinite, or a standard
             deviation is not positive.
     """
-    path = Path(path)
+    path = checkpoint_file(path)
     try:
         tensors, note = read_tensors(path, FORMAT)
     except UserError as error:
@@ -170,6 +180,8 @@ def _check_values(where: str, model: Model) -> None:
     for name, values in model.normalizer.named_buffers():
         if name.endswith("_std") and not bool((values > 0).all()):
             raise UserError(f"{where}: 'normalizer.{name}' is not positive everywhere; train again")
+    if not bool((model.normalizer.action_low < model.normalizer.action_high).all()):
+        raise UserError(f"{where}: the box of the actions is empty; train again")
 
 
 def _first_bad(tensors: Iterable[tuple[str, Tensor]]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -13,7 +14,8 @@ from energyflow.config.section import Section
 from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
-from energyflow.policies.base import Policy
+from energyflow.networks.closed_form import Array
+from energyflow.policies.base import TransportPolicy
 from energyflow.policies.registry import Method
 
 MAX_BETA = 0.999
@@ -49,7 +51,7 @@ def cumulative_alphas(steps: int) -> Tensor:
     return torch.cumprod(1.0 - torch.tensor(betas, dtype=torch.float64), dim=0)
 
 
-class DiffusionPolicy(Policy):
+class DiffusionPolicy(TransportPolicy):
     """Predicts the noise of a chunk; ancestral sampling with the small fixed variance."""
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
@@ -57,8 +59,10 @@ class DiffusionPolicy(Policy):
         super().__init__(spec, params)
         self.own = DDPMParams(**params.method_params)
         self.field = VectorField(spec, params.network, self.own.activation)
+        self.register_buffer("ones", torch.ones(spec.action_dim), persistent=False)
         self.register_buffer("alphas", cumulative_alphas(self.own.train_steps).float(), persistent=False)
 
+    ones: Tensor
     alphas: Tensor
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
@@ -73,27 +77,35 @@ class DiffusionPolicy(Policy):
         field: Tensor = self.field(noised, obs, step / self.own.train_steps)
         return field
 
-    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+    @property
+    def network(self) -> VectorField:
+        """The noise predictor; its time is the share of the training steps."""
+        return self.field
+
+    def transport(self, vector: Callable[[Array, float], Array], draw: Callable[[], Array], nfe: int) -> Array:
         """Ancestral DDPM over `nfe` evenly spaced training steps (all of them when nfe = train_steps).
 
         The predicted clean chunk is clipped to the action box in standardised units: the published clip to [-1, 1]
         presumes actions scaled to that range, and would cut standardised ones.
         """
-        stride = self.own.train_steps / nfe
-        steps = [round(i * stride) for i in range(nfe)][::-1]
-        action = self.prior(obs, generator)
-        ones = torch.ones(self.spec.action_dim, device=action.device)
-        low, high = (self.normalizer.standardize_action(sign * ones) for sign in (-1.0, 1.0))
-        for index, step in enumerate(steps):
-            eps = self.epsilon(action, obs, torch.full((len(action),), step, device=action.device))
-            before = float(self.alphas[steps[index + 1]]) if index + 1 < nfe else 1.0
-            action = ancestral(action, eps, float(self.alphas[step]), before, low, high, self.prior(obs, generator))
+        steps = [round(index * self.own.train_steps / nfe) for index in range(nfe)]
+        signals = [1.0, *(float(self.alphas[step]) for step in steps)]
+        action = draw()
+        low, high = (like(action, self.normalizer.standardize_action(sign)) for sign in (-self.ones, self.ones))
+        for index, step in reversed(list(enumerate(steps))):
+            eps = vector(action, step / self.own.train_steps)
+            action = ancestral(action, eps, signals[index + 1], signals[index], low, high, draw())
         return action
 
 
+def like(array: Array, bound: Tensor) -> Array:
+    """`bound` as whatever `array` is, a tensor or a NumPy array."""
+    return bound if isinstance(array, Tensor) else bound.numpy()
+
+
 def ancestral(
-    noised: Tensor, eps: Tensor, alpha: float, alpha_before: float, low: Tensor, high: Tensor, noise: Tensor
-) -> Tensor:
+    noised: Array, eps: Array, alpha: float, alpha_before: float, low: Array, high: Array, noise: Array
+) -> Array:
     """One DDPM step with epsilon prediction, clipped clean sample and variance `fixed_small` (Ho et al. 2020, eq. 6-7).
 
     Args:
@@ -108,7 +120,7 @@ def ancestral(
     Returns:
         [B, Tp, Da] at cumulative signal `alpha_before`.
     """
-    clean = ((noised - math.sqrt(1.0 - alpha) * eps) / math.sqrt(alpha)).clamp(low, high)
+    clean = ((noised - math.sqrt(1.0 - alpha) * eps) / math.sqrt(alpha)).clip(low, high)
     ratio = alpha / alpha_before  # 1 - beta of this step
     mean = (math.sqrt(alpha_before) * (1.0 - ratio) * clean + math.sqrt(ratio) * (1.0 - alpha_before) * noised) / (
         1.0 - alpha

@@ -8,12 +8,11 @@ network sees inputs and targets of unit variance at every noise level.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from energyflow.config.sections import TrainParams
-from energyflow.networks.blocks import expand, gradient
-from energyflow.networks.build import ScalarPotential, Spec
+from energyflow.networks.blocks import expand
+from energyflow.networks.build import Potential, ScalarPotential, Spec
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.registry import Method
@@ -23,28 +22,19 @@ METHODS = {
 }
 
 
-class EnergyFlow(EnergyPolicy):
+class EnergyFlow(karras.Preconditioned, EnergyPolicy):
     """Scalar energy, EDM-weighted denoising score matching, Karras sampler."""
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the potential f."""
         super().__init__(spec, params)
         self.own = karras.KarrasParams(**params.method_params)
-        self.potential = ScalarPotential(spec, params.network, self.own.activation, spectral=False)
+        self.potential: Potential = ScalarPotential(spec, params.network, self.own.activation, spectral=False)
 
-    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
-        """EDM's weight (sigma^2 + 1) / sigma^2 on |D - a0|^2: |grad f - target|^2 with a unit-variance target."""
-        sigma = karras.log_uniform(len(action), self.own.sigma_min, self.own.sigma_max, generator)
-        noised = action + expand(sigma) * self.noise(action, generator)
-        c_skip, c_out, c_in = map(expand, karras.coefficients(sigma))
-        slope = self._slope(c_in * noised, obs, sigma, create_graph=True)
-        return (slope - (action - c_skip * noised) / c_out).square().mean()
-
-    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
-        """Karras schedule, Euler steps."""
-        start = self.own.sigma_max * self.prior(obs, generator)
-        sigmas = karras.schedule(nfe, self.own.sigma_min, self.own.sigma_max, self.own.rho)
-        return karras.euler(lambda a, sigma: self.denoise(a, obs, sigma), start, sigmas)
+    @property
+    def network(self) -> Potential:
+        """F = grad f."""
+        return self.potential
 
     def energy(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
         """See `EnergyPolicy.energy`; the scale grows like 1 / sigma^2."""
@@ -53,12 +43,3 @@ class EnergyFlow(EnergyPolicy):
         potential = self.potential(expand(c_in) * action, obs, karras.noise_feature(sigma))
         energy: Tensor = quadratic - c_out / (sigma**2 * c_in) * potential
         return energy
-
-    def denoise(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
-        """D(a, s, sigma) [B, Tp, Da] = E[a0 | a]; minus the energy's gradient is (D - a) / sigma^2."""
-        c_skip, c_out, c_in = map(expand, karras.coefficients(sigma))
-        return c_skip * action + c_out * self._slope(c_in * action, obs, sigma, create_graph=False)
-
-    def _slope(self, scaled: Tensor, obs: Tensor, sigma: Tensor, *, create_graph: bool) -> Tensor:
-        feature = karras.noise_feature(sigma)
-        return gradient(lambda x: self.potential(x, obs, feature), scaled, create_graph=create_graph)

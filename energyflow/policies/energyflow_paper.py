@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from energyflow.config.sections import Activation, TrainParams
-from energyflow.networks.blocks import expand, gradient
-from energyflow.networks.build import ScalarPotential, Spec
-from energyflow.policies.base import EnergyPolicy
+from energyflow.networks.blocks import expand
+from energyflow.networks.build import Potential, ScalarPotential, Spec
+from energyflow.networks.closed_form import Array
+from energyflow.policies.base import EnergyPolicy, TransportPolicy
 from energyflow.policies.noise import NoiseRange
 from energyflow.policies.registry import Method
 
@@ -43,7 +45,7 @@ METHODS = {
 }
 
 
-class EnergyFlowPaper(EnergyPolicy):
+class EnergyFlowPaper(TransportPolicy, EnergyPolicy):
     """Raw scalar energy of the noised chunk; no input or output scaling."""
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
@@ -56,19 +58,22 @@ class EnergyFlowPaper(EnergyPolicy):
         """Denoising score matching with weight sigma^2."""
         time = torch.rand(len(action), generator=generator, device=action.device)
         sigma, eps = expand(self.sigma(time)), self.noise(action, generator)
-        slope = gradient(lambda a: self.potential(a, obs, time), action + sigma * eps, create_graph=True)
-        return (eps - sigma * slope).square().mean()
+        loss: Tensor = (eps - sigma * self.vector(action + sigma * eps, obs, time)).square().mean()
+        return loss
 
-    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+    @property
+    def network(self) -> Potential:
+        """The energy itself."""
+        return self.potential
+
+    def transport(self, vector: Callable[[Array, float], Array], draw: Callable[[], Array], nfe: int) -> Array:
         """Probability-flow ODE da/dt = 1/2 d[sigma^2]/dt dE/da, `nfe` uniform Euler steps in t from 1 to gamma."""
-        action = self.own.sigma_max * self.prior(obs, generator)
-        times = torch.linspace(1.0, self.own.gamma, nfe + 1).tolist()
+        action = self.own.sigma_max * draw()
+        times = [1.0 + (self.own.gamma - 1.0) * index / nfe for index in range(nfe + 1)]
         rate = math.log(self.own.sigma_max / self.own.sigma_min)
         for now, after in itertools.pairwise(times):
-            time = action.new_full((len(action),), now)
-            slope = gradient(lambda a, time=time: self.potential(a, obs, time), action, create_graph=False)  # type: ignore[misc]
             # d[sigma^2]/dt = 2 sigma^2 log(sigma_max / sigma_min)
-            action = action + (after - now) * rate * expand(self.sigma(time)) ** 2 * slope
+            action = action + (after - now) * rate * self.sigma(now) ** 2 * vector(action, now)
         return action
 
     def energy(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
@@ -77,6 +82,6 @@ class EnergyFlowPaper(EnergyPolicy):
         energy: Tensor = self.potential(action, obs, (sigma.log() - math.log(self.own.sigma_min)) / rate)
         return energy
 
-    def sigma(self, time: Tensor) -> Tensor:
-        """Noise level [B] at time [B] in [0, 1]."""
+    def sigma(self, time: Array) -> Array:
+        """Noise level at a time in [0, 1]: of a number or of any array."""
         return self.own.sigma_min ** (1.0 - time) * self.own.sigma_max**time

@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from energyflow.config.sections import NetworkParams, TrainParams
-from energyflow.networks.build import ScalarPotential, Spec, VectorField
+from energyflow.networks.build import Potential, ScalarPotential, Spec, VectorField
+from energyflow.networks.closed_form import Array
 from energyflow.policies import karras
 from energyflow.policies.energyflow import EnergyFlow
 from energyflow.policies.registry import Method
@@ -59,7 +59,7 @@ METHODS = {
 }
 
 
-class InnerProduct(nn.Module):
+class InnerProduct(Potential):
     """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> <chunk, g(chunk, obs, time)> [B], g a vector network."""
 
     def __init__(self, spec: Spec, params: NetworkParams, activation: str) -> None:
@@ -87,11 +87,11 @@ def heun_steps(nfe: int) -> int:
     return (nfe + 1) // 2
 
 
-def heun(denoise: Callable[[Tensor, Tensor], Tensor], start: Tensor, sigmas: list[float]) -> Tensor:
+def heun(denoise: Callable[[Array, float], Array], start: Array, sigmas: list[float]) -> Array:
     """As `karras.euler`, with Heun's second-order steps; a step to zero is Euler's, for the slope has no value there.
 
     Args:
-        denoise: (a [B, Tp, Da], sigma [B]) -> D [B, Tp, Da].
+        denoise: (a [B, Tp, Da], sigma) -> D [B, Tp, Da].
         start: [B, Tp, Da], of standard deviation sigmas[0].
         sigmas: decreasing levels; the last may be zero.
 
@@ -100,12 +100,12 @@ def heun(denoise: Callable[[Tensor, Tensor], Tensor], start: Tensor, sigmas: lis
     """
     action = start
     for now, after in itertools.pairwise(sigmas):
-        denoised = denoise(action, action.new_full((len(action),), now))
+        denoised = denoise(action, now)
         guess = denoised + (after / now) * (action - denoised)
         if after == 0.0:
             return guess
         slope = (action - denoised) / now
-        slope_after = (guess - denoise(guess, guess.new_full((len(guess),), after))) / after
+        slope_after = (guess - denoise(guess, after)) / after
         action = action + (after - now) * 0.5 * (slope + slope_after)
     return action
 
@@ -130,20 +130,15 @@ class EnergyFlowVariant(EnergyFlow):
         super().__init__(spec, params.model_copy(update={"method_params": plain}))
         self.params, self.switches = params, own
         if own.head == "inner_product":
-            self.potential = InnerProduct(spec, params.network, plain["activation"])  # type: ignore[assignment]
+            self.potential = InnerProduct(spec, params.network, plain["activation"])
         elif own.spectral_norm:
             self.potential = ScalarPotential(spec, params.network, plain["activation"], spectral=True)
         if own.activation == ROUGH:
             roughen(self.potential)
 
-    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+    def integrate(self, denoise: Callable[[Array, float], Array], start: Array, nfe: int) -> Array:
         """At most `nfe` evaluations from sigma_max to the last level, of which the last lands on the denoiser."""
-        start = self.own.sigma_max * self.prior(obs, generator)
         low, high, rho = self.switches.last_sigma, self.own.sigma_max, self.own.rho
-
-        def denoise(action: Tensor, sigma: Tensor) -> Tensor:
-            return self.denoise(action, obs, sigma)
-
         if self.switches.sampler == "heun":
             return heun(denoise, start, karras.schedule(heun_steps(nfe), low, high, rho))
         uniform = self.switches.sampler == "euler"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -10,7 +12,8 @@ from energyflow.config.section import Section
 from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
-from energyflow.policies.base import Policy
+from energyflow.networks.closed_form import Array
+from energyflow.policies.base import TransportPolicy
 from energyflow.policies.registry import Method
 
 
@@ -24,7 +27,7 @@ class FlowParams(Section):
 METHODS = {"flow_policy": Method("Flow Policy", FlowParams, "FlowPolicy", lr={"mlp": 4.0e-3, "unet": 1.0e-4})}
 
 
-class FlowPolicy(Policy):
+class FlowPolicy(TransportPolicy):
     """Velocity field of the straight paths a_t = (1 - t) noise + t data."""
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
@@ -41,10 +44,14 @@ class FlowPolicy(Policy):
         loss: Tensor = (velocity - (action - start)).square().mean()
         return loss
 
-    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+    @property
+    def network(self) -> VectorField:
+        """The velocity."""
+        return self.field
+
+    def transport(self, vector: Callable[[Array, float], Array], draw: Callable[[], Array], nfe: int) -> Array:
         """Euler from t = 0 to 1."""
-        action = self.prior(obs, generator)
+        action = draw()
         for index in range(nfe):
-            time = action.new_full((len(action),), index / nfe)
-            action = action + self.field(action, obs, time) / nfe
+            action = action + vector(action, index / nfe) / nfe
         return action

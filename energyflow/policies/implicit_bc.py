@@ -18,12 +18,12 @@ from torch import Tensor
 
 from energyflow.config.section import Section
 from energyflow.config.sections import Activation, TrainParams
-from energyflow.networks.blocks import gradient
-from energyflow.networks.build import ScalarPotential, Spec
+from energyflow.networks.build import Potential, ScalarPotential, Spec
 from energyflow.policies.base import Policy
 from energyflow.policies.registry import Method
 
 Energy = Callable[[Tensor], Tensor]  # candidates [B, N, Tp, Da] in the action box -> [B, N]
+Slope = Callable[[Tensor], Tensor]  # the same -> gradient of the energy, [B, N, Tp, Da]
 
 
 class LangevinParams(Section):
@@ -85,11 +85,11 @@ def step_sizes(count: int, first: float, last: float) -> list[float]:
     return [(first - last) * (1.0 - index / max(1, count - 1)) ** 2 + last for index in range(count)]
 
 
-def langevin(energy: Energy, start: Tensor, count: int, own: LangevinParams, generator: torch.Generator) -> Tensor:
+def langevin(slope: Slope, start: Tensor, count: int, own: LangevinParams, generator: torch.Generator) -> Tensor:
     """Descend with noise, inside the box; the moves are detached from the energy's parameters.
 
     Args:
-        energy: of candidates; each one's depends on itself alone.
+        slope: of the energy, at candidates.
         start: [B, N, Tp, Da].
         count: iterations.
         own: sizes of gradient, noise and moves; lengths are in half-widths of the box.
@@ -100,9 +100,8 @@ def langevin(energy: Energy, start: Tensor, count: int, own: LangevinParams, gen
     """
     found = start
     for size in step_sizes(count, own.step, own.last_step):
-        slope = gradient(energy, found, create_graph=False)
         noise = torch.randn(found.shape, generator=generator, device=found.device)
-        move = size * (0.5 * slope + own.noise * noise)
+        move = size * (0.5 * slope(found) + own.noise * noise)
         found = (found - move.clamp(-own.max_move, own.max_move)).clamp(-1.0, 1.0)
     return found
 
@@ -110,7 +109,7 @@ def langevin(energy: Energy, start: Tensor, count: int, own: LangevinParams, gen
 def resample(energy: Energy, start: Tensor, count: int, own: DFOParams, generator: torch.Generator) -> Tensor:
     """Draw candidates with replacement, weighted by exp(-E), and move them a little, `count` - 1 times.
 
-    Args and returns as of `langevin`.
+    Args and returns as of `langevin`, with the energy in place of its slope.
     """
     found = start
     for _ in range(count - 1):
@@ -133,7 +132,7 @@ class ImplicitBC(Policy):
         super().__init__(spec, params)
         self.own = ImplicitBCParams(**params.method_params)
         self.sampler = self.own.numbers()
-        self.potential = ScalarPotential(spec, params.network, self.own.activation, spectral=False)
+        self.potential: Potential = ScalarPotential(spec, params.network, self.own.activation, spectral=False)
 
     @property
     def nfe(self) -> int:
@@ -142,11 +141,19 @@ class ImplicitBC(Policy):
 
     def energy(self, candidates: Tensor, obs: Tensor) -> Tensor:
         """Energy [B, N] of candidates [B, N, Tp, Da] in the action box, at obs [B, To, Do], standardised."""
-        count = candidates.shape[1]
+        energy: Tensor = self.potential(*self._inputs(candidates, obs))
+        return energy.reshape(candidates.shape[:2])
+
+    def energy_and_slope(self, candidates: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Energy [B, N] and its gradient [B, N, Tp, Da] in units of the action box."""
+        energy, slope = self.potential.value_and_slope(*self._inputs(candidates, obs))
+        in_box = slope.reshape(candidates.shape) / self.normalizer.action_std
+        return energy.reshape(candidates.shape[:2]), in_box
+
+    def _inputs(self, candidates: Tensor, obs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         chunks = self.normalizer.standardize_action(candidates).flatten(0, 1)
-        time = chunks.new_zeros(len(chunks))  # one time: none
-        energy: Tensor = self.potential(chunks, obs.repeat_interleave(count, dim=0), time)
-        return energy.reshape(-1, count)
+        # one time: none
+        return chunks, obs.repeat_interleave(candidates.shape[1], dim=0), chunks.new_zeros(len(chunks))
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         """InfoNCE, and with Langevin sampling the gradient penalty; see `Model.loss`."""
@@ -154,9 +161,7 @@ class ImplicitBC(Policy):
         candidates = torch.cat([demonstrated, self.negatives(obs, generator)], dim=1)
         if isinstance(self.sampler, DFOParams):
             return contrast(self.energy(candidates, obs))
-        candidates.requires_grad_()
-        energy = self.energy(candidates, obs)
-        (slope,) = torch.autograd.grad(energy.sum(), candidates, create_graph=True)
+        energy, slope = self.energy_and_slope(candidates, obs)
         steep = (slope.abs().amax(dim=(2, 3)) - self.sampler.margin).clamp(min=0.0)
         return contrast(energy) + steep.square().mean()
 
@@ -165,7 +170,7 @@ class ImplicitBC(Policy):
         start = self.uniform(obs, self.sampler.negatives, generator)
         if isinstance(self.sampler, DFOParams):
             return start
-        return langevin(lambda a: self.energy(a, obs), start, self.sampler.train_iterations, self.sampler, generator)
+        return self._descend(obs, start, self.sampler.train_iterations, generator)
 
     def uniform(self, obs: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Chunks [B, count, Tp, Da], uniform in the action box."""
@@ -175,13 +180,14 @@ class ImplicitBC(Policy):
     def candidates(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """What `nfe` iterations of the sampler make of uniform chunks: [B, samples, Tp, Da], in the action box."""
         start = self.uniform(obs, self.sampler.samples, generator)
-
-        def energy(candidates: Tensor) -> Tensor:
-            return self.energy(candidates, obs)
-
         if isinstance(self.sampler, DFOParams):
-            return resample(energy, start, nfe, self.sampler, generator)
-        return langevin(energy, start, nfe, self.sampler, generator)
+            return resample(lambda a: self.energy(a, obs), start, nfe, self.sampler, generator)
+        return self._descend(obs, start, nfe, generator)
+
+    @torch.no_grad()
+    def _descend(self, obs: Tensor, start: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        assert isinstance(self.sampler, LangevinParams)
+        return langevin(lambda a: self.energy_and_slope(a, obs)[1], start, count, self.sampler, generator)
 
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """The candidate of lowest energy, or for `dfo` one drawn with weight exp(-E)."""

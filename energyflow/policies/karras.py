@@ -1,4 +1,9 @@
-"""EDM preconditioning and the Karras sampler (arXiv 2206.00364), for the conservative and the unconstrained field."""
+"""EDM preconditioning and the Karras sampler (arXiv 2206.00364), for the conservative and the unconstrained field.
+
+    D(a, s, sigma) = c_skip a + c_out F(c_in a, s, c_noise)
+
+The network F sees inputs and targets of unit variance at every noise level.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,9 @@ from pydantic import Field
 from torch import Tensor
 
 from energyflow.config.sections import Activation
+from energyflow.networks.blocks import expand
+from energyflow.networks.closed_form import Array
+from energyflow.policies.base import TransportPolicy
 from energyflow.policies.noise import NoiseRange
 
 
@@ -30,10 +38,10 @@ def log_uniform(count: int, low: float, high: float, generator: torch.Generator)
     return torch.exp(math.log(low) + uniform * (math.log(high) - math.log(low)))
 
 
-def coefficients(sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """EDM's c_skip, c_out and c_in for unit-variance data."""
+def coefficients(sigma: Array) -> tuple[Array, Array, Array]:
+    """EDM's c_skip, c_out and c_in for unit-variance data, of a number or of any array of noise levels."""
     variance = 1.0 + sigma**2
-    return 1.0 / variance, sigma / variance.sqrt(), 1.0 / variance.sqrt()
+    return 1.0 / variance, sigma / variance**0.5, 1.0 / variance**0.5
 
 
 def noise_feature(sigma: Tensor) -> Tensor:
@@ -50,11 +58,11 @@ def schedule(nfe: int, sigma_min: float, sigma_max: float, rho: float) -> list[f
     return [*((high + t * (low - high)) ** rho for t in ramp), 0.0]
 
 
-def euler(denoise: Callable[[Tensor, Tensor], Tensor], start: Tensor, sigmas: list[float]) -> Tensor:
+def euler(denoise: Callable[[Array, float], Array], start: Array, sigmas: list[float]) -> Array:
     """Integrate the probability-flow ODE da/dsigma = (a - D(a, sigma)) / sigma with Euler steps.
 
     Args:
-        denoise: (a [B, Tp, Da], sigma [B]) -> D [B, Tp, Da].
+        denoise: (a [B, Tp, Da], sigma) -> D [B, Tp, Da].
         start: [B, Tp, Da], of standard deviation sigmas[0].
         sigmas: decreasing levels; the last may be zero, where the step lands on the denoiser.
 
@@ -63,6 +71,40 @@ def euler(denoise: Callable[[Tensor, Tensor], Tensor], start: Tensor, sigmas: li
     """
     action = start
     for now, after in itertools.pairwise(sigmas):
-        denoised = denoise(action, action.new_full((len(action),), now))
+        denoised = denoise(action, now)
         action = denoised + (after / now) * (action - denoised)
     return action
+
+
+class Preconditioned(TransportPolicy):
+    """A denoiser D made of a network F; F is what the loss fits, at noise levels uniform in log sigma."""
+
+    own: KarrasParams
+
+    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
+        """EDM's weight (sigma^2 + 1) / sigma^2 on |D - a0|^2: |F - target|^2 with a unit-variance target."""
+        sigma = log_uniform(len(action), self.own.sigma_min, self.own.sigma_max, generator)
+        noised = action + expand(sigma) * self.noise(action, generator)
+        c_skip, c_out, c_in = coefficients(expand(sigma))
+        target = (action - c_skip * noised) / c_out
+        loss: Tensor = (self.vector(c_in * noised, obs, noise_feature(sigma)) - target).square().mean()
+        return loss
+
+    def transport(self, vector: Callable[[Array, float], Array], draw: Callable[[], Array], nfe: int) -> Array:
+        """Karras schedule, Euler steps; see `TransportPolicy.transport`."""
+
+        def denoise(action: Array, sigma: float) -> Array:
+            c_skip, c_out, c_in = coefficients(sigma)
+            return c_skip * action + c_out * vector(c_in * action, math.log(sigma) / 4.0)
+
+        return self.integrate(denoise, self.own.sigma_max * draw(), nfe)
+
+    def integrate(self, denoise: Callable[[Array, float], Array], start: Array, nfe: int) -> Array:
+        """From noise at sigma_max to chunks, by the denoiser."""
+        return euler(denoise, start, schedule(nfe, self.own.sigma_min, self.own.sigma_max, self.own.rho))
+
+    def denoise(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
+        """D(a, s, sigma) [B, Tp, Da] = E[a0 | a]; of an energy, minus its gradient is (D - a) / sigma^2."""
+        c_skip, c_out, c_in = coefficients(expand(sigma))
+        denoised: Tensor = c_skip * action + c_out * self.vector(c_in * action, obs, noise_feature(sigma))
+        return denoised

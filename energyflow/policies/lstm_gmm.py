@@ -90,9 +90,7 @@ class LSTMGMM(Policy):
         phase = torch.full((len(obs),), self.spec.obs_horizon - 1, device=obs.device)
         return self.normalizer.standardize_action(self._draw(obs, phase, generator))
 
-    def act(
-        self, obs: Tensor, generator: torch.Generator, nfe: int | None = None, elapsed: Tensor | None = None
-    ) -> Tensor:
+    def plan(self, obs: Tensor, generator: torch.Generator, nfe: int, elapsed: Tensor | None) -> Tensor:
         """Plan one action: [B, 1, Da]. See `Policy.act`; there is no telling a second action before its observation.
 
         The hidden state is a function of the observations since the last reset, `elapsed` mod To steps ago, which are
@@ -101,9 +99,7 @@ class LSTMGMM(Policy):
         horizon = self.spec.obs_horizon
         if elapsed is None:
             elapsed = torch.full((len(obs),), horizon - 1, device=obs.device)
-        with torch.no_grad():
-            drawn = self._draw(self.normalizer.standardize_obs(obs), elapsed % horizon, generator)
-            return drawn.clamp(-1.0, 1.0)
+        return self._draw(obs, elapsed % horizon, generator)
 
     def _draw(self, obs: Tensor, phase: Tensor, generator: torch.Generator) -> Tensor:
         """Actions [B, 1, Da] in the box, from the last `phase` + 1 frames of obs [B, To, Do], standardised."""

@@ -1,4 +1,4 @@
-"""The actor that soft actor-critic trains in the simulator (rewards/online.py), as a policy that plans one step.
+"""The actor that soft actor-critic trains in the simulator (agents/online.py), as a policy that plans one step.
 
     a = tanh(u),  u ~ N(mean(s), std(s)^2);    acting takes tanh(mean)
 
@@ -27,7 +27,7 @@ class SoftActorParams(Section):
 
 
 class SoftActor(Policy):
-    """Squashed Gaussian on standardised observations, To = Tp = 1, with the layers of Stable-Baselines3's actor."""
+    """Squashed Gaussian on standardised observations, To = Tp = 1, with the layers of the agent's actor."""
 
     Params = SoftActorParams
 

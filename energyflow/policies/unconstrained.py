@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from energyflow.config.sections import TrainParams
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
 from energyflow.policies import karras
-from energyflow.policies.base import Policy
+from energyflow.policies.base import ScorePolicy
 from energyflow.policies.registry import Method
 
 METHODS = {  # as energyflow: only the conservative constraint differs
@@ -19,7 +18,7 @@ METHODS = {  # as energyflow: only the conservative constraint differs
 }
 
 
-class Unconstrained(Policy):
+class Unconstrained(karras.Preconditioned, ScorePolicy):
     """Vector field in place of the gradient of a potential; otherwise `energyflow`."""
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
@@ -28,23 +27,11 @@ class Unconstrained(Policy):
         self.own = karras.KarrasParams(**params.method_params)
         self.field = VectorField(spec, params.network, self.own.activation)
 
-    def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
-        """EDM's weighted denoising loss, as in `energyflow`."""
-        sigma = karras.log_uniform(len(action), self.own.sigma_min, self.own.sigma_max, generator)
-        noised = action + expand(sigma) * self.noise(action, generator)
-        c_skip, c_out, c_in = map(expand, karras.coefficients(sigma))
-        field = self.field(c_in * noised, obs, karras.noise_feature(sigma))
-        loss: Tensor = (field - (action - c_skip * noised) / c_out).square().mean()
-        return loss
+    @property
+    def network(self) -> VectorField:
+        """F; it is not the gradient of anything in general."""
+        return self.field
 
-    def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
-        """Karras schedule, Euler steps."""
-        start = self.own.sigma_max * self.prior(obs, generator)
-        sigmas = karras.schedule(nfe, self.own.sigma_min, self.own.sigma_max, self.own.rho)
-        return karras.euler(lambda a, sigma: self.denoise(a, obs, sigma), start, sigmas)
-
-    def denoise(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
-        """D(a, s, sigma) [B, Tp, Da]; not the gradient of anything in general."""
-        c_skip, c_out, c_in = map(expand, karras.coefficients(sigma))
-        field: Tensor = self.field(c_in * action, obs, karras.noise_feature(sigma))
-        return c_skip * action + c_out * field
+    def score(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
+        """See `ScorePolicy.score`: (D - a) / sigma^2."""
+        return (self.denoise(action, obs, sigma) - action) / expand(sigma) ** 2

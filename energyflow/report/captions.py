@@ -66,7 +66,7 @@ def variants(rows: pd.DataFrame) -> str:
     """Which rows are methods as published and which are variants, where a variant ran."""
     shown = [
         f"{names.method_name(first)} runs as published, in the simulator; {names.method_name(second)} is a variant"
-        for first, second in names.VARIANTS.items()
+        for first, second in names.variants().items()
         if (rows["method"] == second).any()
     ]
     return f"{'; '.join(shown)}. The paper does not say which of the two it ran." if shown else ""
@@ -79,7 +79,7 @@ def paper(rows: pd.DataFrame) -> str:
         p = published.protocol(suite)
         if p:
             parts.append(
-                f"The paper on {names.SUITES.get(suite, suite)}: {p['seeds']} seeds, {p['episodes']} rollouts"
+                f"The paper on {names.suite_name(suite)}: {p['seeds']} seeds, {p['episodes']} rollouts"
                 f" each, {grouped(p['train_steps'])} steps of batch {p['batch_size']},"
                 f" {p['nfe']} function evaluations per plan."
             )

@@ -113,7 +113,7 @@ def landscape(paths: Sequence[Path], plot: LandscapePlot, report: ReportParams) 
     demos = load_demos(demos_files[0], policy.spec.obs_keys)
     windows = make_windows(demos, policy.spec.obs_horizon, policy.spec.pred_horizon)
     step = len(demos.episodes[0].actions) // 2
-    obs, chunk = windows.obs[step : step + 1], windows.actions[step : step + 1]
+    obs, chunk = (part[step : step + 1].float() for part in (windows.obs, windows.actions))
     found = slice_energy(policy.eval(), obs, chunk, plot, report.seed)
     run = identity(models[0])
     title = (

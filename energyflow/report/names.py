@@ -1,9 +1,13 @@
-"""What a reader sees for each name in params.yaml, and in which order."""
+"""What a reader sees for each name in params.yaml, and in which order: titles stand in the file of each name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
+
+from energyflow.envs.registry import SUITES
+from energyflow.policies.registry import METHODS, policies
+from energyflow.rewards.registry import SOURCES
 
 Kind = Literal["method", "source"]
 
@@ -12,43 +16,6 @@ EXPERT = "expert"
 REFERENCE = "energyflow"  # paired differences are taken against it
 BASE_LEVEL = "0"
 
-# In the order of tables, legends and colours: a name that is appended changes the look of no other.
-TITLES: dict[Kind, dict[str, str]] = {
-    "method": {
-        "energyflow": "EnergyFlow",
-        "energyflow_paper": "EnergyFlow (paper's form)",
-        "unconstrained": "Unconstrained field",
-        "diffusion_policy": "Diffusion Policy",
-        "flow_policy": "Flow Policy",
-        "lstm_gmm": "LSTM-GMM",
-        "implicit_bc": "Implicit BC",
-        "ebt_policy": "EBT-Policy",
-        "iq_learn": "IQ-Learn",
-        "iq_learn_offline": "IQ-Learn (offline)",
-        "ebil": "EBIL",
-        "ebil_bc": "EBIL (cloned, demos in replay)",
-        "near": "NEAR",
-        "near_bc": "NEAR (cloned, demos in replay)",
-    },
-    "source": {
-        "sparse": "Sparse only",
-        "raw_energy": "Raw energy",
-        "centered_energy": "Centred energy",
-        "centered_energy_sparse": "Centred energy + sparse",
-        "centered_energy_bounded": "Centred energy, bounded",
-        "likelihood": "Likelihood",
-        "ebil": "EBIL",
-        "near": "NEAR",
-        "iq_learn": "IQ-Learn",
-        "gail": "GAIL",
-        "airl": "AIRL",
-        "dense": "Dense (oracle)",
-    },
-}
-VARIANTS = {"iq_learn": "iq_learn_offline", "ebil": "ebil_bc", "near": "near_bc"}  # as published -> ours beside it
-# Where two rows of ours stand for one of the paper's, both are measured against the one number that it gives.
-PUBLISHED_AS = {"energyflow_paper": "energyflow", "iq_learn_offline": "iq_learn"}
-SUITES = {"metaworld": "Meta-World", "robomimic": "RoboMimic"}
 NETWORKS = {"mlp": "MLP", "unet": "U-Net", "recurrent": "LSTM"}
 LEVELS = ("0", "XS", "S", "M", "L", "XL")  # params travel as sorted JSON, so the order of a file says nothing
 
@@ -65,12 +32,23 @@ def source_name(name: str) -> str:
 
 def item_name(name: str, kind: Kind) -> str:
     """Display name of a method or a source."""
-    return TITLES[kind].get(name, plain(name))
+    registry = METHODS if kind == "method" else SOURCES
+    return registry[name].title if name in registry else plain(name)
 
 
 def order(kind: Kind) -> list[str]:
-    """Every method or source that has a name, in the order of tables."""
-    return list(TITLES[kind])
+    """Every policy, or every source: the order of tables, legends and looks. One that is appended changes no other."""
+    return policies() if kind == "method" else list(SOURCES)
+
+
+def published_as(method: str) -> str:
+    """The method of the paper whose numbers stand beside ours: two rows of ours may stand for one of the paper's."""
+    return (METHODS[method].published or method) if method in METHODS else method
+
+
+def variants() -> dict[str, str]:
+    """Methods as published -> the variant of ours beside it."""
+    return {of: name for name in policies() if (of := METHODS[name].variant_of) is not None}
 
 
 def in_order(names: Iterable[str], kind: Kind) -> list[str]:
@@ -80,9 +58,27 @@ def in_order(names: Iterable[str], kind: Kind) -> list[str]:
     return [n for n in known if n in found] + [n for n in found if n not in known]
 
 
+def is_oracle(name: str, kind: Kind) -> bool:
+    """Whether a source is told what no learner knows; it is no competitor of the others."""
+    return kind == "source" and name in SOURCES and SOURCES[name].oracle
+
+
+def said_of(methods: Sequence[str], sources: Sequence[str], tasks: Sequence[str]) -> list[str]:
+    """All that this module says of some names: when it changes, what is drawn of them is out of date."""
+    kinds: dict[Kind, Sequence[str]] = {"method": methods, "source": sources}
+    placed = [f"{order(kind).index(name)} {item_name(name, kind)}" for kind, names in kinds.items() for name in names]
+    measured = [f"{name} as {published_as(name)}" for name in methods]
+    return [*placed, *measured, *map(suite_name, dict.fromkeys(map(suite, tasks)))]
+
+
 def suite(task: str) -> str:
     """Suite of a task: `metaworld` of `metaworld/hammer`."""
     return task.split("/")[0]
+
+
+def suite_name(suite: str) -> str:
+    """Display name of a suite."""
+    return SUITES[suite].title if suite in SUITES else plain(suite)
 
 
 def is_average(task: str) -> bool:
@@ -93,7 +89,7 @@ def is_average(task: str) -> bool:
 def task_name(task: str) -> str:
     """Display name of a task, or of the average over a suite."""
     head, _, tail = task.rpartition("/")
-    return f"Average ({SUITES.get(head, plain(head))})" if is_average(task) else plain(tail)
+    return f"Average ({suite_name(head)})" if is_average(task) else plain(tail)
 
 
 def task_label(task: str) -> str:

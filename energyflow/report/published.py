@@ -15,16 +15,24 @@ from typing import Any
 
 import pandas as pd
 
+from energyflow.envs.registry import SUITES
 from energyflow.report import names
 
 ROUNDING = 0.05  # published percentages have one decimal
-# What the paper's policies were trained on. Ours may be trained on something else: then the numbers are not comparable.
-DEMONSTRATIONS = {"metaworld": "scripted experts", "robomimic": "human demonstrations"}
 
 
 @dataclass(frozen=True)
 class Published:
-    """One published success, in percent, and the demonstrations behind it."""
+    """One published success, in percent.
+
+    Attributes:
+        value: the number.
+        std: its standard deviation, where one is given.
+        grade: of the source.
+        source: where it stands.
+        demonstrations: what the paper's policies were trained on; ours may be trained on something else: then the
+            numbers are not comparable.
+    """
 
     value: float
     std: float | None
@@ -64,12 +72,12 @@ def find(task: str, method: str, tasks: Iterable[str]) -> Published | None:
     papers = {f"{suite}/{t}" for t in rows["task"] if t != names.AVERAGE}
     if names.is_average(task) and papers != {t for t in tasks if t.startswith(f"{suite}/")}:
         return None
-    row = rows[(rows["task"] == short) & (rows["method"] == names.PUBLISHED_AS.get(method, method))]
+    row = rows[(rows["task"] == short) & (rows["method"] == names.published_as(method))]
     if row.empty:
         return None
     first = row.iloc[0]
     std = None if pd.isna(first["std"]) else float(first["std"])
-    return Published(float(first["value"]), std, str(first["grade"]), str(first["source"]), DEMONSTRATIONS[suite])
+    return Published(float(first["value"]), std, str(first["grade"]), str(first["source"]), SUITES[suite].published_on)
 
 
 def latency() -> dict[str, float]:

@@ -1,21 +1,20 @@
 """Estimates with honest intervals from the outcomes of single episodes.
 
-One *cell* (a method on a task at a level) is a matrix `scores[S, E]`: S training seeds that meet the same E
-initial states. The two factors are crossed, so both are resampled: seeds with replacement, and initial states
-with replacement, the same states for all seeds (the two-way bootstrap of Owen 2007, "The pigeonhole
-bootstrap", Ann. Appl. Stat. 1(2)). Tasks are strata: resampled each on its own, then averaged. The interval
-is the percentile interval. What it speaks about is therefore *new training seeds and new initial states of
-the same tasks*; with one seed it can only speak about that seed.
+One *cell* (a method on a task at a level) is a matrix `scores[S, E]`: S training seeds that meet the same E initial
+states. The two factors are crossed, so both are resampled: seeds with replacement, and initial states with replacement,
+the same states for all seeds (the two-way bootstrap of Owen 2007, "The pigeonhole bootstrap", Ann. Appl. Stat. 1(2)).
+Tasks are strata: resampled each on its own, then averaged. The interval is the percentile interval. What it speaks
+about is therefore *new training seeds and new initial states of the same tasks*; with one seed it can only speak about
+that seed.
 
-A percentile interval collapses where (nearly) all rows agree: 75 successes in 75 episodes would read [100,
-100]. Binary outcomes are therefore never given an interval narrower than the Wilson score interval of their
-pooled episodes; other bounded scores get it only where all rows are equal. Paired differences get the same
-floor from Wilson limits of the two discordant proportions.
+A percentile interval collapses where (nearly) all rows agree: 75 successes in 75 episodes would read [100, 100]. Binary
+outcomes are therefore never given an interval narrower than the Wilson score interval of their pooled episodes; other
+bounded scores get it only where all rows are equal. Paired differences get the same floor from Wilson limits of the two
+discordant proportions.
 
-How honest that is, by simulation of 25 states with log-odds that vary between states (standard deviation
-1.5): 95 % intervals cover the truth in 98 % of cases if seeds do not differ, in 97 % if they differ by 0.6
-(three seeds; 95 % with five), but only in 88 % if they differ by as much as 1.5: a few seeds cannot say how
-much seeds differ.
+How honest that is, by simulation of 25 states with log-odds that vary between states (standard deviation 1.5): 95 %
+intervals cover the truth in 98 % of cases if seeds do not differ, in 97 % if they differ by 0.6 (three seeds; 95 % with
+five), but only in 88 % if they differ by as much as 1.5: a few seeds cannot say how much seeds differ.
 """
 
 from __future__ import annotations
@@ -93,11 +92,7 @@ def cell(rows: pd.DataFrame, value: str = "success", state: str = "env_seed") ->
         where = rows[twice].iloc[0].to_dict()
         raise UserError(f"the same episode appears twice: {where}; was one file given two times?")
     table = rows.pivot(index="seed", columns=state, values=value).sort_index().sort_index(axis=1)
-    return Cell(
-        scores=table.to_numpy(dtype=np.float64),
-        seeds=tuple(int(seed) for seed in table.index),
-        states=tuple(int(s) for s in table.columns),
-    )
+    return Cell(table.to_numpy(dtype=np.float64), tuple(map(int, table.index)), tuple(map(int, table.columns)))
 
 
 def wilson(successes: float, n: int, confidence: float) -> tuple[float, float]:
@@ -280,9 +275,7 @@ def _resampled(
     for i, (a, b) in enumerate(pairs):
         shared = sorted(set(a.states) & set(b.states))
         if not shared:
-            raise UserError(
-                f"{purpose}: no initial state in common, so no paired difference; evaluate both on one seed list"
-            )
+            raise UserError(f"{purpose}: no initial state in common to pair by; evaluate both on one seed list")
         a, b = a.at(shared), b.at(shared)
         if same_seeds and a.seeds != b.seeds:
             raise UserError(f"{purpose}: seeds differ: {a.seeds} and {b.seeds}")

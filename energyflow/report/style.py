@@ -85,4 +85,4 @@ def look_of(name: str, kind: names.Kind, palette: str) -> Look:
     if name not in known:
         return Look(UNKNOWN_COLOUR, f"${name[0].upper()}$")
     own = nth_look(known.index(name), palette)
-    return own._replace(colour=REFERENCE_COLOUR) if name == "dense" else own
+    return own._replace(colour=REFERENCE_COLOUR) if names.is_oracle(name, kind) else own

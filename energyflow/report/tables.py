@@ -88,7 +88,7 @@ def ranking(paths: Sequence[Path], params: ReportParams) -> Table:
         ),
         frame=summaries.ranking(rows, params),
         columns=(
-            Column("Suite", lambda row: names.SUITES[names.suite(row["task"])], numeric=False),
+            Column("Suite", lambda row: names.suite_name(names.suite(row["task"])), numeric=False),
             Column("Rank", whole("rank")),
             columns.METHOD,
             Column("Tasks", whole("tasks")),

@@ -7,7 +7,7 @@ from torch import Tensor
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.registry import Source
 
-SOURCES = {"dense": Source("Dense (oracle)", "the task's own dense reward / 10 (oracle)", demos=False)}
+SOURCES = {"dense": Source("Dense (oracle)", "the task's own dense reward / 10 (oracle)", demos=False, oracle=True)}
 SCALE = 10.0  # Meta-World's dense reward lies in [0, 10]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from energyflow.core.errors import UserError
 from energyflow.core.seeding import torch_generator
-from energyflow.networks.blocks import expand, gradient
+from energyflow.networks.blocks import gradient
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy
 
@@ -72,9 +72,10 @@ class Readout:
         rows = states.repeat_interleave(PROPOSALS, dim=0)
         low, high = (self.model.normalizer.standardize_action(torch.full_like(self.noise[0], x)) for x in (-1.0, 1.0))
 
-        def denoise(action: Tensor, sigma: Tensor) -> Tensor:
-            slope = gradient(lambda a: self.model.energy(a, rows, sigma), action, create_graph=False)
-            return (action - expand(sigma**2) * slope).clamp(low, high)
+        def denoise(action: Tensor, sigma: float) -> Tensor:
+            levels = action.new_full((len(action),), sigma)
+            slope = gradient(lambda a: self.model.energy(a, rows, levels), action, create_graph=False)
+            return (action - sigma**2 * slope).clamp(low, high)
 
         ladder = np.geomspace(self.start, self.sigma, PROPOSAL_STEPS).tolist()
         proposals = karras.euler(denoise, self.start * self.noise.repeat(len(states), 1, 1), [*ladder, 0.0])

@@ -25,6 +25,7 @@ class Source:
         model: the method of the reward model that it reads, if it reads one.
         demos: whether it reads demonstrations.
         paper: whether the paper runs it (then `shape.on_success` applies to it).
+        oracle: whether it is told what no learner knows: no competitor, it is drawn in grey.
     """
 
     title: str
@@ -33,14 +34,24 @@ class Source:
     model: str | None = None
     demos: bool = True
     paper: bool = True
+    oracle: bool = False
 
 
 SOURCES: Registry[Source] = Registry(
     "reward source",
     "energyflow.rewards",
     "SOURCES",
-    # in the order of tables and legends
-    ("sparse", "energy", "likelihood", "ebil", "near", "iq_learn", "gail", "airl", "dense"),
+    (  # in the order of tables and legends
+        "sparse",
+        "energy",
+        "likelihood",
+        "ebil",
+        "near",
+        "iq_learn",
+        "gail",
+        "airl",
+        "dense",
+    ),
 )
 
 

@@ -5,4 +5,12 @@ from __future__ import annotations
 from energyflow.core.registry import Registry
 from energyflow.studies.study import Study
 
-STUDIES: Registry[Study] = Registry("study", "energyflow.studies", "STUDIES", ("theory.study", "ablations.study"))
+STUDIES: Registry[Study] = Registry(
+    "study",
+    "energyflow.studies",
+    "STUDIES",
+    (
+        "theory.study",
+        "ablations.study",
+    ),
+)

@@ -99,7 +99,7 @@ class Study:
     section: Callable[[Params, str], Section]
     build: str
     head: str
-    checks: dict[str, Check]
+    checks: Mapping[str, Check] = field(default_factory=dict)
     reads_stages: tuple[str, ...] = ()
     jobs: Mapping[str, Job] = field(default_factory=dict)
     made: Callable[[Params], dict[str, list[str]]] = lambda _: {}

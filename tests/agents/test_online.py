@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 import energyflow
 from energyflow.agents import iq_learn_online
-from energyflow.agents.agent import Agent, FollowedSAC
-from energyflow.agents.env import EpisodeEnv
+from energyflow.agents.agent import Agent
 from energyflow.agents.iq_learn_online import IQLearnAgent, critic_loss
-from energyflow.agents.mixed import MixedBuffer, demonstration_buffer
+from energyflow.agents.learner import Learner
+from energyflow.agents.mixed import MixedSampler, demonstration_buffer
 from energyflow.agents.online import build_online, clone, from_agent, new_actor, train_online
 from energyflow.agents.sac import Rows, train_sac
 from energyflow.cli import main
@@ -40,7 +40,7 @@ from energyflow.rewards.base import Ingredients, RewardSource
 from energyflow.rewards.dense import Dense
 from energyflow.rewards.sources import build_source
 from tests.conftest import TASK
-from tests.rewards.conftest import ACTION_DIM, OBS_DIM, PointSimulator, as_demos, box
+from tests.rewards.conftest import ACTION_DIM, OBS_DIM, PointSimulator, as_demos
 
 GAIN = -1.5  # of the expert: a = GAIN * position, which stays inside the box
 IDENTITY = {"run": 1}
@@ -64,6 +64,7 @@ def brief(params: Params, method: str, **update: Any) -> OnlineParams:
     section = params.online[method]
     small = {"steps": 200, "eval_every": 50, "eval_episodes": 2, "horizon": 20, "learning_starts": 40, "batch_size": 16}
     shape = section.shape.model_copy(update=small | update | {"hidden": [32, 32]})
+    shape = shape.model_copy(update={"demo_share": section.demo_share})
     return section.model_copy(update={"shape": shape, "clone_steps": 50 if section.clone_steps else 0})
 
 
@@ -107,7 +108,7 @@ def source_of(every: Params, method: str) -> RewardSource:
 
 def run(
     every: Params, method: str, out: Path | None = None, make: Any = Displaced, **update: Any
-) -> tuple[Agent, Rows]:
+) -> tuple[Learner, Rows]:
     params = brief(every, method, **update)
     return train_sac(
         make,
@@ -116,14 +117,14 @@ def run(
         0,
         terminate=False,
         resume=None if out is None else ResumePoint(out, IDENTITY),
+        demos=shown().episodes,
         build=partial(build_online, params=params, data=shown()),
     )
 
 
-def built(every: Params, method: str, *, terminate: bool = False) -> Agent:
+def built(every: Params, method: str) -> Agent:
     params = brief(every, method)
-    env = EpisodeEnv(Displaced(), horizon=20, first_seed=0, terminate=terminate)
-    return build_online(env, source_of(every, method), params.shape, 0, params=params, data=shown())
+    return build_online(Displaced(), params.shape, 0, params=params, data=shown())
 
 
 # --- cloning ---
@@ -146,12 +147,11 @@ def test_cloning_reaches_a_known_linear_expert(every: Params) -> None:
 def test_the_first_steps_of_a_clone_are_its_own_and_otherwise_random(every: Params) -> None:
     taken = {}
     for method in ("ebil", "ebil_bc"):
-        agent, _ = run(every, method, steps=40, learning_rate=5e-3)
-        buffer = agent.replay_buffer
-        assert isinstance(buffer, MixedBuffer) == (method == "ebil_bc")
-        assert buffer is not None
-        start = built(every, method).actor(torch.as_tensor(buffer.observations[:40, 0]), deterministic=True)
-        taken[method] = float(np.abs(start.detach().numpy() - buffer.actions[:40, 0]).mean())
+        learner, _ = run(every, method, steps=40, learning_rate=5e-3)
+        assert isinstance(learner.batches, MixedSampler) == (method == "ebil_bc")
+        lived = learner.replay.record
+        start = built(every, method).mode(lived.obs)
+        taken[method] = float(np.abs(start - lived.action).mean())
     assert taken["ebil_bc"] < 0.75 * taken["ebil"]
 
 
@@ -162,48 +162,40 @@ def test_the_first_steps_of_a_clone_are_its_own_and_otherwise_random(every: Para
 def test_every_batch_holds_its_share_of_demonstrations(every: Params, share: float, expected: int) -> None:
     section = every.online["ebil_bc"].model_copy(update={"demo_share": share})
     params = brief(every.model_copy(update={"online": {"ebil_bc": section}}), "ebil_bc")
-    build = partial(build_online, params=params, data=shown())
-    agent, _ = train_sac(Displaced, Dense(), params.shape, 0, terminate=False, build=build)
-    buffer = agent.replay_buffer
-    assert isinstance(buffer, MixedBuffer)
-    assert buffer.size() == params.shape.steps  # what sources see is the agent's own
+    learner, _ = train_sac(Displaced, Dense(), params.shape, 0, terminate=False, demos=shown().episodes)
+    assert learner.replay.size() == params.shape.steps  # what sources see is the agent's own
     demonstrated = {tuple(row) for e in shown().episodes for row in e.obs[:-1].astype(np.float32).tolist()}
     seen = set()
     for _ in range(50):
-        batch = buffer.sample(16)
-        assert all(len(field) == 16 for field in batch if field is not None)
-        rows = [tuple(row) for row in batch.observations.tolist()]
+        batch = learner.batches.sample(16, np.random.default_rng(len(seen)))
+        assert all(len(field) == 16 for field in vars(batch).values())
+        rows = [tuple(row) for row in batch.obs.tolist()]
         assert [row in demonstrated for row in rows] == [False] * (16 - expected) + [True] * expected
         seen |= set(rows[16 - expected :])
     assert len(seen) > 20 * expected  # not the same ones over and over
 
 
 def test_the_agent_learns_from_these_batches(every: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    counts, sample = [], MixedBuffer.sample
-    monkeypatch.setattr(
-        MixedBuffer, "sample", lambda self, *given, **more: (counts.append(given[0]), sample(self, *given, **more))[1]
-    )
+    counts, sample = [], MixedSampler.sample
+    monkeypatch.setattr(MixedSampler, "sample", lambda self, *given: (counts.append(given[0]), sample(self, *given))[1])
     for method in ("ebil_bc", "near_bc", "iq_learn"):
         counts.clear()
-        agent, _ = run(every, method, steps=60)
-        assert counts == [16] * agent._n_updates
-        assert agent._n_updates == 20
-        assert isinstance(agent, FollowedSAC) == (method == "near_bc")
+        learner, _ = run(every, method, steps=60)
+        assert counts == [16] * learner.agent.updates
+        assert learner.agent.updates == 20
 
 
 @pytest.mark.parametrize("terminate", [False, True])
 def test_demonstrations_end_where_episodes_of_the_agent_do(terminate: bool) -> None:
     """Success is at step 15: an end with `terminate`; else the last known step is cut off, not an end."""
-    buffer = demonstration_buffer(
-        shown(episodes=2).episodes, Dense(), box(-np.inf, np.inf, OBS_DIM), box(-1, 1, ACTION_DIM), terminate=terminate
-    )
+    buffer = demonstration_buffer(shown(episodes=2).episodes, Dense(), gamma=0.99, n_step=1, terminate=terminate)
     length = 16 if terminate else 20
     assert buffer.size() == 2 * length
-    batch = buffer._get_samples(np.arange(2 * length))
-    assert batch.dones.flatten().nonzero().flatten().tolist() == ([15, 31] if terminate else [])
+    batch = buffer.batch(np.arange(2 * length))
+    assert (batch.discount == 0).nonzero().flatten().tolist() == ([15, 31] if terminate else [])
     assert set(buffer.start.tolist()) == {0, length}
     following = shown(episodes=2).episodes[1].obs[length].astype(np.float32)
-    np.testing.assert_array_equal(buffer.next_observations[-1, 0], following)
+    np.testing.assert_array_equal(buffer.record.next_obs[-1], following)
 
 
 # --- IQ-Learn ---
@@ -227,27 +219,30 @@ def test_the_agent_learns_by_that_loss_with_the_published_settings(
 ) -> None:
     seen: list[tuple[Any, ...]] = []
     monkeypatch.setattr(iq_learn_online, "critic_loss", lambda *given: (seen.append(given), critic_loss(*given))[1])
-    agent, _ = run(every, "iq_learn", steps=60)
+    learner, _ = run(every, "iq_learn", steps=60)
+    agent = learner.agent
     assert isinstance(agent, IQLearnAgent)
-    assert len(seen) == agent._n_updates
+    assert len(seen) == agent.updates
     for q, value, later, demonstrated, chi in seen:
         assert (q.requires_grad, value.requires_grad, later.requires_grad) == (True, True, False)
+        assert len(q) == len(value) == len(later) == 16
         assert demonstrated.tolist() == [False] * 8 + [True] * 8
         assert chi == 0.5
-    assert len(agent.critic.q_networks) == 1
-    rates = {name: getattr(agent, name).optimizer.param_groups[0]["lr"] for name in ("actor", "critic")}
-    assert rates["actor"] == pytest.approx(0.1 * rates["critic"])
-    assert (agent.ent_coef_optimizer, float(agent.ent_coef_tensor)) == (None, pytest.approx(0.01))
+    assert agent.critic.copies == 1
+    assert not agent.learns_alpha
+    assert agent.optimizers["actor"].rate == pytest.approx(0.1 * agent.optimizers["critic"].rate)
+    assert float(agent.log_alpha.exp()) == pytest.approx(0.01)
 
 
 def test_online_iq_learn_imitates_where_the_expert_was(every: Params) -> None:
     params = brief(every, "iq_learn", steps=1500, learning_starts=100, batch_size=64, eval_every=1500)
     params = params.model_copy(update={"own": params.own | {"actor_rate": 1.0}})
     shape = params.shape.model_copy(update={"learning_rate": 2e-3})
-    build = partial(build_online, params=params, data=shown(episodes=100))
-    agent, rows = train_sac(Displaced, Dense(), shape, 0, terminate=False, build=build)
+    data = shown(episodes=100)
+    build = partial(build_online, params=params, data=data)
+    learner, rows = train_sac(Displaced, Dense(), shape, 0, terminate=False, demos=data.episodes, build=build)
     obs = shown().episodes[0].obs
-    found = agent.predict(obs.astype(np.float32), deterministic=True)[0]
+    found = learner.agent.mode(obs.astype(np.float32))
     assert np.corrcoef(found.flatten(), expert(obs).flatten())[0, 1] > 0.9
     assert np.isfinite([row["loss"] for row in rows["curve"]]).all()
 
@@ -261,7 +256,7 @@ class Killed(RuntimeError):
 
 @pytest.mark.parametrize("method", ["iq_learn", "ebil_bc", "near_bc"])
 def test_an_interrupted_run_continues_bit_for_bit(every: Params, tmp_path: Path, method: str) -> None:
-    agent, whole = run(every, method)
+    one, whole = run(every, method)
 
     class Ends(Displaced):
         steps = 0
@@ -277,8 +272,8 @@ def test_an_interrupted_run_continues_bit_for_bit(every: Params, tmp_path: Path,
     assert (tmp_path / "resume.json").exists()
     again, rows = run(every, method, tmp_path)
     assert rows == whole
-    for key, value in agent.policy.state_dict().items():
-        assert value.equal(again.policy.state_dict()[key]), key
+    for key, value in one.tensors().items():
+        assert value.equal(again.tensors()[key]), key
 
 
 def test_a_killed_run_continues_bit_for_bit(every: Params, tmp_path: Path) -> None:
@@ -300,14 +295,13 @@ def test_a_killed_run_continues_bit_for_bit(every: Params, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("method", ["iq_learn", "ebil"])
 def test_the_saved_actor_acts_as_the_agent(every: Params, tmp_path: Path, method: str) -> None:
-    agent, _ = run(every, method, steps=120)
+    agent = run(every, method, steps=120)[0].agent
     params, data = brief(every, method), shown()
-    described = {"task": TASK, "seed": 0, "demos": {"demos": len(data.episodes)}}
-    save(from_agent(agent.actor, new_actor(params, data, 0, 120)), tmp_path / "model.safetensors", described)
+    save(from_agent(agent, new_actor(params, data, 0, 120)), tmp_path / "model.safetensors", {"task": TASK, "seed": 0})
     policy = energyflow.load(tmp_path / "model.safetensors")
     obs = np.concatenate([e.obs for e in data.episodes]).astype(np.float32)
     found = policy.act(torch.as_tensor(obs)[:, None], torch.Generator())[:, 0].numpy()
-    np.testing.assert_allclose(found, agent.predict(obs, deterministic=True)[0], atol=1e-5)
+    np.testing.assert_allclose(found, agent.mode(obs), atol=1e-5)
     assert found.std(axis=0).min() > 1e-3
     assert (policy.nfe, policy.spec.exec_horizon) == (1, 1)
 

@@ -9,13 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from energyflow.agents.relabel import RelabelBuffer
 from energyflow.rewards.base import Transitions
 from energyflow.rewards.dense import Dense
 from energyflow.rewards.energy import CenteredEnergy
 from energyflow.rewards.readout import Readout
 from energyflow.rewards.sparse import Sparse
-from tests.rewards.conftest import ACTION_DIM, OBS_DIM, box, fill
+from tests.rewards.conftest import ACTION_DIM, OBS_DIM, fill
 
 
 class Probe:
@@ -34,65 +33,87 @@ class Probe:
 
 
 def test_truncation_is_not_termination_and_the_next_observation_is_the_true_one() -> None:
-    buffer, _ = fill(Sparse(), terminate=False, horizon=10, steps=40)
-    assert buffer.dones[[9, 19, 29, 39], 0].tolist() == [1.0] * 4  # the episodes did end
-    batch = buffer._get_samples(np.arange(40))
-    assert float(batch.dones.abs().max()) == 0.0  # but no step was a terminal one
-    moved = buffer.observations[9, 0, :ACTION_DIM] + 0.2 * buffer.actions[9, 0]
-    np.testing.assert_allclose(batch.next_observations[9, :ACTION_DIM], moved, atol=1e-6)
-    assert not np.allclose(batch.next_observations[9], buffer.observations[10, 0])  # not the reset observation
-    assert [first for first, _ in buffer.finished] == [0, 10, 20, 30]
+    buffer = fill(Sparse(), terminate=False, horizon=10, steps=40)
+    kept = buffer.record
+    assert np.unique(buffer.start[:40]).tolist() == [0, 10, 20, 30]  # the episodes did end
+    batch = buffer.batch(np.arange(40))
+    torch.testing.assert_close(batch.discount, torch.full((40,), 0.99))  # but no step was a terminal one
+    moved = kept.obs[9, :ACTION_DIM] + 0.2 * kept.action[9]
+    np.testing.assert_allclose(batch.next_obs[9, :ACTION_DIM], moved, atol=1e-6)
+    assert not np.allclose(batch.next_obs[9], kept.obs[10])  # not the reset observation
 
 
 def test_termination_at_success_reaches_the_critic() -> None:
-    buffer, _ = fill(Sparse(), terminate=True, horizon=100, steps=60)
-    batch = buffer._get_samples(np.arange(60))
-    assert buffer.success[:60].sum() >= 3
-    assert batch.dones[:, 0].tolist() == buffer.success[:60].tolist()
-    assert batch.rewards[:, 0].tolist() == buffer.success[:60].tolist()
+    buffer = fill(Sparse(), terminate=True, horizon=100, steps=60)
+    batch, success = buffer.batch(np.arange(60)), buffer.record.success[:60]
+    assert success.sum() >= 3
+    np.testing.assert_allclose(batch.discount, 0.99 * (1.0 - success))
+    assert batch.reward.tolist() == success.tolist()
 
 
 def test_success_on_the_last_step_of_the_horizon_terminates() -> None:
-    buffer, _ = fill(Sparse(), terminate=True, horizon=100, steps=60)
-    horizon = int(buffer.finished[0][1])  # the first episode reaches its goal exactly now
-    buffer, _ = fill(Sparse(), terminate=True, horizon=horizon, steps=horizon)
-    assert float(buffer._get_samples(np.array([horizon - 1])).dones[0, 0]) == 1.0
+    buffer = fill(Sparse(), terminate=True, horizon=100, steps=60)
+    horizon = int(np.unique(buffer.start[:60])[1])  # the first episode reaches its goal exactly now
+    buffer = fill(Sparse(), terminate=True, horizon=horizon, steps=horizon)
+    assert float(buffer.batch(np.array([horizon - 1])).discount[0]) == 0.0
+
+
+@pytest.mark.parametrize("terminate", [False, True])
+def test_returns_of_several_steps_are_the_sums_of_the_text(terminate: bool) -> None:
+    """Row by row, as one would by hand: to the third step, the end of the episode or the newest step."""
+    gamma, n_step, steps = 0.9, 3, 45
+    buffer = fill(Dense(), terminate=terminate, horizon=10, steps=steps, gamma=gamma, n_step=n_step)
+    single = buffer.rewards_of(np.arange(steps))
+    batch = buffer.batch(np.arange(steps))
+    lasts = []
+    for row in range(steps):
+        last = row
+        while last + 1 < min(row + n_step, steps) and buffer.start[last + 1] == buffer.start[row]:
+            last += 1
+        expected = sum(gamma**k * float(single[row + k]) for k in range(last - row + 1))
+        assert float(batch.reward[row]) == pytest.approx(expected, rel=1e-5)
+        ends = terminate and buffer.record.success[last] > 0
+        assert float(batch.discount[row]) == pytest.approx(0.0 if ends else gamma ** (last - row + 1), rel=1e-5)
+        np.testing.assert_array_equal(batch.next_obs[row], buffer.record.next_obs[last])
+        lasts.append(last - row)
+    assert set(lasts) == {0, 1, 2}
+    assert batch.obs.equal(torch.from_numpy(buffer.record.obs[:steps]))
 
 
 def test_chunks_never_cross_the_boundary_of_an_episode() -> None:
     source = Probe((2, 4), frozen=False)
-    buffer, _ = fill(source, terminate=False, horizon=10, steps=30)
+    buffer = fill(source, terminate=False, horizon=10, steps=30)
     rows = np.arange(30)
     buffer.rewards_of(rows)
     obs, action = source.seen[-1].obs, source.seen[-1].action
     for row in rows:
         first = row - row % 10
-        inside_obs, inside_actions = buffer.observations[first : row + 1, 0], buffer.actions[first : row + 1, 0]
+        inside_obs, inside_actions = buffer.record.obs[first : row + 1], buffer.record.action[first : row + 1]
         for frame in obs[row].numpy():
             assert (frame == inside_obs).all(axis=1).any()
         for taken in action[row].numpy():
             assert (taken == inside_actions).all(axis=1).any()
-        assert (action[row, -1].numpy() == buffer.actions[row, 0]).all()
+        assert (action[row, -1].numpy() == buffer.record.action[row]).all()
 
 
 def test_the_next_observation_is_the_true_one_also_where_an_episode_ends() -> None:
     source = Probe((1, 1), frozen=False)
-    buffer, _ = fill(source, terminate=False, horizon=10, steps=30)
+    buffer = fill(source, terminate=False, horizon=10, steps=30)
     buffer.rewards_of(np.arange(30))
     seen = source.seen[-1]
     moved = seen.obs[:, 0, :ACTION_DIM] + 0.2 * seen.action[:, 0]
     torch.testing.assert_close(seen.next_obs[:, :ACTION_DIM], moved, rtol=0, atol=1e-6)
-    assert not np.allclose(seen.next_obs[9], buffer.observations[10, 0])
+    assert not np.allclose(seen.next_obs[9], buffer.record.obs[10])
 
 
 def test_a_changing_source_is_asked_again_and_a_frozen_one_only_once() -> None:
     rows = np.array([3, 7, 7, 21])
     changing, frozen = Probe((1, 1), frozen=False), Probe((1, 1), frozen=True)
-    buffer, _ = fill(changing, terminate=False, horizon=10, steps=30)
+    buffer = fill(changing, terminate=False, horizon=10, steps=30)
     before = buffer.rewards_of(rows)
     changing.gain = 2.0
     np.testing.assert_array_equal(buffer.rewards_of(rows), 2.0 * before)
-    buffer, _ = fill(frozen, terminate=False, horizon=10, steps=30)
+    buffer = fill(frozen, terminate=False, horizon=10, steps=30)
     np.testing.assert_array_equal(buffer.rewards_of(rows), before)
     buffer.rewards_of(np.arange(30))
     assert frozen.rows == 30
@@ -103,31 +124,31 @@ def test_rewards_kept_for_a_frozen_source_equal_rewards_computed_at_sampling(
 ) -> None:
     for window in ((1, 1), (2, 4)):
         source = CenteredEnergy(make_readout(window=window), 2.0, sparse_weight=3.0)
-        buffer, _ = fill(source, terminate=False, horizon=10, steps=50)
+        buffer = fill(source, terminate=False, horizon=10, steps=50)
         for rows in (np.array([4, 2]), np.array([49, 4, 2]), np.arange(50)):
             np.testing.assert_allclose(buffer.rewards_of(rows), buffer._compute(rows), rtol=1e-5, atol=1e-5)
 
 
 def test_dense_is_the_stored_simulator_reward() -> None:
-    buffer, _ = fill(Dense(), terminate=False, horizon=10, steps=20)
-    np.testing.assert_allclose(buffer.rewards_of(np.arange(20)), buffer.rewards[:20, 0] / 10, rtol=1e-6)
+    buffer = fill(Dense(), terminate=False, horizon=10, steps=20)
+    np.testing.assert_allclose(buffer.rewards_of(np.arange(20)), buffer.record.env_reward[:20] / 10, rtol=1e-6)
 
 
-def test_limits_are_errors() -> None:
-    buffer, env = fill(Sparse(), terminate=False, horizon=10, steps=20)
-    zeros = np.zeros((1, OBS_DIM), dtype=np.float32)
-    last = (zeros, zeros, np.zeros((1, ACTION_DIM)), np.zeros(1), np.zeros(1, dtype=bool), [{"success": False}])
-    buffer.add(*last)
+def test_a_full_buffer_is_an_error() -> None:
+    buffer = fill(Sparse(), terminate=False, horizon=10, steps=20)
+    zeros, flags = np.zeros(OBS_DIM, np.float32), {"success": False, "terminal": False, "truncated": False}
+    last = (zeros, np.zeros(ACTION_DIM, np.float32), zeros)
+    buffer.add(*last, env_reward=0.0, **flags)
     with pytest.raises(ValueError, match="is full"):
-        buffer.add(*last)
-    with pytest.raises(ValueError, match=r"actions in \[-1, 1\]"):
-        RelabelBuffer(5, env.observation_space, box(-2, 2, ACTION_DIM), source=Sparse())
-    with pytest.raises(ValueError, match="one environment"):
-        RelabelBuffer(5, env.observation_space, env.action_space, n_envs=2, source=Sparse())
+        buffer.add(*last, env_reward=0.0, **flags)
 
 
-def test_batches_are_torch_tensors_of_the_right_shape() -> None:
-    buffer, _ = fill(Sparse(), terminate=False, horizon=10, steps=20)
-    batch = buffer.sample(8)
-    assert batch.rewards.shape == batch.dones.shape == (8, 1)
-    assert batch.rewards.dtype == torch.float32
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_batches_are_float_tensors_drawn_from_every_row(n_step: int) -> None:
+    buffer, rng = fill(Sparse(), terminate=False, horizon=10, steps=20, n_step=n_step), np.random.default_rng(0)
+    batch = buffer.sample(8, rng)
+    assert batch.obs.shape == batch.next_obs.shape == (8, OBS_DIM)
+    assert batch.reward.shape == batch.discount.shape == (8,)
+    assert {x.dtype for x in vars(batch).values()} == {torch.float32}
+    seen = {tuple(row) for _ in range(40) for row in buffer.sample(8, rng).obs.tolist()}
+    assert seen == {tuple(row) for row in buffer.record.obs[:20].tolist()}

@@ -78,7 +78,7 @@ def test_evaluating_more_often_does_not_change_the_training(brief: ShapeParams) 
 @pytest.mark.parametrize("train_freq", [1, 3])
 def test_a_killed_run_continues_bit_for_bit(brief: ShapeParams, tmp_path: Path, train_freq: int) -> None:
     params = brief.model_copy(update={"train_freq": train_freq})
-    whole_agent, whole = train_sac(PointSimulator, Dense(), params, 0, terminate=True)
+    one, whole = train_sac(PointSimulator, Dense(), params, 0, terminate=True)
     child = multiprocessing.get_context("spawn").Process(target=_train, args=(params, tmp_path))
     child.start()
     while not (tmp_path / "resume.json").exists() and child.is_alive():
@@ -87,13 +87,14 @@ def test_a_killed_run_continues_bit_for_bit(brief: ShapeParams, tmp_path: Path, 
     os.kill(child.pid, signal.SIGKILL)
     child.join()
     assert child.exitcode == -signal.SIGKILL
-    stored = read_json(tmp_path / "resume.json")["state"]["counters"]["num_timesteps"]
+    stored = read_json(tmp_path / "resume.json")["state"]["step"]
     assert 0 < stored < params.steps
     resume = ResumePoint(tmp_path, IDENTITY)
-    agent, rows = train_sac(PointSimulator, Dense(), params, 0, terminate=True, resume=resume)
+    again, rows = train_sac(PointSimulator, Dense(), params, 0, terminate=True, resume=resume)
     assert rows == whole
-    for name, value in whole_agent.policy.state_dict().items():
-        assert value.equal(agent.policy.state_dict()[name]), name
+    for name, value in one.tensors().items():
+        assert value.equal(again.tensors()[name]), name
+    assert one.note() == again.note()
 
 
 def _older(tensors: Path) -> None:

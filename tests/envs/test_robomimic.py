@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import robosuite
 from energyflow.config.sections import Level
 from energyflow.core.errors import UserError
 from energyflow.datasets.scripted import demonstrate
-from energyflow.envs.robomimic.simulator import MODEL_SEED, SPECS, RobomimicEnv, env_kwargs
+from energyflow.envs.robomimic.simulator import MODEL_SEED, RobomimicEnv, env_kwargs
+from energyflow.envs.robomimic.tasks import SPECS
 from energyflow.pipeline import params
 
 ZERO = Level(hand=0.0, object=0.0, goal=0.0)
@@ -69,27 +71,40 @@ def test_a_level_moves_by_the_stated_distances(env: RobomimicEnv) -> None:
             assert np.linalg.norm(outside) == pytest.approx(distance, abs=1e-9)
 
 
+def restart(env: Any, seed: int) -> None:
+    """Reset a robosuite environment to the initial state of a seed."""
+    env.rng, sampler = np.random.default_rng(seed), env.placement_initializer
+    for each in (sampler, *getattr(sampler, "samplers", {}).values()):
+        each.rng = env.rng
+        for obj in each.mujoco_objects:
+            obj.rng = env.rng
+    env.reset()
+
+
 def test_trajectories_equal_robosuites_to_the_last_bit(env: RobomimicEnv) -> None:
-    """The stock environment, stepped its own way, from the same state with the same actions."""
+    """The stock environment, stepped its own way, from the same state: random actions, then the expert to the end."""
     stock = robosuite.make(env.spec.env_name, **copy.deepcopy(env_kwargs(env.task)), hard_reset=False, seed=MODEL_SEED)
     stock.reset()
-    stock.rng = np.random.default_rng(7)
-    env.env.rng = np.random.default_rng(7)
-    for each in (stock, env.env):
-        sampler = each.placement_initializer
-        for part in (sampler, *getattr(sampler, "samplers", {}).values()):
-            part.rng = each.rng
-            for obj in part.mujoco_objects:
-                obj.rng = each.rng
-    stock.reset()
-    env.env.reset()
-    env.controllers = type(env.controllers)(env.env)
-    for action in actions(env, 20):
-        expected = stock.step(action)[0]
-        obs, _, success = env.step(action)
-        np.testing.assert_array_equal(env.env.sim.data.qpos, stock.sim.data.qpos)
-        np.testing.assert_array_equal(obs[-WIDTHS[env.task.split("/")[1]] :], expected["object-state"])
-        assert success == bool(stock._check_success())
+    keys = ["object-state" if key == "object" else key for key in env.obs_layout]
+    reached = False
+    for seed, length in ((7, 20), *((seed, PRESET.of(env.task).collect.horizon) for seed in range(3))):
+        for each in (stock, env.env):
+            restart(each, seed)
+        env.controllers = type(env.controllers)(env.env)
+        expert, obs = env.expert(seed), np.zeros(env.obs_dim)
+        for random in actions(env, length):
+            action = random if seed == 7 else expert(obs)
+            expected = stock.step(action)[0]
+            obs, reward, success = env.step(action)
+            np.testing.assert_array_equal(env.env.sim.data.qpos, stock.sim.data.qpos)
+            np.testing.assert_array_equal(obs, np.concatenate([np.atleast_1d(expected[key]) for key in keys]))
+            assert reward == success == bool(stock._check_success())
+            reached |= success
+            if success:
+                break
+        if reached:
+            return
+    pytest.fail("the expert never succeeded: the sensors of success were not compared where they are 1")
 
 
 def test_experts_succeed_and_replays_reproduce_it(env: RobomimicEnv) -> None:

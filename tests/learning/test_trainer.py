@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -18,9 +20,12 @@ from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
+from energyflow.datasets.windows import Windows
 from energyflow.learning import trainer as training
-from energyflow.learning.trainer import learning_rate, train
-from energyflow.policies.checkpoint import load
+from energyflow.learning.kernels import fastest
+from energyflow.learning.trainer import Trainer, learning_rate, train
+from energyflow.networks.build import Spec
+from energyflow.policies.checkpoint import build, load
 from tests.conftest import ROOT, TASK
 from tests.core.damage import flip
 
@@ -133,18 +138,16 @@ def test_a_damaged_resume_point_starts_over_to_the_same_bits(
 def test_a_gradient_that_is_not_finite_does_not_stop_the_resume_points(
     short: TrainParams, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such a step is skipped, and its norm stands in the log."""
-    norm = training.nn.utils.clip_grad_norm_
-    calls = iter(range(10**6))
+    """Such a step is skipped, and has no norm in the log, which the resume point carries on."""
+    update = Trainer._update
     monkeypatch.setattr(
-        training.nn.utils,
-        "clip_grad_norm_",
-        lambda *given: norm(*given) * (float("inf") if next(calls) == 7 else 1.0),
+        Trainer, "_update", lambda self, slope: update(self, slope * (float("inf") if self.step == 7 else 1.0))
     )
     train(TASK, 0, short, demos_path, tmp_path, CPU)
     record = read_json(tmp_path / "run.json")
     assert record["skipped_steps"] == 1
-    assert "inf" in (tmp_path / "train.csv").read_text()
+    rows = pd.read_csv(tmp_path / "train.csv")
+    assert rows["step"][rows["grad_norm"].isna()].tolist() == [8]
 
 
 def test_the_checkpoint_acts_like_the_trained_policy(short: TrainParams, demos_path: Path, tmp_path: Path) -> None:
@@ -178,7 +181,8 @@ def test_damaged_checkpoints_are_named(short: TrainParams, demos_path: Path, tmp
 
 def test_divergence_is_an_error_and_leaves_no_checkpoint(short: TrainParams, demos_path: Path, tmp_path: Path) -> None:
     diverging = short.model_copy(update={"lr": 1e30, "warmup_steps": 0})
-    with pytest.raises(UserError, match="lower the learning rate"):
+    title = f"^train {TASK} energyflow seed 0"
+    with pytest.raises(UserError, match=title + r": the loss is (nan|inf) at step \d+; lower the learning rate"):
         train(TASK, 0, diverging, demos_path, tmp_path, CPU)
     assert not (tmp_path / "model.safetensors").exists()
 
@@ -197,3 +201,79 @@ def test_loss_falls_on_real_demonstrations(smoke: Params, demos_path: Path, tmp_
     train(TASK, 0, section, demos_path, tmp_path, CPU)
     losses = [float(line.split(",")[1]) for line in (tmp_path / "train.csv").read_text().splitlines()[1:]]
     assert losses[-1] < 0.85 * losses[0]
+
+
+def windows(count: int = 64) -> Windows:
+    generator = torch.Generator().manual_seed(4)
+    return Windows(torch.randn(count, 2, 9, generator=generator), torch.randn(count, 16, 3, generator=generator))
+
+
+def trainer_of(params: TrainParams) -> Trainer:
+    torch.manual_seed(0)
+    return Trainer(build(Spec(9, 3, 2, 16, 8, ("state",)), params), windows(), 0, CPU)
+
+
+def test_a_step_is_clipped_adamw_and_an_average(smoke: Params) -> None:
+    """Against PyTorch's optimiser, clipping and per-parameter average, on the losses of the same draws."""
+    section = smoke.train["energyflow"].model_copy(update={"grad_clip": 1e-5, "lr": 0.01, "warmup_steps": 0})
+    ours = trainer_of(section)
+    model = copy.deepcopy(ours.model)
+    average = copy.deepcopy(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=section.lr, weight_decay=section.weight_decay)
+    generators = {name: torch.Generator() for name in ours.generators}
+    for name, generator in generators.items():
+        generator.set_state(ours.generators[name].get_state())
+    for step in range(4):
+        optimizer.param_groups[0]["lr"] = learning_rate(step, section)
+        index = torch.randint(64, (section.batch_size,), generator=generators["batch"])
+        loss = model.loss(ours.obs[index], ours.actions[index], generators["noise"])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), section.grad_clip)
+        optimizer.step()
+        decay = min(section.ema_decay, (2.0 + step) / (11.0 + step))
+        for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+            slow.data.lerp_(fast.data, 1.0 - decay)
+        found, found_norm = ours.advance()
+        assert float(found) == pytest.approx(float(loss.detach()), rel=1e-4)
+        assert float(found_norm) == pytest.approx(float(norm), rel=2e-3)
+        assert float(norm) > section.grad_clip  # otherwise clipping would not be tested
+        assert ours.weights.grad is not None
+        assert float(ours.weights.grad.norm()) == pytest.approx(section.grad_clip, rel=1e-3)
+    for ours_side, other in ((ours.model, model), (ours.average, average)):
+        for one, two in zip(ours_side.parameters(), other.parameters(), strict=True):
+            torch.testing.assert_close(one.data, two.data, rtol=1e-3, atol=1e-4)
+
+
+def test_a_gradient_that_is_not_finite_is_skipped_and_counted(smoke: Params) -> None:
+    ours = trainer_of(smoke.train["energyflow"])
+    ours.advance()
+    before, state = ours.vector.clone(), {k: v.clone() for k, v in ours.optimizer.state[ours.weights].items()}
+    good = ours.actions
+    ours.actions = torch.full_like(good, float("nan"))
+    ours.advance()
+    assert torch.equal(ours.vector, before)
+    assert all(torch.equal(ours.optimizer.state[ours.weights][key], value) for key, value in state.items())
+    assert int(ours.skipped) == 1
+    ours.actions = good
+    ours.advance()
+    assert not torch.equal(ours.vector, before)
+    assert int(ours.skipped) == 1
+
+
+def test_parameters_are_views_of_one_vector(smoke: Params) -> None:
+    ours = trainer_of(smoke.train["energyflow"])
+    ours.vector.fill_(0.5)
+    assert all(bool((parameter == 0.5).all()) for parameter in ours.model.parameters())
+    assert ours.vector.numel() == sum(parameter.numel() for parameter in ours.model.parameters())
+
+
+def test_the_switch_of_kernels_ends_with_the_step(smoke: Params) -> None:
+    before = torch.backends.mkldnn.matmul.fp32_precision  # type: ignore[attr-defined]
+    trainer_of(smoke.train["energyflow"]).advance()
+    assert torch.backends.mkldnn.matmul.fp32_precision == before  # type: ignore[attr-defined]
+
+
+def test_the_record_names_the_kernels(short: TrainParams, demos_path: Path, tmp_path: Path) -> None:
+    train(TASK, 0, short, demos_path, tmp_path, CPU)
+    assert read_json(tmp_path / "run.json")["matmul"] == fastest(CPU)

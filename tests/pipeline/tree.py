@@ -137,12 +137,15 @@ class Tree:
         finally:
             file.write_text(before)
 
-    def run(self, *command: str, ok: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a command; with `ok`, a failure is an error that shows what it said."""
+    def run(
+        self, *command: str, ok: bool = True, typed: str | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command, with `typed` as its input; with `ok`, a failure is an error that shows what it said."""
         done = subprocess.run(
             command,
             cwd=self.path,
             env=self.env | env,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=900,
@@ -152,6 +155,10 @@ class Tree:
             said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("import time:")]
             raise AssertionError("\n".join([f"{command} failed:", *said[-80:]]))
         return done
+
+    def python(self, program: str, *arguments: str, typed: str | None = None) -> str:
+        """What a program prints that imports the copy's library."""
+        return self.run(sys.executable, "-c", program, *arguments, typed=typed).stdout
 
     def snakemake(self, *arguments: str, ok: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "snakemake", "--cores", "2", *arguments, ok=ok, **env)

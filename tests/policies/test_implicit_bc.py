@@ -14,7 +14,7 @@ from energyflow.config.params import Params
 from energyflow.config.sections import MLPParams, NetworkParams, TrainParams
 from energyflow.datasets.windows import Windows
 from energyflow.learning.trainer import Trainer
-from energyflow.networks.build import Spec
+from energyflow.networks.build import Potential, Spec
 from energyflow.policies.checkpoint import build
 from energyflow.policies.implicit_bc import (
     DFOParams,
@@ -142,29 +142,37 @@ def test_langevin_steps_are_the_published_ones(laptop: Params) -> None:
     own = LangevinParams(**NUMBERS["langevin"] | {"noise": 0.0, "max_move": 0.2})
     start = torch.tensor([-0.9, -0.3, 0.2, 0.95]).reshape(1, 4, 1, 1)
 
-    def energy(a: Tensor) -> Tensor:
-        return 2.0 * (a - 1.2).square().sum(dim=(2, 3))
+    def slope(a: Tensor) -> Tensor:
+        return 4.0 * (a - 1.2)
 
     expected = start
     for size in (0.5, 0.5 * 0.25 + 0.75e-5, 1e-5):  # 1, 1/4 and 0 of the way from the last step to the first
         move = (size * 0.5 * 4.0 * (expected - 1.2)).clamp(-0.2, 0.2)
         expected = (expected - move).clamp(-1.0, 1.0)
     assert step_sizes(3, 0.5, 1e-5) == pytest.approx([0.5, 0.1250075, 1e-5])
-    found = langevin(energy, start, 3, own, torch.Generator().manual_seed(0))
+    found = langevin(slope, start, 3, own, torch.Generator().manual_seed(0))
     torch.testing.assert_close(found, expected)
     noisy = LangevinParams(**NUMBERS["langevin"] | {"noise": 0.01, "step": 0.1, "last_step": 0.1})
-    flat = langevin(lambda a: 0.0 * a.sum(dim=(2, 3)), torch.zeros(1, 4000, 1, 1), 1, noisy, torch.Generator())
+    flat = langevin(torch.zeros_like, torch.zeros(1, 4000, 1, 1), 1, noisy, torch.Generator())
     assert float(flat.std()) == pytest.approx(0.1 * 0.01, rel=0.05)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_moves_are_bounded_and_stay_in_the_box_on_either_side(sign: float) -> None:
+    own = LangevinParams(**NUMBERS["langevin"] | {"noise": 0.0, "max_move": 0.3})
+    start = sign * torch.tensor([0.1, 0.9]).reshape(1, 2, 1, 1)
+    found = langevin(lambda a: -sign * 100.0 * a.sum(dim=(2, 3)), start, 1, own, torch.Generator())
+    torch.testing.assert_close(found.flatten(), sign * torch.tensor([0.4, 1.0]))
 
 
 def test_slopes_beyond_the_margin_are_penalised_in_units_of_the_box(laptop: Params) -> None:
     policy = policy_of(laptop, "langevin", margin=5.0)
 
-    class Slope(torch.nn.Module):
+    class Slope(Potential):
         def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
             return 3.0 * chunk[:, 1, 0] - 1.0 * chunk[:, 0, 0]
 
-    policy.potential = Slope()  # type: ignore[assignment]
+    policy.potential = Slope()
     obs, action = torch.zeros(6, 2, 3), torch.zeros(6, 4, 2)
     with_penalty = policy.loss(obs, action, torch.Generator().manual_seed(0))
     negatives = policy.negatives(obs, torch.Generator().manual_seed(0))

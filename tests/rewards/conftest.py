@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from gymnasium import spaces
-from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor
 
 from energyflow.agents.env import EpisodeEnv
@@ -127,21 +125,26 @@ class PointSimulator:
         return self.position.copy(), 10.0 / (1.0 + distance), distance < 0.3
 
 
-def fill(source: RewardSource, *, terminate: bool, horizon: int, steps: int) -> tuple[RelabelBuffer, DummyVecEnv]:
-    """Step a vector environment as Stable-Baselines3 does and store what it would store."""
-    env = DummyVecEnv([lambda: EpisodeEnv(PointSimulator(), horizon=horizon, first_seed=0, terminate=terminate)])
-    buffer = RelabelBuffer(steps + 1, env.observation_space, env.action_space, source=source)
+def fill(
+    source: RewardSource, *, terminate: bool, horizon: int, steps: int, gamma: float = 0.99, n_step: int = 1
+) -> RelabelBuffer:
+    """What a clumsy expert lives through, and room for one step more."""
+    env = EpisodeEnv(PointSimulator(), horizon=horizon, first_seed=0, terminate=terminate)
+    buffer = RelabelBuffer(steps + 1, OBS_DIM, ACTION_DIM, source, gamma=gamma, n_step=n_step)
     rng = np.random.default_rng(0)
-    obs = env.reset()
+    obs, _ = env.reset()
     for _ in range(steps):
-        pull = np.clip(-2 * obs[:, :ACTION_DIM] + 0.3 * rng.normal(size=(1, ACTION_DIM)), -1, 1)
+        pull = np.clip(-2 * obs[:ACTION_DIM] + 0.3 * rng.normal(size=ACTION_DIM), -1, 1)
         action = pull.astype(np.float32)
-        following, reward, done, infos = env.step(action)
-        true_next = infos[0]["terminal_observation"][None] if done[0] else following
-        buffer.add(obs, true_next, action, reward, done, infos)
-        obs = following
-    return buffer, env
-
-
-def box(low: float, high: float, dim: int) -> spaces.Box:
-    return spaces.Box(low, high, (dim,), np.float32)
+        following, reward, terminal, truncated, info = env.step(action)
+        buffer.add(
+            obs,
+            action,
+            following,
+            success=info["success"],
+            env_reward=reward,
+            terminal=terminal,
+            truncated=truncated,
+        )
+        obs = env.reset()[0] if terminal or truncated else following
+    return buffer

@@ -11,6 +11,7 @@ from torch.distributions import MultivariateNormal
 
 from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
+from energyflow.core.errors import UserError
 from energyflow.datasets.windows import Windows
 from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
@@ -122,6 +123,11 @@ def test_the_published_energy_lies_between_zero_and_one_and_its_reward_averages_
     assert float(reward.mean()) == pytest.approx(1.0, abs=1e-5)
     torch.testing.assert_close(reward, (1 - model.energy(obs, action)) / source.scale)
     assert bool(((reward > 0) & (reward * source.scale < 1)).all())
+    assert source.measured == {"scale": source.scale}
+    with torch.no_grad():
+        list(model.parameters())[-1].fill_(1e6)  # E = 1 everywhere
+    with pytest.raises(UserError, match="the energy leaves demonstrations no reward"):
+        build_source(Ingredients("ebil", every.shape["ebil"], 0, model, as_demos(episodes)))
 
 
 class Exact(FlowPolicy):
@@ -184,3 +190,4 @@ def test_likelihood_is_standardised_by_the_demonstrations_and_bounded(every: Par
     far = source.reward(transitions(obs[:8], action[:8] + 100.0))
     assert set(far.tolist()) == {-every.shape["likelihood"].source_params["clip"]}
     assert source.frozen
+    assert list(source.measured) == ["mean", "std"]

@@ -17,7 +17,7 @@ from energyflow.rewards.base import Ingredients, RewardSource
 from energyflow.rewards.demonstrations import demonstration_windows
 from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
 from energyflow.rewards.readout import Readout, measure_gap
-from energyflow.rewards.registry import SOURCES
+from energyflow.rewards.registry import SOURCES, models_of, sources_of
 from energyflow.rewards.sources import build_source, ends_at_success, make_source
 from energyflow.rewards.windows import window_indices
 
@@ -99,11 +99,33 @@ def test_bounded_reward_is_regret_whatever_the_state(make_readout: Make) -> None
     assert bool((closer > score(source, obs, action))[inside].all())  # never flat
 
 
+@pytest.mark.parametrize("window", [(1, 1), (2, 3)])
+def test_the_floor_is_the_lowest_energy_inside_the_box(make_readout: Make, window: tuple[int, int]) -> None:
+    """Where the expert's action lies outside, the best one that can be done is the nearest on the border."""
+    readout = make_readout(window=window)
+    readout.model.normalizer.action_mean.copy_(torch.tensor([0.1, -0.3]))
+    readout.model.normalizer.action_std.copy_(torch.tensor([0.5, 2.0]))
+    obs = 20.0 * torch.randn(32, window[0], OBS_DIM, generator=torch.Generator().manual_seed(0))
+    mean = readout.model.normalizer.unstandardize_action(obs[:, -1:] @ WEIGHT.T)
+    outside = (mean[:, 0].abs() > 1).all(dim=1)
+    assert bool((mean[outside] < -1).any() & (mean[outside] > 1).any())
+    best = readout.energy(obs, mean.clamp(-1.0, 1.0).expand(-1, window[1], -1))
+    floor = readout.floor(obs)
+    torch.testing.assert_close(floor[outside], best[outside], rtol=1e-4, atol=1e-3)
+    assert bool((floor - best < 1.0).all())
+
+
 def test_sources_by_name(smoke: Params, make_readout: Make, expert_demos: list[Demonstration]) -> None:
     model, demos = make_readout().model, as_demos(expert_demos)
     names = [name for name, spec in SOURCES.items() if spec.model == "energyflow"]
     made = {n: build_source(Ingredients(n, smoke.shape[n], 0, model, demos)) for n in names}
-    assert {type(made[n]) for n in ("centered_energy", "centered_energy_sparse")} == {CenteredEnergy}
+    assert {name: type(source) for name, source in made.items()} == {
+        "raw_energy": RawEnergy,
+        "centered_energy": CenteredEnergy,
+        "centered_energy_sparse": CenteredEnergy,
+        "centered_energy_bounded": BoundedEnergy,
+    }
+    assert all(source.frozen and list(source.measured) == ["gap"] for source in made.values())
     weight = smoke.shape["centered_energy_sparse"].source_params["sparse_weight"]
     assert made["centered_energy_sparse"].sparse_weight == weight > 0  # type: ignore[attr-defined]
     assert made["centered_energy"].sparse_weight == 0.0  # type: ignore[attr-defined]
@@ -123,6 +145,11 @@ def test_which_sources_end_at_success(shape: ShapeParams) -> None:
     keep, stop = (shape.model_copy(update={"on_success": x}) for x in ("continue", "terminate"))
     assert [n for n in SOURCES if ends_at_success(n, keep)] == ["centered_energy_bounded"]
     assert [n for n in SOURCES if ends_at_success(n, stop)] == list(SOURCES)
+
+
+def test_what_sources_and_methods_need_is_named_once() -> None:
+    assert models_of(["sparse", "near", "raw_energy", "centered_energy"]) == ["near_energy", "energyflow"]
+    assert sources_of(["ebil", "energyflow", "near_bc", "ebil_bc"]) == ["ebil", "near"]
 
 
 def test_mistakes_are_named(shape: ShapeParams) -> None:

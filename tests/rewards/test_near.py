@@ -82,12 +82,12 @@ def test_training_windows_are_transitions_of_one_episode_and_the_padded_first_is
 
 def test_the_reward_reads_the_observation_before_and_the_true_one_after() -> None:
     reading = source()
-    buffer, _ = fill(reading, terminate=False, horizon=10, steps=30)
+    buffer = fill(reading, terminate=False, horizon=10, steps=30)
     buffer.rewards_of(np.arange(30))
     pair = reading.model.pairs[-1]  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(pair[:, :OBS_DIM].numpy(), buffer.observations[:30, 0])
-    np.testing.assert_array_equal(pair[:, OBS_DIM:].numpy(), buffer.next_observations[:30, 0])
-    assert not np.allclose(pair[9, OBS_DIM:], buffer.observations[10, 0])
+    np.testing.assert_array_equal(pair[:, :OBS_DIM].numpy(), buffer.record.obs[:30])
+    np.testing.assert_array_equal(pair[:, OBS_DIM:].numpy(), buffer.record.next_obs[:30])
+    assert not np.allclose(pair[9, OBS_DIM:], buffer.record.obs[10])
 
 
 def test_the_level_advances_when_the_running_mean_has_risen_by_two_percent_and_never_before() -> None:
@@ -130,21 +130,21 @@ def test_the_reward_is_the_bounded_distance_to_the_running_mean() -> None:
 def test_the_reward_has_the_same_size_however_small_the_energies_are(scale: float) -> None:
     """Else soft actor-critic sees its entropy alone."""
     reading = source(scale=scale)
-    buffer, _ = fill(reading, terminate=False, horizon=10, steps=55)
+    buffer = fill(reading, terminate=False, horizon=10, steps=55)
     reading.update(buffer, no_density)
     assert float(buffer.rewards_of(np.arange(reading.seen)).std(ddof=1)) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_each_step_is_taken_in_once_in_whole_batches() -> None:
     reading = source(batch=20)
-    buffer, _ = fill(reading, terminate=False, horizon=10, steps=50)
+    buffer = fill(reading, terminate=False, horizon=10, steps=50)
     reading.update(buffer, no_density)
     reading.update(buffer, no_density)
     pairs = reading.model.pairs  # type: ignore[attr-defined]
     taken = [pair for pair in pairs if len(pair) == 20]  # a batch, not the whole replay
     assert reading.seen == 40
-    assert torch.equal(taken[0][:, :OBS_DIM], torch.as_tensor(buffer.observations[:20, 0]))
-    assert torch.equal(taken[-1][:, :OBS_DIM], torch.as_tensor(buffer.observations[20:40, 0]))
+    assert torch.equal(taken[0][:, :OBS_DIM], torch.as_tensor(buffer.record.obs[:20]))
+    assert torch.equal(taken[-1][:, :OBS_DIM], torch.as_tensor(buffer.record.obs[20:40]))
 
 
 def test_state_survives(every: Params) -> None:

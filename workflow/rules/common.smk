@@ -14,6 +14,7 @@ from energyflow.pipeline import plan, records
 from energyflow.pipeline.code import code
 from energyflow.pipeline.params import resolve
 from energyflow.policies.registry import METHODS
+from energyflow.report.names import said_of
 from energyflow.rewards.registry import SOURCES
 from energyflow.studies.registry import STUDIES
 from energyflow.studies.study import CheckKey
@@ -33,6 +34,7 @@ FIRST = {
     "task": [P.tasks[0]],
     "seed": [P.seeds[0]],
 }  # the one model that stands for a method where one is enough
+NAMES = said_of(P.methods, P.sources, [*P.tasks, *P.shape_tasks])  # a reason to draw anew, though no job is told them
 GPU = int(P.network_kind == "unet")  # the MLPs train faster on a core than they travel to a GPU
 
 # One thread a job: jobs run side by side, and results on a CPU do not depend on how many cores there are. A prefix, not

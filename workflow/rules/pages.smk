@@ -75,6 +75,7 @@ for study in WANTED:
         params:
             study=study.name,
             section=lambda wildcards, study=study: study.section(P, wildcards.point).canonical(),
+            names=NAMES,
         message:
             "table, figure and words of {wildcards.point}"
         shell:

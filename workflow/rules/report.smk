@@ -56,6 +56,7 @@ for rule_name, (command, rows, outputs) in FILES.items():
         params:
             command=command,
             section=P.report.canonical(),
+            names=NAMES,
         message:
             f"{command}"
         shell:
@@ -84,6 +85,7 @@ for figure in layout.shown(P, layout.FIGURES):
             name=figure,
             plot=P.plots[figure].canonical(),
             section=P.report.canonical(),
+            names=NAMES,
         message:
             f"figure {figure}"
         shell:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import mujoco
@@ -25,58 +24,17 @@ from robosuite.controllers import load_composite_controller_config  # noqa: E402
 from energyflow.config.sections import Level  # noqa: E402
 from energyflow.core.errors import UserError, nearest  # noqa: E402
 from energyflow.core.seeding import generator  # noqa: E402
-from energyflow.datasets.format import LOW_DIM  # noqa: E402
 from energyflow.envs.perturb import displace, push_beyond  # noqa: E402
 from energyflow.envs.robomimic.control import Controllers  # noqa: E402
+from energyflow.envs.robomimic.experts.registry import make_expert  # noqa: E402
+from energyflow.envs.robomimic.sensors import quicken  # noqa: E402
+from energyflow.envs.robomimic.tasks import LOW_DIM, SPECS  # noqa: E402
 from energyflow.envs.simulator import Array, Expert  # noqa: E402
 
 CONTROL_FREQ = 20  # Hz
 MODEL_SEED = 0  # of what robosuite draws when it builds a model: sizes of objects
 IK_STEPS = 50
 HAND_BOX = 0.3  # m: half-width of the box around its usual start within which a level may move the hand
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """One task.
-
-    Attributes:
-        env_name: robosuite's name.
-        robots: one or two.
-        objects: groups of objects that a level moves as "object", each group as a whole: the first one's placement
-            range counts.
-        goals: the same for "goal".
-        env_kwargs: further arguments of the environment.
-        success: observations that are all 1 exactly when the task is done, where robosuite has them: asking it costs a
-            tenth of a step.
-    """
-
-    env_name: str
-    robots: tuple[str, ...] = ("Panda",)
-    objects: tuple[tuple[str, ...], ...] = ()
-    goals: tuple[tuple[str, ...], ...] = ()
-    env_kwargs: dict[str, Any] = field(default_factory=dict)
-    success: tuple[str, ...] = ()
-
-
-SPECS = {
-    "robomimic/lift": TaskSpec("Lift", objects=(("cube",),)),
-    "robomimic/can": TaskSpec("PickPlaceCan", objects=(("Can",),)),
-    "robomimic/square": TaskSpec("NutAssemblySquare", objects=(("SquareNut",),)),
-    "robomimic/transport": TaskSpec(
-        "TwoArmTransport",
-        robots=("Panda", "Panda"),
-        objects=(("transport_start_bin", "transport_start_bin_lid", "payload"),),
-        goals=(("transport_target_bin", "trash"),),
-        env_kwargs={"env_configuration": "opposed"},
-    ),
-    "robomimic/tool_hang": TaskSpec(
-        "ToolHang",
-        objects=(("frame",), ("tool",)),
-        goals=(("stand",),),
-        success=("frame_is_assembled", "tool_on_frame"),
-    ),
-}
 
 
 def env_kwargs(task: str) -> dict[str, Any]:
@@ -110,6 +68,7 @@ class RobomimicEnv:
         self.env = robosuite.make(
             self.spec.env_name, **copy.deepcopy(env_kwargs(task)), hard_reset=False, seed=MODEL_SEED
         )
+        quicken(task, self.env)
         self._objects = self._placements()
         found = self._observe()
         known = {"object" if key == "object-state" else key: values for key, values in found.items()}
@@ -146,9 +105,7 @@ class RobomimicEnv:
 
     def expert(self, seed: int) -> Expert:
         """A scripted expert with the style of this seed; it sees the simulator's state, not the observation."""
-        from energyflow.envs.robomimic.experts.registry import make_expert
-
-        return make_expert(self, seed)
+        return make_expert(self.task, self.env, seed)
 
     def env_args(self) -> dict[str, Any]:
         """See `Simulator.env_args`; robomimic builds its own environment from it."""
@@ -173,6 +130,19 @@ class RobomimicEnv:
         """The model, as robomimic stores it."""
         xml: str = self.env.sim.model.get_xml()
         return xml
+
+    @property
+    def mujoco_model(self) -> mujoco.MjModel:
+        """What a renderer draws."""
+        return self.env.sim.model._model
+
+    def draw(self, state: Array, renderer: mujoco.Renderer) -> None:
+        """See `Filmable.draw`; without the shapes that only collide."""
+        sim, look = self.env.sim, mujoco.MjvOption()
+        look.geomgroup[0], look.sitegroup[:] = 0, 0
+        sim.set_state_from_flattened(state)
+        sim.forward()
+        renderer.update_scene(sim.data._data, self.spec.camera, look)
 
     def _observe(self, *, fresh: bool = False) -> dict[str, Array]:
         # Relative poses are computed from the cached absolute ones, so they lag by one action, as they do in robosuite.

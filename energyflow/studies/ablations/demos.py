@@ -7,7 +7,8 @@ from pathlib import Path
 import h5py
 
 from energyflow.core.errors import UserError
-from energyflow.core.files import atomic_path, read_json, sha256, write_json
+from energyflow.core.files import atomic_path, read_json, sha256
+from energyflow.datasets.manifest import write_manifest
 
 
 def write_subset(demos: Path, count: int, out: Path) -> None:
@@ -34,5 +35,5 @@ def write_subset(demos: Path, count: int, out: Path) -> None:
             transitions = sum(int(episode.attrs["num_samples"]) for episode in group.values())
             group.attrs["total"] = transitions
     manifest = read_json(demos.with_name("manifest.json"))
-    own = {"sha256": sha256(out / "demos.hdf5"), "demos": count, "transitions": transitions, "first_of": sha256(demos)}
-    write_json(out / "manifest.json", manifest | own)
+    own = {"demos": count, "transitions": transitions, "first_of": sha256(demos)}
+    write_manifest(out / "demos.hdf5", manifest | own)

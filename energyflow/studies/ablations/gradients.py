@@ -38,8 +38,8 @@ def measure(model: Path, demos: Path, out: Path) -> None:
     with Run("ablations_gradients", out, params={}, inputs=[model, demos], method=policy.params.method) as run:
         generator = torch_generator(0, "gradients")
         index = torch.randint(len(windows.obs), (WINDOWS,), generator=generator)
-        obs = policy.normalizer.standardize_obs(windows.obs[index])
-        loss = policy.loss(obs, policy.normalizer.standardize_action(windows.actions[index]), generator)
+        obs = policy.normalizer.standardize_obs(windows.obs[index]).float()
+        loss = policy.loss(obs, policy.normalizer.standardize_action(windows.actions[index]).float(), generator)
         loss.backward()  # type: ignore[no-untyped-call]
         rows = [(parameter.dim() == 1, parameter.numel(), _zeros(parameter)) for parameter in policy.parameters()]
         total, biases = sum(count for _, count, _ in rows), sum(count for bias, count, _ in rows if bias)

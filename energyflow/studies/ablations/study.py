@@ -188,7 +188,6 @@ STUDIES = {
         section=lambda p, point: resolve.point_section(p, axes_of(p, point)),
         build="energyflow.studies.ablations.page:build",
         head="energyflow.studies.ablations.page:HEAD",
-        checks={},
         reads_stages=("evaluate", "nfe", "shape"),
         jobs=JOBS,
         made=owned,

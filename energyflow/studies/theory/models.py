@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from energyflow.config.sections import TrainParams
+from energyflow.core.errors import UserError
 from energyflow.core.provenance import Run
 from energyflow.core.seeding import integer_seed, torch_generator
 from energyflow.datasets.format import Demonstration, Demos
 from energyflow.datasets.windows import Windows, make_windows
 from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import Spec
-from energyflow.policies.base import EnergyPolicy, Model, Policy
+from energyflow.policies.base import EnergyPolicy, Model, ScorePolicy
 from energyflow.policies.checkpoint import build, load, save
 from energyflow.studies.theory.experts.base import Expert
 from energyflow.studies.theory.experts.registry import make_expert
@@ -79,6 +80,13 @@ def train_model(name: str, params: TrainParams, count: int, seed: int, out: Path
         save(model, out / "model.safetensors", {"task": f"theory/{name}", "seed": seed, "demos": {"demos": count}})
 
 
-def read_model(path: Path) -> Policy:
-    """Load a trained model for checking, in double precision: its own rounding is then no part of an error."""
-    return load(path).double()
+def read_model(path: Path) -> ScorePolicy:
+    """Load a trained model for checking, in double precision: its own rounding is then no part of an error.
+
+    Raises:
+        UserError: the model has no score, or its checkpoint is damaged.
+    """
+    model = load(path).double()
+    if not isinstance(model, ScorePolicy):
+        raise UserError(f"{path}: '{model.params.method}' has no score for the theory to look at")
+    return model

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from energyflow.networks.blocks import gradient
-from energyflow.policies.base import EnergyPolicy, Policy
-from energyflow.policies.unconstrained import Unconstrained
+from energyflow.policies.base import EnergyPolicy, ScorePolicy
 from energyflow.studies.theory.experts.base import Expert, normal
 
 ROWS = 4096  # of a forward pass: what fits a cache; the result does not depend on it
@@ -29,7 +28,7 @@ class Reading:
     `model` is double precision; actions are standardised, states are in environment units.
     """
 
-    model: Policy
+    model: ScorePolicy
     expert: Expert
     sigma: float
 
@@ -59,25 +58,14 @@ class Reading:
         return torch.cat([self._energy(a, s) for a, s in pieces])
 
     def score(self, actions: Tensor, states: Tensor) -> Tensor:
-        """The field that actions follow [N, Da]: -dE/da, or (D - a) / sigma^2 of an unconstrained denoiser."""
-        pieces = zip(torch.split(actions, ROWS), torch.split(states, ROWS), strict=True)
-        return torch.cat([self._score(a, s) for a, s in pieces])
-
-    def _score(self, actions: Tensor, states: Tensor) -> Tensor:
-        if isinstance(self.model, Unconstrained):
-            with torch.no_grad():
-                return self.differentiable_score(actions, states)
-        return -gradient(lambda a: self._energy(a, states), actions, create_graph=False)
+        """The field that actions follow [N, Da]."""
+        pieces = zip(torch.split(actions.detach(), ROWS), torch.split(states, ROWS), strict=True)
+        return torch.cat([self.differentiable_score(a, s) for a, s in pieces])
 
     def differentiable_score(self, actions: Tensor, states: Tensor) -> Tensor:
         """The same field with a graph to the actions, for its Jacobian."""
-        if isinstance(self.model, Unconstrained):
-            obs = self.model.normalizer.standardize_obs(states)[:, None]
-            sigma = actions.new_full((len(actions),), self.sigma)
-            denoised: Tensor = self.model.denoise(actions[:, None], obs, sigma)[:, 0]
-            return (denoised - actions) / self.sigma**2
-        (slope,) = torch.autograd.grad(self._energy(actions, states).sum(), actions, create_graph=True)
-        return -slope
+        obs = self.model.normalizer.standardize_obs(states)[:, None]
+        return self.model.score(actions[:, None], obs, actions.new_full((len(actions),), self.sigma))[:, 0]
 
     def exact_energy(self, actions: Tensor, states: Tensor) -> Tensor:
         """Minus the log density of the noised demonstrations [N], up to a constant of the units."""

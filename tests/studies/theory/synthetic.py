@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from energyflow.pipeline.params import Params
-from energyflow.studies.theory import grid
+from energyflow.config.params import Params
+from energyflow.studies.registry import STUDIES
+from energyflow.studies.theory import study
 
 Row = dict[str, Any]
 
@@ -20,8 +21,8 @@ def write_rows(p: Params, root: Path) -> dict[str, list[Path]]:
     """Map each check to its rows.csv files under `root`, at paths as in results/."""
     rng = np.random.default_rng(0)
     found: dict[str, list[Path]] = {}
-    for key in grid.checks(p):
-        path = root / grid.check_files(p, key)[0]
+    for key in STUDIES["theory"].every_check(p):
+        path = root / STUDIES["theory"].check_files(p, key)[0]
         path.parent.mkdir(parents=True)
         about = {"seed": key.seed, "subject": key.subject, "dim": dimension(key.subject), "parameters": 1_000}
         pd.DataFrame(ROWS[key.check](p, rng, about)).to_csv(path, index=False)
@@ -41,7 +42,7 @@ def _near(rng: np.random.Generator, values: Row, spread: float = 0.1) -> Row:
 
 
 def _recovery(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
-    theory = grid.theory_of(p)
+    theory = study.theory_of(p)
     section = theory.recovery
     runs = [(theory.demos, steps) for steps in section.steps]
     runs += [(demos, theory.steps) for demos in (*section.demos, theory.demos)]
@@ -54,7 +55,7 @@ def _recovery(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
 
 
 def _baseline(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
-    section = grid.theory_of(p).baseline
+    section = study.theory_of(p).baseline
     order = {"within": 0.9, "across": 0.7}
     rows = [about | {"reward": "raw"} | _near(rng, order)]
     for reference in ("normal", "proposals"):
@@ -69,7 +70,7 @@ def _baseline(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
 def _bound(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
     summary = {"eta": 4.0, "eta_rms": 1.0, "violated_rms": 0.1, "tightness": 0.1, "tightness_max": 0.5}
     rows = []
-    for sigma in grid.theory_of(p).bound.sigmas:
+    for sigma in study.theory_of(p).bound.sigmas:
         rows.append(about | {"sigma": sigma, "kind": "summary", "violated": 0.0} | _near(rng, summary))
         for distance in (0.3, 0.6, 1.2, 2.4):
             bin_ = {"distance": distance, "error": distance, "distance_max": 1.3 * distance, "error_max": 2 * distance}
@@ -79,7 +80,7 @@ def _bound(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
 
 def _circulation(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
     rows = []
-    for sigma, triangles in product(grid.theory_of(p).circulation.sigmas, ("support", "reference")):
+    for sigma, triangles in product(study.theory_of(p).circulation.sigmas, ("support", "reference")):
         own = about | {"sigma": sigma, "triangles": triangles, "count": 400}
         zero = {"circulation": 1e-14, "circulation_max": 1e-13, "cyclic": 0.0, "rotational": 1e-17}
         rows.append(own | {"model": "energyflow"} | _near(rng, zero))
@@ -89,7 +90,7 @@ def _circulation(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
 
 
 def _generalisation(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
-    theory = grid.theory_of(p)
+    theory = study.theory_of(p)
     rows = []
     for demos in (*theory.generalisation.demos, theory.demos):
         for model, power in (("energyflow", 0.3), ("unconstrained", 0.8)):
@@ -100,7 +101,7 @@ def _generalisation(p: Params, rng: np.random.Generator, about: Row) -> list[Row
 
 
 def _lipschitz(_p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
-    models = (*grid.KINDS, "exact")
+    models = (*study.KINDS, "exact")
     values = {"component": 1.0, "field": 2.0}
     return [
         about | {"model": model} | _near(rng, values | {"energy": (1 + 0.2 * i) * about["dim"] ** 0.4})
@@ -110,7 +111,7 @@ def _lipschitz(_p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
 
 def _modes(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
     rows = []
-    for sigma, reader in product(grid.theory_of(p).modes.sigmas, ("single", "average", "flow")):
+    for sigma, reader in product(study.theory_of(p).modes.sigmas, ("single", "average", "flow")):
         own = {"separation": float(about["subject"].removeprefix("modes")), "sigma": sigma, "reader": reader}
         exact = {"slope_exact": 1 / (1 + sigma**2)}
         rows.append(about | own | _near(rng, {"slope": 1.0, "order": 0.9, "rms": 0.3}) | exact)
@@ -119,7 +120,7 @@ def _modes(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
 
 def _misfit(p: Params, rng: np.random.Generator, about: Row) -> list[Row]:
     values = {"slope": 0.8, "slope_exact": 0.9, "agreement": 0.8, "agreement_exact": 0.85, "follows": 0.9}
-    read = [("single", sigma) for sigma in grid.theory_of(p).misfit.sigmas]
+    read = [("single", sigma) for sigma in study.theory_of(p).misfit.sigmas]
     return [
         about | {"reader": reader, "sigma": sigma} | _near(rng, values, 0.05)
         for reader, sigma in [*read, ("average", None)]

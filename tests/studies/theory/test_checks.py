@@ -9,7 +9,8 @@ import pytest
 
 from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
-from energyflow.studies.theory import jobs, models, sections
+from energyflow.studies.jobs import run_check
+from energyflow.studies.theory import models, sections, study
 from energyflow.studies.theory.checks import baseline, generalisation, modes, recovery
 from energyflow.studies.theory.experts.misfits import STRAY_BOX
 from energyflow.studies.theory.experts.registry import make_expert
@@ -18,7 +19,7 @@ RNG = np.random.default_rng(1)
 
 
 def section(laptop: Params, kind: str, steps: int) -> TrainParams:
-    return laptop.theory_train[kind].model_copy(update={"steps": steps})
+    return study.train_section(laptop, kind, steps)
 
 
 @pytest.fixture(scope="module")
@@ -119,4 +120,4 @@ def test_training_twice_gives_the_same_model(laptop: Params, tmp_path: Path) -> 
 
 def test_an_unknown_check_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="did you mean 'recovery'"):
-        jobs.run_check("recovry", "gaussian1", 0, "{}", [], tmp_path)
+        run_check("theory", "recovry", "gaussian1", 0, "{}", [], tmp_path)

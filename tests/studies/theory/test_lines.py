@@ -12,7 +12,7 @@ from energyflow.config.params import Params
 from energyflow.core.seeding import torch_generator
 from energyflow.networks.build import Spec
 from energyflow.policies.checkpoint import build
-from energyflow.studies.theory import lines
+from energyflow.studies.theory import lines, study
 from energyflow.studies.theory.checks.circulation import measured
 from energyflow.studies.theory.experts.base import DTYPE, normal, normal_log_prob
 from energyflow.studies.theory.experts.registry import make_expert
@@ -62,7 +62,7 @@ def test_an_energy_has_no_circulation_and_a_vector_field_has(laptop: Params, kin
     found = {}
     for name in (kind, "unconstrained"):
         torch.manual_seed(0)
-        model = build(spec, laptop.theory_train[name]).double().eval()
+        model = build(spec, study.train_section(laptop, name, 1)).double().eval()
         reading = Reading(model, make_expert("mixture8"), 1.0)  # type: ignore[arg-type]
         found[name] = measured(reading.score, reading.differentiable_score, *corners(64, 8))
     assert found[kind]["circulation_max"] < 1e-9

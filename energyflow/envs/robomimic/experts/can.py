@@ -17,7 +17,7 @@ def can(arm: Arm, rng: np.random.Generator) -> Script:
     speed = rng.uniform(0.7, 1.0)
     hover, travel = rng.uniform(0.06, 0.12), rng.uniform(0.14, 0.2)
     offset = np.array([*rng.uniform(-0.005, 0.005, 2), rng.uniform(0.005, 0.025)])
-    place = arm.simulator.env.target_bin_placements[arm.simulator.env.object_to_id["can"]]
+    place = arm.env.target_bin_placements[arm.env.object_to_id["can"]]
     place = place + np.array([*rng.uniform(-0.06, -0.01, 2), 0.0])  # the near side: the far one is out of reach
     start = arm.body(CAN)[0]
     twist = rng.uniform(-0.6, 0.6)

@@ -7,16 +7,13 @@ what noise and contacts did since. Its variety (speeds, detours, grasps) is draw
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from energyflow.core.seeding import generator
 from energyflow.envs.simulator import Array, Expert
-
-if TYPE_CHECKING:
-    from energyflow.envs.robomimic.simulator import RobomimicEnv
 
 OPEN, CLOSED = -1.0, 1.0
 POSITION_SCALE, ROTATION_SCALE = 0.05, 0.5  # m and rad of a full action: robosuite's OSC_POSE defaults
@@ -44,10 +41,9 @@ def equivalent_yaw(yaw: float, preferred: float, symmetry: float) -> float:
 class Arm:
     """What a script knows of its arm and of the objects around it."""
 
-    def __init__(self, simulator: RobomimicEnv, index: int = 0) -> None:
-        """Bind to one robot of a simulator that has just been reset."""
-        self.simulator, self.robot = simulator, simulator.env.robots[index]
-        self.sim = simulator.env.sim
+    def __init__(self, env: Any, index: int = 0) -> None:
+        """Bind to one robot of a robosuite environment that has just been reset."""
+        self.env, self.sim, self.robot = env, env.sim, env.robots[index]
         self.site = self.robot.eef_site_id["right"]
         self.base = np.array(self.robot.base_pos)
         self._start = self.yaw - self.azimuth(self.position)
@@ -166,16 +162,16 @@ class Arm:
             yield self.towards(position, rotation, grip, 1.0)
 
 
-def play(simulator: RobomimicEnv, scripts: Sequence[Callable[[Arm, np.random.Generator], Script]], seed: int) -> Expert:
+def play(env: Any, scripts: Sequence[Callable[[Arm, np.random.Generator], Script]], seed: int) -> Expert:
     """Run one script for each arm; one that has ended repeats its grip and stays.
 
     Args:
-        simulator: has just been reset.
+        env: of robosuite; has just been reset.
         scripts: in the order of the robots.
         seed: draws the style of the episode, for all arms from one generator.
     """
     rng = generator(seed, "style of the scripted expert")
-    arms = [Arm(simulator, index) for index in range(len(simulator.env.robots))]
+    arms = [Arm(env, index) for index in range(len(env.robots))]
     running = [script(arm, rng) for arm, script in zip(arms, scripts, strict=True)]
     last = [np.zeros(7) for _ in arms]
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
 from energyflow.envs.robomimic.experts.motion import play
-
-if TYPE_CHECKING:
-    from energyflow.envs.robomimic.simulator import RobomimicEnv
-    from energyflow.envs.simulator import Expert
+from energyflow.envs.simulator import Expert
 
 SCRIPTS = {  # task -> one generator of actions for each arm, in a module of the task's name
     "robomimic/lift": ("lift",),
@@ -20,8 +17,7 @@ SCRIPTS = {  # task -> one generator of actions for each arm, in a module of the
 }
 
 
-def make_expert(simulator: RobomimicEnv, seed: int) -> Expert:
-    """The expert of a simulator that has just been reset, with the style of a seed."""
-    short = simulator.task.split("/")[1]
-    module = import_module(f"energyflow.envs.robomimic.experts.{short}")
-    return play(simulator, [getattr(module, name) for name in SCRIPTS[simulator.task]], seed)
+def make_expert(task: str, env: Any, seed: int) -> Expert:
+    """The expert of a robosuite environment that has just been reset, with the style of a seed."""
+    module = import_module(f"energyflow.envs.robomimic.experts.{task.split('/')[1]}")
+    return play(env, [getattr(module, name) for name in SCRIPTS[task]], seed)

@@ -65,7 +65,7 @@ def square(arm: Arm, rng: np.random.Generator) -> Script:
             lambda: over_peg(peg[2] + CLEAR), straight, CLOSED, speed=speed, tolerance=0.003, angle=0.04, timeout=40
         )
         yield from arm.reach(lambda: over_peg(peg[2] - 0.01), straight, CLOSED, speed=0.6 * speed, timeout=25)
-        if arm.simulator.env.on_peg(arm.body(NUT)[0], 0):
+        if arm.env.on_peg(arm.body(NUT)[0], 0):
             break
     yield from arm.stay(OPEN, SQUEEZE_STEPS // 2)
     yield from arm.reach(lambda: arm.position + UP, straight, OPEN, speed=speed, timeout=15)

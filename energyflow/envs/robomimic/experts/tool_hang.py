@@ -161,7 +161,7 @@ def tool_hang(arm: Arm, rng: np.random.Generator) -> Script:
         yield from frame.carry(lambda: mouth + 0.06 * UP, upright)
         yield from frame.thread(lambda: mouth, upright, 0.008, 0.12, lambda: mouth - frame.point(grip))
         yield from frame.release()
-        if arm.simulator.env._check_frame_assembled():
+        if arm.env._check_frame_assembled():
             break
     for _ in range(ATTEMPTS):
         via = tool.point(handle) + 0.25 * UP  # with the wrist unwound, lest it take the long way round to a limit
@@ -178,5 +178,5 @@ def tool_hang(arm: Arm, rng: np.random.Generator) -> Script:
         yield from tool.swing(frame.point(BAR), sloping(towards, steep))  # a flatter one may wedge on the hook
         yield from tool.release()
         yield from arm.stay(OPEN, 15)  # it swings
-        if arm.simulator.env._check_tool_on_frame():
+        if arm.env._check_tool_on_frame():
             break

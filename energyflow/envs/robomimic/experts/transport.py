@@ -60,7 +60,7 @@ def over(position: Array) -> Array:
 
 def holds(arm: Arm, thing: Any) -> bool:
     """Whether both fingers touch an object of robosuite's."""
-    return bool(arm.simulator.env._check_grasp(arm.robot.gripper["right"], thing))
+    return bool(arm.env._check_grasp(arm.robot.gripper["right"], thing))
 
 
 def wait(arm: Arm, grip: float, until: Callable[[], bool], timeout: int = PATIENCE) -> Script:
@@ -91,7 +91,7 @@ def pick(arm: Arm, thing: Any, point: Callable[[], Array], rotation: Target, hov
 
 def giver(arm: Arm, rng: np.random.Generator) -> Script:
     """Lay the lid on the table, hold the hammer out by its near end, let go of it when the other arm has it."""
-    taker, things = Arm(arm.simulator, 1), arm.simulator.env.transport
+    taker, things = Arm(arm.env, 1), arm.env.transport
     speed, hover, lean = rng.uniform(0.7, 1.0), rng.uniform(0.16, 0.22), rng.uniform(*LEAN)
     knob = np.array([0.0, rng.uniform(-0.02, 0.02), rng.uniform(0.01, 0.018)])  # m from the lid's origin
     aside = np.array([rng.uniform(-0.26, -0.18), rng.uniform(-0.47, -0.43), rng.uniform(0.83, 0.86)])
@@ -130,7 +130,7 @@ def giver(arm: Arm, rng: np.random.Generator) -> Script:
 
 def taker(arm: Arm, rng: np.random.Generator) -> Script:
     """Drop the trash into its bin, take the hammer by the end held out, drop it into the cleared bin."""
-    giver, things = Arm(arm.simulator, 0), arm.simulator.env.transport
+    giver, things = Arm(arm.env, 0), arm.env.transport
     speed, hover, lean = rng.uniform(0.6, 1.0), rng.uniform(0.16, 0.22), rng.uniform(*LEAN)
     offset = np.array([*rng.uniform(-0.006, 0.006, 2), rng.uniform(0.0, 0.012)])
     waste = arm.body(TRASH_BIN)[0] + np.array([*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.08, 0.17)])

@@ -144,7 +144,7 @@ def _panel(axes: Axes, part: pd.DataFrame, params: PointParams, axis: str, measu
     drawing.side_by_side(axes, part, "value", values, measure, "item", lines, joined=ordered, ringed="reference")
     for row in published.settings(key):
         if row["setting"] in values:
-            label = f"Published ({names.SUITES[row['suite']]} {names.plain(row['task'])})"
+            label = f"Published ({names.suite_name(row['suite'])} {names.plain(row['task'])})"
             drawing.published(axes, [values.index(row["setting"])], [row["value"]], "0.4", label)
     axes.set_xlabel(key.replace("_", " "))
     if sum(map(len, values)) > CROWDED:

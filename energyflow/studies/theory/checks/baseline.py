@@ -92,7 +92,9 @@ def proposals(reading: Reading, states: Tensor, count: int, generator: torch.Gen
     rows = states.repeat_interleave(count, dim=0)
     obs = model.normalizer.standardize_obs(rows)[:, None]
     ladder = karras.schedule(own.nfe, own.sigma_min, own.sigma_max, own.rho)
-    drawn = karras.euler(lambda a, sigma: model.denoise(a, obs, sigma), start.repeat(len(states), 1, 1), ladder)
+    drawn = karras.euler(
+        lambda a, sigma: model.denoise(a, obs, a.new_full((len(a),), sigma)), start.repeat(len(states), 1, 1), ladder
+    )
     return Probe(drawn[:, 0].detach(), rows, count)
 
 

@@ -13,8 +13,7 @@ from energyflow.core.files import read_json
 from energyflow.core.seeding import torch_generator
 from energyflow.datasets.format import load_demos
 from energyflow.datasets.windows import make_windows
-from energyflow.policies.base import EnergyPolicy, Policy
-from energyflow.policies.unconstrained import Unconstrained
+from energyflow.policies.base import ScorePolicy
 from energyflow.studies.theory.checks.circulation import measured
 from energyflow.studies.theory.checks.subject import model_of
 from energyflow.studies.theory.experts.base import normal
@@ -41,8 +40,8 @@ def rows(subject: str, seed: int, params: Circulation, inputs: Sequence[Path]) -
         windows = make_windows(data, model.spec.obs_horizon, model.spec.pred_horizon)
         generator = torch_generator(seed, "theory robots")
         chosen = torch.randint(len(windows.obs), (params.states,), generator=generator)
-        obs = model.normalizer.standardize_obs(windows.obs[chosen].double())
-        chunks = model.normalizer.standardize_action(windows.actions[chosen].double())
+        obs = model.normalizer.standardize_obs(windows.obs[chosen])
+        chunks = model.normalizer.standardize_action(windows.actions[chosen])
         for sigma in params.sigmas:
             rows_of = torch.arange(params.states).repeat_interleave(params.triangles)
             eps = normal((len(rows_of), 3, *chunks.shape[1:]), generator)
@@ -55,7 +54,7 @@ def rows(subject: str, seed: int, params: Circulation, inputs: Sequence[Path]) -
     return found
 
 
-def score_of(model: Policy, shape: torch.Size, sigma: float) -> Callable[[Tensor, Tensor], Tensor]:
+def score_of(model: ScorePolicy, shape: torch.Size, sigma: float) -> Callable[[Tensor, Tensor], Tensor]:
     """The field of a policy at a noise level, on flattened chunks [N, Tp * Da] and observations [N, To * Do].
 
     Differentiable where the chunks require a gradient, and else evaluated piece by piece.
@@ -63,16 +62,7 @@ def score_of(model: Policy, shape: torch.Size, sigma: float) -> Callable[[Tensor
 
     def of_piece(actions: Tensor, states: Tensor) -> Tensor:
         obs = states.reshape(len(states), model.spec.obs_horizon, -1)
-        inputs = actions if actions.requires_grad else actions.detach().requires_grad_()
-        chunk, level = inputs.reshape(-1, *shape), actions.new_full((len(actions),), sigma)
-        with torch.enable_grad():
-            if isinstance(model, Unconstrained):
-                field: Tensor = (model.denoise(chunk, obs, level) - chunk).flatten(1) / sigma**2
-            else:
-                assert isinstance(model, EnergyPolicy)
-                energy = model.energy(chunk, obs, level).sum()
-                field = -torch.autograd.grad(energy, inputs, create_graph=actions.requires_grad)[0]
-        return field if actions.requires_grad else field.detach()
+        return model.score(actions.reshape(-1, *shape), obs, actions.new_full((len(actions),), sigma)).flatten(1)
 
     def score(actions: Tensor, states: Tensor) -> Tensor:
         if actions.requires_grad:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from energyflow.core.files import read_json
-from energyflow.policies.base import Policy
+from energyflow.policies.base import ScorePolicy
 from energyflow.studies.theory.experts.registry import make_expert
 from energyflow.studies.theory.models import read_model
 from energyflow.studies.theory.readings import Reading
@@ -15,7 +15,7 @@ from energyflow.studies.theory.readings import Reading
 _cached = cache(read_model)
 
 
-def model_of(path: Path) -> Policy:
+def model_of(path: Path) -> ScorePolicy:
     """A trained model in double precision; read once a job."""
     return _cached(path)
 

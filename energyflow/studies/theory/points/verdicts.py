@@ -17,6 +17,7 @@ from energyflow.report.rows import parsed, read_table
 from energyflow.report.wording import listed
 from energyflow.studies.study import CHECK
 from energyflow.studies.theory.points import subjects
+from energyflow.studies.theory.study import NAME
 
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
 READOUT = 0.1  # noise level of the project's own rewards (shape.sigma), where one level is to stand for all
@@ -26,7 +27,7 @@ VERDICT = Column("Verdict", lambda row: str(row["verdict"]), numeric=False)
 
 def of_check(paths: Sequence[Path], check: str) -> list[Path]:
     """Those of the files that are rows of one check."""
-    found = ((path, parsed(path, f"theory/{CHECK}")) for path in paths)
+    found = ((path, parsed(path, f"{NAME}/{CHECK}")) for path in paths)
     return [path for path, about in found if about is not None and about["check"] == check]
 
 

@@ -8,53 +8,20 @@ the 1.4 s that building those takes. `ML1` would hide the goal, and the scripted
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
 
 from energyflow.config.sections import Level
 from energyflow.core.errors import UserError
 from energyflow.core.seeding import generator
+from energyflow.envs.metaworld.control import controlled
+from energyflow.envs.metaworld.tasks import SPECS
 from energyflow.envs.perturb import displace, push_beyond
 from energyflow.envs.simulator import Array, Expert
 
-STEP_LIMIT = 500  # of the simulator itself: it raises beyond
 MAX_DRAWS = 100
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """One task.
-
-    Attributes:
-        name: `metaworld/<task>`.
-        simulator_id: the name that Meta-World knows it by.
-        components: what the blocks of three numbers of the simulator's random reset vector move, in order. A
-            block that no level may move is "fixed": a bin that is fixed in the scene, or an object whose training
-            range already fills its bin, so that beyond it is the wall.
-        min_separation: smallest allowed horizontal distance (m) between object and goal; the simulator loops for
-            ever on a closer pair.
-    """
-
-    name: str
-    simulator_id: str
-    components: tuple[str, ...]
-    min_separation: float = 0.0
-
-
-SPECS = {
-    spec.name: spec
-    for spec in (
-        TaskSpec("metaworld/button_press", "button-press-v3", ("object",)),
-        TaskSpec("metaworld/drawer_open", "drawer-open-v3", ("object",)),
-        TaskSpec("metaworld/assembly", "assembly-v3", ("object", "goal"), min_separation=0.1),
-        TaskSpec("metaworld/bin_picking", "bin-picking-v3", ("fixed", "fixed")),
-        TaskSpec("metaworld/hammer", "hammer-v3", ("object",)),
-    )
-}
 
 
 class MetaWorldEnv:
@@ -66,7 +33,7 @@ class MetaWorldEnv:
         if obs_keys is not None and tuple(obs_keys) != tuple(self.obs_layout):
             raise UserError(f"{task}: no observations {', '.join(obs_keys)}; Meta-World has one vector, 'state'")
         self.spec = SPECS[task]
-        self._env = ALL_V3_ENVIRONMENTS[self.spec.simulator_id]()
+        self._env = self._build()
         self._env._partially_observable = False
         # `step` clips observations to this space. Cached while the goal was hidden, it would zero the goal; rebuilt, it
         # would show an out-of-distribution goal inside the training range.
@@ -79,6 +46,9 @@ class MetaWorldEnv:
         space = self._env._random_reset_space
         assert space is not None  # every task of the registry randomises something
         self._low, self._high = space.low.astype(np.float64), space.high.astype(np.float64)
+
+    def _build(self) -> Any:
+        return controlled(self.spec.simulator_id)
 
     def initial_state(self, seed: int, level: Level | None) -> tuple[Array, Array]:
         """Draw the reset vector and the hand position of an initial state.

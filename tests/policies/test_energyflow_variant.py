@@ -12,7 +12,6 @@ from torch import Tensor
 
 from energyflow.config.params import Params
 from energyflow.core.errors import UserError
-from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec
 from energyflow.pipeline.sections import numbers
 from energyflow.policies import karras
@@ -153,8 +152,8 @@ def flow_error(nfe: int, sampler: str) -> float:
     s, high, low = 0.5, 10.0, 0.1
     start = torch.full((1, 1, 1), 3.0, dtype=torch.float64)
 
-    def denoise(a: Tensor, sigma: Tensor) -> Tensor:
-        return a * s**2 / (s**2 + expand(sigma) ** 2)
+    def denoise(a: Tensor, sigma: float) -> Tensor:
+        return a * s**2 / (s**2 + sigma**2)
 
     exact = 3.0 * math.sqrt((s**2 + low**2) / (s**2 + high**2))
     sigmas = karras.schedule(nfe, low, high, 7.0)[:-1]  # down to `low`: the step to zero is Euler's in both
@@ -172,7 +171,7 @@ def test_heun_is_of_second_order_and_euler_of_first() -> None:
 def test_heun_spends_no_more_evaluations_than_it_may(nfe: int, steps: int) -> None:
     calls = 0
 
-    def denoise(a: Tensor, _sigma: Tensor) -> Tensor:
+    def denoise(a: Tensor, _sigma: float) -> Tensor:
         nonlocal calls
         calls += 1
         return a * 0.5

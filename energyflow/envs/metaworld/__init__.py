@@ -1,0 +1,1 @@
+"""Meta-World's tasks behind the interface of `envs.simulator`."""

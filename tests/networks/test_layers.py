@@ -1,0 +1,167 @@
+"""The networks written out from their own layers: what is concatenated, modulated, halved, doubled and skipped."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from energyflow.config.sections import MLPParams, NetworkParams, UNetParams
+from energyflow.networks.blocks import ScalarHead, TimeFeatures, gradient
+from energyflow.networks.build import ScalarPotential, Spec, VectorField
+from energyflow.networks.mlp import MLPTrunk
+from energyflow.networks.normalizer import MIN_STD, Normalizer
+from energyflow.networks.unet import FiLMBlock, UNetTrunk
+
+SPEC = Spec(obs_dim=5, action_dim=3, obs_horizon=2, pred_horizon=4, exec_horizon=2, obs_keys=("state",))
+UNET = UNetParams(down_dims=[8, 16, 24], kernel_size=5, groups=4, cond_dim=12)
+MLP = NetworkParams(kind="mlp", mlp=MLPParams(hidden=[16, 12], time_dim=8))
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def inputs() -> tuple[Tensor, Tensor, Tensor]:
+    return draw(6, 4, 3), draw(6, 2, 5, seed=1), torch.linspace(-1.0, 1.0, 6)
+
+
+def test_time_features_are_sines_and_cosines_of_geometric_frequencies() -> None:
+    features = TimeFeatures(8)(torch.tensor([0.0, 0.3]))
+    frequencies = [64.0 ** (k / 3) for k in range(4)]
+    assert features[0].tolist() == [0.0] * 4 + [1.0] * 4
+    expected = [math.sin(0.3 * f) for f in frequencies] + [math.cos(0.3 * f) for f in frequencies]
+    assert features[1].tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_trunk_of_an_mlp_reads_chunk_observations_and_time() -> None:
+    torch.manual_seed(0)
+    trunk = MLPTrunk(12, 10, MLPParams(hidden=[16, 12], time_dim=8), "tanh")
+    chunk, obs, time = inputs()
+    first, second = (layer for layer in trunk.modules() if isinstance(layer, nn.Linear))
+    features = torch.cat([chunk.reshape(6, 12), obs.reshape(6, 10), TimeFeatures(8)(time)], dim=1)
+    torch.testing.assert_close(trunk(chunk, obs, time), second(first(features).tanh()).tanh())
+    assert trunk.width == 12
+
+
+@pytest.mark.parametrize("spectral", [True, False])
+def test_a_scalar_head_is_two_layers_without_a_last_bias(spectral: bool) -> None:
+    torch.manual_seed(0)
+    head = ScalarHead(7, "softplus", spectral=spectral).eval()
+    first, last = (layer for layer in head.modules() if isinstance(layer, nn.Linear))
+    assert (first.in_features, first.out_features, last.out_features) == (7, 128, 1)
+    assert first.bias is not None
+    assert last.bias is None
+    assert [nn.utils.parametrize.is_parametrized(layer) for layer in (first, last)] == [spectral] * 2
+    x = draw(5, 7)
+    torch.testing.assert_close(head(x), last(F.softplus(first(x)))[:, 0])
+
+
+@pytest.mark.parametrize("channels", [8, 6])
+def test_a_block_is_scaled_and_shifted_by_the_condition(channels: int) -> None:
+    torch.manual_seed(0)
+    block = FiLMBlock(channels, 8, 10, UNET, "silu")
+    x, cond = draw(3, channels, 4), draw(3, 10, seed=1)
+    first, second = ([part for part in half if not isinstance(part, nn.SiLU)] for half in (block.first, block.second))
+    for convolution, norm in (first, second):
+        assert convolution.kernel_size == (5,)
+        assert norm.num_groups == 4
+    (linear,) = (part for part in block.film if isinstance(part, nn.Linear))
+    scale, bias = linear(F.silu(cond)).split(8, dim=1)
+    hidden = F.silu(first[1](first[0](x)))
+    hidden = hidden * (1 + scale[:, :, None]) + bias[:, :, None]
+    hidden = F.silu(second[1](second[0](hidden)))
+    assert isinstance(block.shortcut, nn.Identity) == (channels == 8)
+    torch.testing.assert_close(block(x, cond), hidden + (x if channels == 8 else block.shortcut(x)))
+
+
+def test_the_u_net_halves_doubles_and_joins_what_it_skipped() -> None:
+    torch.manual_seed(0)
+    trunk = UNetTrunk(3, 10, UNET, "mish")
+    chunk, obs, time = inputs()
+    (a, b), (c, d), (e, f) = trunk.down
+    (g, h), (i, j), (k, m) = trunk.up
+    features, rise, _, fall = trunk.time
+    cond = torch.cat([trunk.state(obs.reshape(6, 10)), fall(F.mish(rise(features(time))))], dim=1)
+    assert (rise.out_features, fall.out_features) == (48, 12)
+    assert [layer.out_features for layer in trunk.state if isinstance(layer, nn.Linear)] == [12, 12]
+    high = b(a(chunk.transpose(1, 2), cond), cond)
+    middle = d(c(trunk.shrink[0](high), cond), cond)
+    low = f(e(trunk.shrink[1](middle), cond), cond)
+    assert [x.shape[1:] for x in (high, middle, low)] == [(8, 4), (16, 2), (24, 1)]
+    x = trunk.middle[1](trunk.middle[0](low, cond), cond)
+    x = h(g(torch.cat([x, low], dim=1), cond), cond).repeat_interleave(2, dim=2)
+    x = j(i(torch.cat([x, middle], dim=1), cond), cond).repeat_interleave(2, dim=2)
+    x = m(k(torch.cat([x, high], dim=1), cond), cond)
+    torch.testing.assert_close(trunk(chunk, obs, time), x.transpose(1, 2))
+    assert trunk.width == x.shape[1]
+
+
+@pytest.mark.parametrize("network", [MLP, NetworkParams(kind="unet", unet=UNET)])
+def test_fields_and_potentials_are_heads_on_a_trunk(network: NetworkParams) -> None:
+    torch.manual_seed(0)
+    chunk, obs, time = inputs()
+    field = VectorField(SPEC, network, "silu")
+    found = field(chunk, obs, time)
+    assert found.shape == chunk.shape
+    torch.testing.assert_close(found, field.out(field.trunk(chunk, obs, time)).reshape(6, 4, 3))
+    potential = ScalarPotential(SPEC, network, "silu", spectral=False)
+    features = potential.trunk(chunk, obs, time)
+    pooled = features if network.mlp is not None else features.mean(1)
+    torch.testing.assert_close(potential(chunk, obs, time), potential.head(pooled))
+    assert SPEC.as_dict()["obs_keys"] == ("state",)
+
+
+def test_a_gradient_is_one_of_its_own_input_and_differentiable_when_asked() -> None:
+    at = draw(4, 3)
+
+    def cube(x: Tensor) -> Tensor:
+        return x.pow(3).sum(dim=1)
+
+    with torch.no_grad():
+        plain = gradient(cube, at, create_graph=False)
+    torch.testing.assert_close(plain, 3 * at**2)
+    assert not plain.requires_grad
+    assert not at.requires_grad
+    leaf = at.clone().requires_grad_()
+    slope = gradient(cube, leaf, create_graph=True)
+    (second,) = torch.autograd.grad(slope.sum(), leaf)
+    torch.testing.assert_close(second, 6 * at)
+    weight = torch.tensor(2.0, requires_grad=True)
+    (of_weight,) = torch.autograd.grad(gradient(lambda x: weight * cube(x), at, create_graph=True).sum(), weight)
+    torch.testing.assert_close(of_weight, (3 * at**2).sum())
+    assert not gradient(cube, leaf, create_graph=False).requires_grad
+
+
+def test_a_normaliser_has_the_statistics_of_the_demonstrations() -> None:
+    rng = np.random.default_rng(0)
+    obs, actions = rng.normal(2.0, 3.0, (500, 4)), rng.normal(-1.0, 0.2, (500, 2))
+    obs[:, 1] = 0.7  # never moves: centred, not scaled
+    obs[:, 2] = 5.0 + np.where(np.arange(500) % 2, MIN_STD, -MIN_STD)  # moves just enough
+    obs[:, 3] *= 0.5 * MIN_STD / 3.0
+    normalizer = Normalizer(4, 2)
+    units = torch.eye(4), torch.eye(2)
+    torch.testing.assert_close(normalizer.standardize_obs(units[0]), units[0])
+    torch.testing.assert_close(normalizer.standardize_action(units[1]), units[1])
+    normalizer.fit(obs, actions, standardize_obs=True)
+    std = obs.std(axis=0)
+    assert std[3] < MIN_STD
+    expected = (obs - obs.mean(axis=0)) / np.array([std[0], 1.0, std[2], 1.0])
+    standardised = normalizer.standardize_obs(torch.from_numpy(obs).float())
+    np.testing.assert_allclose(standardised.numpy(), expected, atol=2e-3)
+    np.testing.assert_allclose(
+        normalizer.standardize_action(torch.from_numpy(actions).float()).numpy(),
+        (actions - actions.mean(axis=0)) / actions.std(axis=0),
+        atol=1e-4,
+    )
+    there = torch.from_numpy(actions).float()
+    torch.testing.assert_close(normalizer.unstandardize_action(normalizer.standardize_action(there)), there)
+    plain = Normalizer(4, 2)
+    plain.fit(obs, actions, standardize_obs=False)
+    torch.testing.assert_close(plain.standardize_obs(units[0]), units[0])
+    torch.testing.assert_close(plain.action_mean, normalizer.action_mean)
+    assert set(plain.state_dict()) == {"obs_mean", "obs_std", "action_mean", "action_std"}

@@ -1,0 +1,95 @@
+"""Frozen plans equal the policy's own; what cannot be frozen plans as it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from energyflow.config.params import Params
+from energyflow.learning.evaluation import planner
+from energyflow.networks.build import Spec
+from energyflow.pipeline import params
+from energyflow.policies.base import Policy, TransportPolicy
+from energyflow.policies.checkpoint import build
+from energyflow.policies.plan import fast_plan, freeze
+from tests.conftest import ROOT
+
+FROZEN = ("energyflow", "energyflow_paper", "unconstrained", "diffusion_policy", "flow_policy")
+
+
+def policy_of(given: Params, method: str) -> Policy:
+    section = given.train[method]
+    spec = Spec(9, 3, section.obs_horizon, section.pred_horizon, section.exec_horizon, ("state",))
+    torch.manual_seed(0)
+    policy = build(spec, section).eval().requires_grad_(False)
+    assert isinstance(policy, Policy)
+    for parameter in policy.parameters():  # fresh networks are nearly constant: what they add would not be seen
+        parameter.mul_(2.0)
+    # Statistics that are not the identity, and small enough actions for the box to hide little of a difference.
+    policy.normalizer.obs_mean.uniform_(-1.0, 1.0)
+    policy.normalizer.obs_std.uniform_(0.5, 2.0)
+    policy.normalizer.action_mean.uniform_(-0.1, 0.1)
+    policy.normalizer.action_std.uniform_(0.001, 0.02)
+    return policy
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(3)
+
+
+@pytest.mark.parametrize("nfe", [None, 1, 7])
+@pytest.mark.parametrize("batch", [1, 12])
+@pytest.mark.parametrize("method", FROZEN)
+def test_frozen_plans_equal_the_policys(laptop: Params, method: str, batch: int, nfe: int | None) -> None:
+    policy = policy_of(laptop, method)
+    obs = np.random.default_rng(0).normal(size=(batch, policy.spec.obs_horizon, 9))
+    expected = policy.act(torch.as_tensor(obs, dtype=torch.float32), seeded(), nfe).numpy()
+    assert isinstance(policy, TransportPolicy)
+    assert freeze(policy.network) is not None
+    generator = seeded()
+    plan = fast_plan(policy, generator, nfe)
+    found = plan(obs, None)
+    assert (np.abs(expected) < 1.0).mean() > 0.2
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.abs(plan(obs, None) - found).max() > 1e-4  # another draw of the same generator
+
+
+def test_a_plan_stays_in_the_box(laptop: Params) -> None:
+    policy = policy_of(laptop, "energyflow")
+    policy.normalizer.action_std.fill_(100.0)
+    assert np.abs(fast_plan(policy, seeded())(np.zeros((4, 2, 9)), None)).max() == 1.0
+
+
+def test_a_frozen_plan_keeps_the_weights_it_was_made_of(laptop: Params) -> None:
+    policy, obs = policy_of(laptop, "energyflow"), np.zeros((1, 2, 9))
+    plan, before = fast_plan(policy, seeded()), fast_plan(policy, seeded())(obs, None)
+    for parameter in policy.parameters():
+        parameter.mul_(0.5)
+    np.testing.assert_array_equal(plan(obs, None), before)
+    assert np.abs(fast_plan(policy, seeded())(obs, None) - before).max() > 1e-4
+
+
+@pytest.mark.parametrize("method", ["lstm_gmm", "implicit_bc", "ebt_policy", "iq_learn_offline"])
+def test_other_policies_plan_as_they_are(method: str) -> None:
+    policy = policy_of(params.load(ROOT / "params.yaml", preset="laptop", grid="full"), method)
+    assert not isinstance(policy, TransportPolicy)
+    obs = np.random.default_rng(0).normal(size=(2, policy.spec.obs_horizon, 9))
+    elapsed = np.array([3, 12])
+    arguments = (torch.as_tensor(obs, dtype=torch.float32), seeded(), 2, torch.as_tensor(elapsed))
+    np.testing.assert_array_equal(fast_plan(policy, seeded(), 2)(obs, elapsed), policy.act(*arguments).numpy())
+
+
+def test_a_double_precision_policy_is_not_frozen(laptop: Params) -> None:
+    policy = policy_of(laptop, "energyflow").double()
+    assert isinstance(policy, TransportPolicy)
+    assert freeze(policy.network) is None
+
+
+def test_rollouts_ask_for_the_executed_part_alone(laptop: Params) -> None:
+    policy = policy_of(laptop, "energyflow")
+    obs = np.zeros((2, 2, 9))
+    actions = planner(policy, seeded(), 4)(obs, np.zeros(2, dtype=np.int64))
+    whole = policy.act(torch.zeros(2, 2, 9), seeded(), 4).numpy()
+    assert actions.dtype == np.float64
+    np.testing.assert_allclose(actions, whole[:, : policy.spec.exec_horizon], atol=1e-5)
