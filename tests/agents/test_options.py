@@ -57,7 +57,7 @@ def test_options_keep_a_run_reproducible_and_resumable(
     resume = ResumePoint(tmp_path, IDENTITY)
     with pytest.raises(RuntimeError, match="killed"):
         run(Ends, resume)
-    assert resume.exists()
+    assert resume.path.exists()
     again, rows = run(resume=resume)
     assert rows == whole
     for name, value in one.tensors().items():
