@@ -64,14 +64,18 @@ def command_line(inputs: Inputs, folder: Path, rng: Rng) -> Trial:
 
 
 def hdf5(inputs: Inputs, folder: Path, rng: Rng) -> Trial:
-    """Demonstrations of an odd structure, or with another byte than their manifest says."""
+    """Demonstrations of an odd structure, or with other bytes beside a manifest that says what they hold."""
     shutil.copytree(inputs.demos.parent, folder / "demos")
-    path = folder / "demos/demos.hdf5"
-    if rng.random() < 0.3:
-        what, senseless = mutations.damage_bytes(path, rng), True
-    else:
-        what, senseless = mutations.damage_hdf5(path, rng)
-    return Trial(what, inputs.train_command(folder / "out", demos=path), senseless)
+    path, out = folder / "demos/demos.hdf5", folder / "out"
+    command = inputs.train_command(out, demos=path)
+    if rng.random() < 0.3:  # some bytes hold nothing: the model is then the same
+        return Trial(mutations.damage_bytes(path, rng), command, False, lambda: _same_weights(inputs, out))
+    what, senseless = mutations.damage_hdf5(path, rng)
+    return Trial(what, command, senseless)
+
+
+def _same_weights(inputs: Inputs, out: Path) -> bool:
+    return (out / "model.safetensors").read_bytes() == inputs.model.read_bytes()
 
 
 def checkpoints(inputs: Inputs, folder: Path, rng: Rng) -> Trial:
@@ -106,11 +110,7 @@ def resume(inputs: Inputs, folder: Path, rng: Rng) -> Trial:
     command = inputs.train_command(out)
     _interrupted(inputs, out)
     what = mutations.damage_bytes(out / str(rng.choice(["resume.safetensors", "resume.json"])), rng)
-
-    def same() -> bool:
-        return (out / "model.safetensors").read_bytes() == inputs.model.read_bytes()
-
-    return Trial(what, command, False, same)
+    return Trial(what, command, False, lambda: _same_weights(inputs, out))
 
 
 def _interrupted(inputs: Inputs, out: Path) -> None:
