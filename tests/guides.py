@@ -38,12 +38,15 @@ from energyflow.pipeline import params, plan
 raw, (key, name), found = params.read(), sys.argv[1:], {}
 for preset in raw["presets"]:
     for grid in params.GRIDS:
-        ran = getattr(params.resolve(raw, preset, grid), key)
+        ran = list(getattr(params.resolve(raw, preset, grid), key))
+        if not ran:
+            continue
         asked = copy.deepcopy(raw)
         where = asked["presets"][preset].setdefault({"core": "run", "full": "full"}[grid], {})
         where[key] = list(dict.fromkeys([*ran, name]))
-        made = plan.outputs(params.resolve(asked, preset, grid)) if ran else {}
-        found[f"{preset} {grid}"] = [file for files in made.values() for file in files if f"/{name}/" in file]
+        made = plan.outputs(params.resolve(asked, preset, grid))
+        files = [file for files in made.values() for file in files if f"/{name}/" in file]
+        found[f"{preset} {grid}"] = {"at once": name in ran, "files": len(files)}
 print(json.dumps(found))
 """
 
@@ -153,8 +156,9 @@ class Reader:
         if program == "energyflow":
             return self.energyflow(arguments)
         words = shlex.split(arguments)
-        if program == "make":  # in the environment that the tests run in
-            return self.tree.run("make", "--old-file", ".venv/.installed", *words).stdout
+        if program == "make":  # in the environment that the tests run in, whose `energyflow` is not the copy's
+            own = {"PYTHONPATH": str(self.tree.path)}
+            return self.tree.run("make", "--old-file", ".venv/.installed", *words, **own).stdout
         if program == "pytest":
             return self.tree.run(sys.executable, "-m", "pytest", "-n", "0", *words).stdout
         assert program == "snakemake", f"no test runs {program}"
@@ -178,7 +182,10 @@ class Reader:
         assert code == status, f"energyflow {arguments}: {said}"
         return str(said)
 
-    def planned(self, key: str, name: str) -> dict[str, list[str]]:
-        """Files of a name by preset and grid, once `run.<key>` of each preset that runs any names it."""
-        found: dict[str, list[str]] = json.loads(self.tree.python(PLANNED, key, name))
+    def planned(self, key: str, name: str) -> dict[str, dict[str, int]]:
+        """By preset and grid: whether a name is run at once, and its files once `run.<key>` names it.
+
+        Presets that run nothing of the kind are left out.
+        """
+        found: dict[str, dict[str, int]] = json.loads(self.tree.python(PLANNED, key, name))
         return found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from tests.guides import Reader
 from tests.pipeline.tree import TINY, Tree
 
 TASK = "metaworld/button_press"
-FULL = ("laptop full", "robomimic full", "paper full")
+PRESETS = {"smoke", "laptop", "robomimic", "paper"}
 LOOKS = """
 import json, sys
 from energyflow.report import names, style
@@ -55,27 +57,41 @@ def table(reader: Reader, name: str) -> pd.DataFrame:
     return pd.read_csv(reader.tree.path / f"results/laptop/tables/{name}.csv")
 
 
-def own_look(reader: Reader, kind: str, name: str, figure: str) -> None:
-    """A colour of its own, and with its marker a look of its own; and the figure has it."""
-    looks = json.loads(reader.tree.python(LOOKS, kind))
-    others = [look for other, look in looks.items() if other != name]
-    assert looks[name] not in others
-    assert looks[name][0] not in [colour for colour, _ in others]
-    assert to_hex(looks[name][0]) in (reader.tree.path / figure).read_text()
+def check_planned(reader: Reader, key: str, name: str, presets: set[str], *, at_once: set[str]) -> None:
+    """Presets that run anything of the kind plan a name once they name it; a full grid of `all` does at once."""
+    found = reader.planned(key, name)
+    assert {where.split()[0] for where in found} == presets
+    assert all(each["files"] for each in found.values()), found
+    assert {where.split()[0] for where, each in found.items() if each["at once"] and where.endswith("full")} == at_once
+
+
+def looks(reader: Reader, kind: str) -> dict[str, list[Any]]:
+    """Colour and marker of each name."""
+    found: dict[str, list[Any]] = json.loads(reader.tree.python(LOOKS, kind))
+    return found
+
+
+def check_looks(reader: Reader, kind: str, names: Sequence[str], figure: str) -> None:
+    """Each name has a colour of its own, and with its marker a look of its own; and the figure has it."""
+    known = looks(reader, kind)
+    drawn = (reader.tree.path / figure).read_text()
+    for name in names:
+        others = [look for other, look in known.items() if other != name]
+        assert known[name] not in others
+        assert known[name][0] not in [colour for colour, _ in others]
+        assert to_hex(known[name][0]) in drawn
 
 
 def test_a_method(reader: Reader) -> None:
-    before = json.loads(reader.tree.python(LOOKS, "method"))
+    before = looks(reader, "method")
     reader.follow("add_method.md")
     for name in ("regression", "gail_bc"):
-        planned = reader.planned("methods", name)
-        assert all(planned.values()), planned
-        own_look(reader, "method", name, "results/laptop/figures/success.svg")
-    assert {name: json.loads(reader.tree.python(LOOKS, "method"))[name] for name in before} == before
+        check_planned(reader, "methods", name, PRESETS, at_once=PRESETS - {"smoke"})
+    check_looks(reader, "method", ["regression", "gail_bc"], "results/laptop/figures/success.svg")
+    assert before.items() <= looks(reader, "method").items()
     rows = table(reader, "success")
     assert {"regression", "gail_bc"} <= set(rows["method"])
-    shown = (reader.tree.path / "results/laptop/tables/success.md").read_text()
-    assert "| Linear regression " in shown
+    assert "| Linear regression " in (reader.tree.path / "results/laptop/tables/success.md").read_text()
     trained = json.loads((reader.tree.path / f"runs/{TASK}/regression/seed0/model.json").read_text())
     assert trained["params"]["method_params"] == {"scale": 0.5, "nfe": 1}
     assert trained["params"]["pred_horizon"] == 12
@@ -96,9 +112,8 @@ def test_a_mistake_in_the_numbers_of_a_new_method_is_named(reader: Reader) -> No
 def test_a_source_of_reward(reader: Reader) -> None:
     reader.follow("add_reward.md")
     for name in ("nearest", "familiar"):
-        planned = reader.planned("sources", name)
-        assert {key for key, files in planned.items() if files} >= {"smoke core", "laptop core", *FULL[::2]}
-        own_look(reader, "source", name, "results/laptop/figures/learning.svg")
+        check_planned(reader, "sources", name, PRESETS - {"robomimic"}, at_once={"laptop", "paper"})
+    check_looks(reader, "source", ["nearest", "familiar"], "results/laptop/figures/learning.svg")
     assert {"sparse", "nearest", "familiar"} == set(table(reader, "learning")["source"])
     shown = (reader.tree.path / "results/laptop/tables/learning.md").read_text()
     assert "| Nearest pair " in shown
@@ -107,16 +122,14 @@ def test_a_source_of_reward(reader: Reader) -> None:
 
 def test_a_task(reader: Reader) -> None:
     reader.follow("add_task.md")
-    planned = reader.planned("tasks", "metaworld/window_open")
-    assert all(planned.values()), planned
+    check_planned(reader, "tasks", "metaworld/window_open", PRESETS, at_once=set())
     assert "metaworld/window_open" in set(table(reader, "success")["task"])
     assert "Window open" in (reader.tree.path / "results/laptop/tables/success.md").read_text()
 
 
 def test_a_suite(reader: Reader) -> None:
     reader.follow("add_suite.md")
-    planned = reader.planned("tasks", "table/push")
-    assert all(planned.values()), planned
+    check_planned(reader, "tasks", "table/push", PRESETS, at_once=set())
     rows = table(reader, "success")
     assert "table/push" in set(rows["task"])
     assert "| Table " in (reader.tree.path / "results/laptop/tables/ranking.md").read_text()
@@ -129,16 +142,26 @@ def test_a_study(reader: Reader) -> None:
         page = (folder / "README.md").read_text()
         assert f"](figures/{point}.png)" in page
         assert "| EnergyFlow " in page
-        own_look(reader, "method", "energyflow", f"results/{study}/figures/{point}.svg")
+        check_looks(reader, "method", ["energyflow"], f"results/{study}/figures/{point}.svg")
         assert (reader.tree.path / f"workflow/{study}/dvc.yaml").is_file()
-    presets = {name for name, files in reader.planned("studies", "seeds").items() if files}
-    assert presets == {"smoke core", "smoke full", "laptop core", "laptop full"}  # those that have studies
+        check_planned(reader, "studies", study, {"smoke", "laptop"}, at_once=set())
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in guides.PAGES.glob("add_*.md")))
 @pytest.mark.slow
 def test_the_workflow_itself_carries_each_page_out(copied: Tree, tmp_path: Path, page: str) -> None:
     Reader(copied.copy(tmp_path / "project"), engine=True).follow(page)
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in guides.PAGES.glob("add_*.md")))
+def test_the_code_of_a_page_is_in_the_style_of_the_house(page: str, tmp_path: Path) -> None:
+    for step in (step for step in guides.steps(page) if step.what == "write"):
+        (tmp_path / Path(step.file).name).write_text(step.text)
+    for command in (["format", "--check"], ["check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml")]
+        ours = ["--config", "lint.isort.known-first-party=['energyflow']"]  # whose files of these pages are not there
+        done = subprocess.run([*ruff, *ours, str(tmp_path)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_block_that_nobody_carries_out_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

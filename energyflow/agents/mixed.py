@@ -52,7 +52,7 @@ def demonstration_buffer(
             success = bool(episode.success[step])
             buffer.add(
                 episode.obs[step],
-                episode.actions[step],
+                episode.executed[step],
                 episode.obs[step + 1],
                 success=success,
                 env_reward=float(episode.rewards[step]),

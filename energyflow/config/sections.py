@@ -45,12 +45,33 @@ class RunParams(Section):
     studies: Names
 
 
+class BurstParams(Section):
+    """Pushes of the hand: the chance that one begins at a step, how many steps one lasts, how strong one is."""
+
+    chance: Share
+    steps: list[Horizon] = Field(min_length=2, max_length=2)
+    std: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> BurstParams:
+        if self.steps[0] > self.steps[1]:
+            raise ValueError(f"collect.burst.steps = {self.steps} must be [shortest, longest]")
+        return self
+
+
 class CollectParams(Section):
-    """Demonstrations: of the simulator's scripted expert, or the official recordings of people."""
+    """Demonstrations: of the simulator's scripted expert, or the official recordings of people.
+
+    What is executed is what the expert intends, plus N(0, noise^2), plus pushes. What is recorded to be imitated is the
+    intention plus N(0, label_noise^2), or, without `label_noise`, what was executed.
+    """
 
     source: Literal["scripted", "human"]
     demos: Count
-    action_noise: float = Field(ge=0, le=1)
+    style: Literal["fixed", "varied"]
+    noise: float = Field(ge=0, le=1)
+    burst: BurstParams
+    label_noise: float | None = Field(ge=0, le=1)
     extra_steps: int = Field(ge=0, le=1000)
     horizon: int = Field(ge=1, le=100_000)
     min_success: Share

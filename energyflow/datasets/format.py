@@ -2,7 +2,8 @@
 
 data/            attrs: total (transitions), env_args (JSON)
   demo_0/        attrs: num_samples, model_file (optional: the simulator's XML)
-    actions      [T, Da]    executed actions; those of our simulators are in the box [-1, 1]
+    actions      [T, Da]    actions to imitate; those of our simulators are in the box [-1, 1]
+    actions_executed [T, Da] what the simulator was given (optional: where it is not `actions`)
     obs/<key>    [T, ...]   observation before the action; which keys, and in which order, a reader chooses
     states       [T, Ds]    simulator state before the action (optional: what a replay starts from)
     rewards      [T]        the simulator's dense reward
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 class Demonstration:
     """One episode: obs [T, Do], actions [T, Da], rewards [T], success [T] (all zeros where the file has none).
 
+    `actions` are what the demonstrator meant, for imitation; `executed` led from one observation to the next.
     `states` [T, Ds] and `model_file` are what a replay of a stored simulation starts from; reading skips them.
     """
 
@@ -49,6 +51,12 @@ class Demonstration:
     success: NDArray[np.float64]
     states: NDArray[np.float64] | None = None
     model_file: str | None = None
+    actions_executed: NDArray[np.float64] | None = None
+
+    @property
+    def executed(self) -> NDArray[np.float64]:
+        """What the simulator was given [T, Da]; the actions themselves where the file does not tell them apart."""
+        return self.actions if self.actions_executed is None else self.actions_executed
 
 
 @dataclass(frozen=True)
@@ -141,8 +149,8 @@ def write_demos(
             }
             parts = np.split(episode.obs, borders, axis=1)
             arrays |= {f"obs/{key}": part for key, part in zip(obs_layout, parts, strict=True)}
-            if episode.states is not None:
-                arrays["states"] = episode.states
+            optional = {"states": episode.states, "actions_executed": episode.actions_executed}
+            arrays |= {key: values for key, values in optional.items() if values is not None}
             if episode.model_file is not None:
                 group.attrs["model_file"] = episode.model_file
             for key, values in arrays.items():
@@ -180,11 +188,13 @@ def _episode(file: DemoFile, name: str, keys: tuple[str, ...]) -> Demonstration:
     length = len(actions)
     if length == 0:
         raise file.error(place, "no transitions; remove this demonstration in a copy, or leave it out by --filter-key")
+    executed = f"{place}/actions_executed"
     return Demonstration(
         obs=np.concatenate([_rows(file, f"{place}/obs/{key}", length, obs=True) for key in keys], axis=1),
         actions=actions,
         rewards=_optional(file, f"{place}/rewards", length),
         success=_optional(file, f"{place}/success", length),
+        actions_executed=_rows(file, executed, length) if "actions_executed" in file.names(place) else None,
     )
 
 
@@ -217,6 +227,15 @@ def _check_equal_widths(file: DemoFile, names: list[str], episodes: list[Demonst
         ):
             if mine.shape[1] != others.shape[1]:
                 raise file.error(f"data/{name}", f"{what} have {mine.shape[1]} numbers, but {others.shape[1]} before")
+
+
+def _boxed(episode: Demonstration, box: NDArray[np.float64] | None) -> Demonstration:
+    given = episode.actions_executed
+    return replace(
+        episode,
+        actions=into_box(episode.actions, box),
+        actions_executed=None if given is None else into_box(given, box),
+    )
 
 
 def load_demos(
@@ -252,5 +271,5 @@ def load_demos(
     _check_equal_widths(file, names, episodes, (like.episodes if like else episodes)[0])
     task, differs = (collected, "") if collected else recognised(path, args, layout, episodes[0].actions.shape[1])
     box = like.box if like else find_box(path, task, np.concatenate([episode.actions for episode in episodes]))
-    episodes = [replace(episode, actions=into_box(episode.actions, box)) for episode in episodes]
+    episodes = [_boxed(episode, box) for episode in episodes]
     return Demos(path, digest, args, keys, episodes, layout, task, differs, box, chosen, known)

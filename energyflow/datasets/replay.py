@@ -43,7 +43,9 @@ def replays(env: Replayable, path: Path, count: int) -> list[bool]:
         spread = np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int)
         outcomes = []
         for name in tqdm([names[index] for index in spread], desc=f"replay {path.name}", unit="demo", mininterval=2.0):
-            start, actions = file.array(f"data/{name}/states")[0], file.array(f"data/{name}/actions")
+            place = f"data/{name}"
+            key = "actions_executed" if "actions_executed" in file.names(place) else "actions"
+            start, actions = file.array(f"{place}/states")[0], file.array(f"{place}/{key}")
             if len(start) != width:
                 raise UserError(
                     f"{path}: {name}/states: {len(start)} numbers, but this simulator's state has {width}: the file was"

@@ -1,8 +1,9 @@
-"""Demonstrations of the simulators' scripted experts, with the action noise that makes them max-ent experts."""
+"""Demonstrations of the simulators' scripted experts, disturbed while they act."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -14,43 +15,67 @@ from energyflow.core.seeding import generator
 from energyflow.datasets.format import Demonstration, write_demos
 from energyflow.datasets.manifest import write_manifest
 from energyflow.datasets.replay import Replayable
-from energyflow.envs.simulator import Simulator
+from energyflow.envs.simulator import Array, Simulator
 from energyflow.envs.tasks import make_env
+
+
+def disturbances(env: Simulator, seed: int, params: CollectParams) -> Array:
+    """What happens to the intended actions of an episode [horizon, Da]: noise on all, and pushes of the hands.
+
+    A push is a constant action of a few steps: it leads to states from which the way back is then demonstrated.
+    """
+    shape = (params.horizon, env.action_dim)
+    added = params.noise * generator(seed, "action noise").standard_normal(shape)
+    hands = np.setdiff1d(np.arange(env.action_dim), env.grippers)
+    rng, step = generator(seed, "pushes"), 0
+    while step < params.horizon:
+        if rng.random() < params.burst.chance:
+            length = int(rng.integers(params.burst.steps[0], params.burst.steps[1] + 1))
+            added[step : step + length, hands] += params.burst.std * rng.standard_normal(len(hands))
+            step += length
+        else:
+            step += 1
+    return added
 
 
 def demonstrate(env: Simulator, seed: int, params: CollectParams) -> Demonstration | None:
     """Run the expert once; None if it does not succeed within the horizon.
 
-    The scripted experts are deterministic, so their score would be singular: N(0, action_noise^2) is added to each
-    action and the sum clipped to the box. The episode ends `extra_steps` after the first success.
+    What is executed is disturbed (`disturbances`), so that the states around the expert's path are seen; what is
+    recorded to be imitated is its own intention there (DART, Laskey et al. 2017), plus N(0, label_noise^2), without
+    which its density would be singular. The episode ends `extra_steps` after the first success.
     """
-    noise = generator(seed, "action noise")
+    added, reached = disturbances(env, seed, params), False
+    steps: list[tuple[Any, ...]] = []
+    labels = generator(seed, "label noise").standard_normal(added.shape)
     obs = env.reset(seed)
-    expert = env.expert(seed)
-    frames, actions, rewards, successes, states = [], [], [], [], []
-    model = env.model_xml() if isinstance(env, Replayable) else None
-    remaining = params.horizon
-    while remaining > 0:
-        action = expert(obs) + params.action_noise * noise.standard_normal(env.action_dim)
-        action = np.clip(action, -1.0, 1.0)
-        frames.append(obs)
-        if isinstance(env, Replayable):
-            states.append(env.state())
-        actions.append(action)
-        obs, reward, success = env.step(action)
-        rewards.append(reward)
-        successes.append(float(success))
-        first_success = success and sum(successes) == 1
-        remaining = min(remaining - 1, params.extra_steps) if first_success else remaining - 1
-    if not any(successes):
+    expert = env.expert(seed if params.style == "varied" else None)
+    stored = env if isinstance(env, Replayable) else None
+    length = params.horizon
+    while len(steps) < length:
+        step = len(steps)
+        intended = expert(obs)
+        executed = np.clip(intended + added[step], -1.0, 1.0)
+        label = executed
+        if params.label_noise is not None:
+            label = np.clip(intended + params.label_noise * labels[step], -1.0, 1.0)
+        state = stored.state() if stored else None
+        following, reward, success = env.step(executed)
+        if success and not reached:
+            length, reached = min(length, step + 1 + params.extra_steps), True
+        steps.append((obs, label, reward, float(success), state, executed))
+        obs = following
+    if not reached:
         return None
+    frames, actions, rewards, successes, states, given = (np.array(column) for column in zip(*steps, strict=True))
     return Demonstration(
-        np.array(frames),
-        np.array(actions),
-        np.array(rewards),
-        np.array(successes),
-        states=np.array(states) if states else None,
-        model_file=model,
+        frames,
+        actions,
+        rewards,
+        successes,
+        states=states if stored else None,
+        model_file=stored.model_xml() if stored else None,
+        actions_executed=None if params.label_noise is None else given,
     )
 
 
@@ -71,7 +96,7 @@ def collect(task: str, params: CollectParams, out: Path) -> None:
             if attempts >= limit:
                 raise UserError(
                     f"{task}: the scripted expert succeeded in {len(kept)} of {attempts} attempts, below"
-                    f" collect.min_success = {params.min_success}; lower collect.action_noise"
+                    f" collect.min_success = {params.min_success}; lower collect.noise or collect.burst"
                 )
             demonstration = demonstrate(env, params.seed + attempts, params)
             attempts += 1

@@ -19,7 +19,9 @@ class Windows:
     actions: Tensor
 
 
-def make_windows(demos: Demos, obs_horizon: int, pred_horizon: int, *, sequences: bool = False) -> Windows:
+def make_windows(
+    demos: Demos, obs_horizon: int, pred_horizon: int, *, sequences: bool = False, executed: bool = False
+) -> Windows:
     """Cut one window per transition.
 
         time      t-1    t    t+1   ...  t+Tp-1
@@ -31,6 +33,8 @@ def make_windows(demos: Demos, obs_horizon: int, pred_horizon: int, *, sequences
         obs               o     o   ...    o         the last observation is repeated at the end
         action            a     a   ...    a
 
+    With `executed`, for models of what an action leads to, the actions are what the simulator was given.
+
     Returns:
         Windows in the order of the file.
     """
@@ -40,7 +44,8 @@ def make_windows(demos: Demos, obs_horizon: int, pred_horizon: int, *, sequences
         back = steps[:, None] + (np.arange(obs_horizon) if sequences else np.arange(1 - obs_horizon, 1))[None]
         ahead = steps[:, None] + np.arange(pred_horizon)[None]
         obs.append(episode.obs[np.clip(back, 0, steps[-1])])
-        actions.append(episode.actions[np.clip(ahead, None, steps[-1])])
+        shown = episode.executed if executed else episode.actions
+        actions.append(shown[np.clip(ahead, None, steps[-1])])
     return Windows(
         torch.from_numpy(np.concatenate(obs)),
         torch.from_numpy(np.concatenate(actions)),

@@ -23,6 +23,7 @@ class Simulator(Protocol):
     obs_layout: dict[str, int]  # observation keys and their widths, in the order in which they are concatenated
     obs_dim: int
     action_dim: int
+    grippers: tuple[int, ...]  # which actions close fingers; the others move hands
 
     def reset(self, seed: int, level: Level | None = None) -> Array:
         """Start an episode: obs [Do]. Equal (seed, level) give bit-equal observations, whatever came before."""
@@ -30,8 +31,11 @@ class Simulator(Protocol):
     def step(self, action: Array) -> tuple[Array, float, bool]:
         """Advance one control step: obs [Do], dense reward, success flag of this step."""
 
-    def expert(self, seed: int) -> Expert:
-        """A scripted expert for the episode that `reset` has just started; the seed draws its style, if it has one."""
+    def expert(self, style: int | None) -> Expert:
+        """A scripted expert for the episode that `reset` has just started.
+
+        Its style (speeds, detours, grasps) is drawn from the seed `style`, or, without one, is always the same.
+        """
 
     def env_args(self) -> dict[str, Any]:
         """How to build this simulator, as robomimic files say it: `env_name`, `type`, `env_kwargs`."""

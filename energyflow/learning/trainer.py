@@ -226,6 +226,7 @@ def train(
         obs_horizon=params.obs_horizon,
         pred_horizon=params.pred_horizon,
         sequences=class_of(params.method).sequences,
+        executed=class_of(params.method).transitions,
     )
     key = valid_key(data)
     valid = cut(load_demos(demos, data.obs_keys, filter_key=key, like=data)) if key else None

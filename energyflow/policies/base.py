@@ -28,6 +28,7 @@ class Model(nn.Module, ABC):
     """What the trainer trains on windows of demonstrations, and a checkpoint holds."""
 
     sequences: ClassVar[bool] = False  # trained on an observation beside each action; see `make_windows`
+    transitions: ClassVar[bool] = False  # learns what an action leads to: trained on what was executed
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Hold the sizes, the parameters and the statistics; subclasses build their network."""

@@ -63,6 +63,7 @@ class IQLearnOffline(Policy):
     """Trained on (s_t, a_t, s_{t+1}): an observation beside each action, To = Tp = 2. Acts one step at a time."""
 
     sequences = True
+    transitions = True
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build actor, critic and target critic."""

@@ -19,9 +19,15 @@ SCALE_WINDOWS = 2048  # demonstration windows that a scale is measured on
 
 
 def demonstration_windows(
-    episodes: Sequence[Demonstration], window: tuple[int, int], seed: int
+    episodes: Sequence[Demonstration], window: tuple[int, int], seed: int, *, executed: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Draw windows of demonstrations, cut exactly as the relabelling buffer cuts its own episodes.
+
+    Args:
+        episodes: the demonstrations.
+        window: To and Tp.
+        seed: of the draw.
+        executed: whether the model reads what was executed, or what was meant.
 
     Returns:
         obs [N, To, Do] and action [N, Tp, Da], environment units; N is at most `SCALE_WINDOWS`.
@@ -31,7 +37,7 @@ def demonstration_windows(
         steps = np.arange(len(episode.actions))
         rows, columns = window_indices(steps, np.zeros_like(steps), *window)
         obs.append(episode.obs[rows])
-        actions.append(episode.actions[columns])
+        actions.append((episode.executed if executed else episode.actions)[columns])
     all_obs, all_actions = np.concatenate(obs), np.concatenate(actions)
     chosen = _chosen(len(all_obs), seed)
     return torch.as_tensor(all_obs[chosen]).float(), torch.as_tensor(all_actions[chosen]).float()
@@ -49,7 +55,7 @@ def demonstration_transitions(episodes: Sequence[Demonstration]) -> Transitions:
 
     return Transitions(
         obs=joined([e.obs[:-1] for e in episodes])[:, None],
-        action=joined([e.actions[:-1] for e in episodes])[:, None],
+        action=joined([e.executed[:-1] for e in episodes])[:, None],
         next_obs=joined([e.obs[1:] for e in episodes]),
         success=joined([e.success[:-1] for e in episodes]),
         env_reward=joined([e.rewards[:-1] for e in episodes]),

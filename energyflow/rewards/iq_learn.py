@@ -69,7 +69,7 @@ def make(given: Ingredients) -> RewardSource:
     shape = (IQLearnSettings(**given.params.source_params).references, given.model.spec.action_dim)
     references = torch.randn(shape, generator=torch_generator(given.seed, "reward references"))
     noise = torch.randn(shape, generator=torch_generator(given.seed, "reward values"))
-    obs, action = demonstration_windows(given.demos.episodes, (1, 1), given.seed)
+    obs, action = demonstration_windows(given.demos.episodes, (1, 1), given.seed, executed=True)
     normalizer = given.model.normalizer
     states, actions = normalizer.standardize_obs(obs[:, 0]), normalizer.standardize_action(action[:, 0])
     advantage = given.model.advantage(states, actions, references).double()

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from energyflow.config.sections import CollectParams
+from energyflow.config.sections import BurstParams, CollectParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.datasets.format import Demonstration, Demos, load_demos, write_demos
-from energyflow.datasets.scripted import collect, demonstrate
+from energyflow.datasets.scripted import collect, demonstrate, disturbances
 from energyflow.datasets.windows import make_windows
 from energyflow.envs.metaworld.simulator import MetaWorldEnv
 from energyflow.networks.normalizer import Normalizer
+from energyflow.rewards.demonstrations import demonstration_transitions
 from tests.conftest import TASK
 
 
@@ -67,7 +68,7 @@ def test_replaying_the_actions_reproduces_the_observations(demos_path: Path, col
 @pytest.mark.parametrize("size", [0.0, 0.02, 0.1])
 def test_actions_are_the_expert_s_with_noise_of_the_given_size(collect_params: CollectParams, size: float) -> None:
     env = MetaWorldEnv(TASK)
-    episodes = [demonstrate(env, seed, collect_params.model_copy(update={"action_noise": size})) for seed in range(3)]
+    episodes = [demonstrate(env, seed, collect_params.model_copy(update={"noise": size})) for seed in range(3)]
     parts = []
     for seed, episode in enumerate(episodes):
         assert episode is not None
@@ -202,3 +203,64 @@ def test_normalizer_round_trip_and_constant_coordinates() -> None:
     )
     normalizer.fit(constant.observations, constant.actions, standardize_obs=True)
     assert float(normalizer.standardize_obs(torch.tensor([[1.05]]))) == pytest.approx(0.05, abs=1e-6)
+
+
+DISTURBED = {"noise": 0.07, "burst": BurstParams(chance=0.2, steps=[2, 4], std=0.2), "label_noise": 0.02}
+
+
+def test_what_was_meant_and_what_was_executed_differ_as_stated(collect_params: CollectParams) -> None:
+    """The label is the expert's own action plus noise of the stated size; the executed one adds noise and pushes."""
+    env, params = MetaWorldEnv(TASK), collect_params.model_copy(update=DISTURBED)
+    episodes = [found for seed in range(12) if (found := demonstrate(env, seed, params))]
+    meant, labels, executed = [], [], []
+    for episode in episodes:
+        expert = env.expert(None)
+        meant.append(np.stack([expert(obs) for obs in episode.obs]))
+        labels.append(episode.actions)
+        executed.append(episode.executed)
+    intended = np.concatenate(meant)
+    free = np.abs(intended) < 0.7  # the box cuts nothing off here
+    assert free.sum() > 500
+    label, added = ((np.concatenate(given) - intended)[free] for given in (labels, executed))
+    assert label.std() == pytest.approx(0.02, rel=0.1)
+    assert abs(label.mean()) < 0.003
+    assert 0.07 < added.std() < 0.25
+    gripper = (np.concatenate(executed) - intended)[:, 3]
+    assert gripper[free[:, 3]].std() == pytest.approx(0.07, rel=0.15)  # pushed are hands, not fingers
+
+
+def test_pushes_are_constant_and_as_frequent_as_stated(collect_params: CollectParams) -> None:
+    params = collect_params.model_copy(update=DISTURBED | {"noise": 0.0, "horizon": 4000})
+    added = disturbances(MetaWorldEnv(TASK), 0, params)
+    assert not added[:, 3].any()
+    starts = np.flatnonzero(added[:, 0] * (np.diff(added[:, 0], prepend=0.0) != 0))
+    lengths = [int((added[start : start + 5, 0] == added[start, 0]).sum()) for start in starts]
+    assert set(lengths) == {2, 3, 4}
+    assert added[starts, :3].std() == pytest.approx(0.2, rel=0.1)
+    idle = 4000 - sum(lengths)
+    assert len(starts) / (idle + len(starts)) == pytest.approx(0.2, rel=0.15)
+
+
+def test_what_was_executed_survives_the_file_and_reproduces_it(collect_params: CollectParams, tmp_path: Path) -> None:
+    params = collect_params.model_copy(update=DISTURBED)
+    collect(TASK, params, tmp_path)
+    env, episode = MetaWorldEnv(TASK), load_demos(tmp_path / "demos.hdf5").episodes[0]
+    assert not np.array_equal(episode.actions, episode.executed)
+    obs = env.reset(params.seed)
+    for expected, action in zip(episode.obs, episode.executed, strict=True):
+        np.testing.assert_array_equal(obs, expected)
+        obs, _, _ = env.step(action)
+    manifest = read_json(tmp_path / "manifest.json")["params"]
+    assert (manifest["label_noise"], manifest["burst"]["chance"], manifest["style"]) == (0.02, 0.2, params.style)
+
+
+def test_imitation_reads_what_was_meant_and_models_of_transitions_what_was_executed() -> None:
+    zeros, steps = np.zeros(4), np.arange(4.0)[:, None]
+    episode = Demonstration(steps, steps / 10, zeros, zeros, actions_executed=-steps / 10)
+    demos = Demos(Path("x"), "", {}, ("state",), [episode])
+    for read, expected in (
+        (make_windows(demos, 1, 1).actions, steps / 10),
+        (make_windows(demos, 1, 1, executed=True).actions, -steps / 10),
+        (demonstration_transitions([episode]).action, -steps[:3] / 10),
+    ):
+        np.testing.assert_allclose(read[:, 0].numpy(), expected, atol=1e-6)

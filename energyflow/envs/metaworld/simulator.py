@@ -30,6 +30,7 @@ class MetaWorldEnv:
     def __init__(self, task: str, obs_keys: Sequence[str] | None = None) -> None:
         """Build the simulator (about 0.2 s) of a task of `SPECS`; see `envs.tasks.make_env`."""
         self.obs_layout, self.obs_dim, self.action_dim = {"state": 39}, 39, 4
+        self.grippers = (3,)
         if obs_keys is not None and tuple(obs_keys) != tuple(self.obs_layout):
             raise UserError(f"{task}: no observations {', '.join(obs_keys)}; Meta-World has one vector, 'state'")
         self.spec = SPECS[task]
@@ -106,8 +107,8 @@ class MetaWorldEnv:
         obs, reward, _, _, info = self._env.step(np.asarray(action, dtype=np.float32))
         return obs, float(reward), bool(info["success"])
 
-    def expert(self, seed: int) -> Expert:
-        """Meta-World's own scripted expert, clipped to the box; it has one style, so the seed is ignored."""
+    def expert(self, style: int | None) -> Expert:
+        """Meta-World's own scripted expert, clipped to the box; it has one style."""
         policy = ENV_POLICY_MAP[self.spec.simulator_id]()  # type: ignore[abstract]
         return lambda obs: np.clip(policy.get_action(obs), -1.0, 1.0)  # keeps state: one for each episode
 

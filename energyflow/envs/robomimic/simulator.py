@@ -23,12 +23,13 @@ from robosuite.controllers import load_composite_controller_config  # noqa: E402
 
 from energyflow.config.sections import Level  # noqa: E402
 from energyflow.core.errors import UserError, nearest  # noqa: E402
+from energyflow.core.registry import implementation  # noqa: E402
 from energyflow.core.seeding import generator  # noqa: E402
 from energyflow.envs.perturb import displace, push_beyond  # noqa: E402
 from energyflow.envs.robomimic.control import Controllers  # noqa: E402
-from energyflow.envs.robomimic.experts.registry import make_expert  # noqa: E402
+from energyflow.envs.robomimic.experts.motion import play  # noqa: E402
 from energyflow.envs.robomimic.sensors import quicken  # noqa: E402
-from energyflow.envs.robomimic.tasks import LOW_DIM, SPECS  # noqa: E402
+from energyflow.envs.robomimic.tasks import EXPERTS, LOW_DIM, SPECS  # noqa: E402
 from energyflow.envs.simulator import Array, Expert  # noqa: E402
 
 CONTROL_FREQ = 20  # Hz
@@ -78,6 +79,7 @@ class RobomimicEnv:
                 raise UserError(f"{task}: no observation '{key}'; {nearest(key, list(known))}")
         self.obs_layout = {key: int(np.size(known[key])) for key in keys}
         self.obs_dim, self.action_dim = sum(self.obs_layout.values()), int(self.env.action_dim)
+        self.grippers = tuple(range(6, self.action_dim, 7))
         needed = {*LOW_DIM, *self.obs_layout}
         for name, observable in self.env._observables.items():  # of each object's sensors, others may need the values
             observable.set_enabled(observable.is_enabled() and (observable.modality == "object" or name in needed))
@@ -103,9 +105,10 @@ class RobomimicEnv:
         success = all(bool(found[name]) for name in flags) if flags else bool(self.env._check_success())
         return self._vector(found), float(success), success
 
-    def expert(self, seed: int) -> Expert:
-        """A scripted expert with the style of this seed; it sees the simulator's state, not the observation."""
-        return make_expert(self.task, self.env, seed)
+    def expert(self, style: int | None) -> Expert:
+        """See `Simulator.expert`; it sees the simulator's state, not the observation."""
+        scripts = implementation(f"{EXPERTS}.{self.task.split('/')[1]}:SCRIPTS")
+        return play(self.env, scripts, style)
 
     def env_args(self) -> dict[str, Any]:
         """See `Simulator.env_args`; robomimic builds its own environment from it."""

@@ -70,12 +70,13 @@ def widths(task: str) -> tuple[dict[str, int], int]:
     return layout | {"object": SPECS[task].object_width}, 7 * arms
 
 
+EXPERTS = "energyflow.envs.robomimic.experts"  # of each task a module with its `SCRIPTS`: a generator for each arm
 SUITES = {
     "robomimic": Suite(
         "RoboMimic",
         "energyflow.envs.robomimic.simulator:RobomimicEnv",
         {task: spec.env_name for task, spec in SPECS.items()},
-        experts="energyflow.envs.robomimic.experts",
+        experts=EXPERTS,
         filmed=True,
         published_on="human demonstrations",
         widths=widths,

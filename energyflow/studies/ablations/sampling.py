@@ -9,19 +9,18 @@ from energyflow.policies.checkpoint import build, load_model, read_description, 
 from energyflow.studies.ablations.sections import SamplingParams
 
 
-def resample(model: Path, section: SamplingParams, out: Path) -> None:
+def resample(model: Path, params: SamplingParams, out: Path) -> None:
     """Write `model.safetensors`, the same weights, and `model.json`, which says how to sample.
 
     Args:
         model: the checkpoint's safetensors file.
-        section: method and numbers, which build the same network.
+        params: method and numbers, which build the same network.
         out: folder of the outputs.
 
     Raises:
         UserError: the checkpoint is missing or damaged.
     """
     trained, described = load_model(model), read_description(model)
-    params = TrainParams.model_validate(trained.params.model_dump() | section.model_dump())
-    sampled = build(trained.spec, params)
+    sampled = build(trained.spec, TrainParams.model_validate(trained.params.model_dump() | params.model_dump()))
     sampled.load_state_dict(trained.state_dict())
     save(sampled, out / "model.safetensors", described.origin())

@@ -6,13 +6,13 @@ from functools import partial
 
 import numpy as np
 
-from energyflow.envs.robomimic.experts.motion import CLOSED, OPEN, SQUEEZE_STEPS, Arm, Script, pointing_down
+from energyflow.envs.robomimic.experts.motion import CLOSED, OPEN, SQUEEZE_STEPS, Arm, Script, Style, pointing_down
 
 CAN = "Can_main"
 UP = np.array([0.0, 0.0, 0.1])
 
 
-def can(arm: Arm, rng: np.random.Generator) -> Script:
+def can(arm: Arm, rng: Style) -> Script:
     """Grasp from above with any yaw, carry over the wall in an arc, lower, let go, leave."""
     speed = rng.uniform(0.7, 1.0)
     hover, travel = rng.uniform(0.06, 0.12), rng.uniform(0.14, 0.2)
@@ -30,3 +30,6 @@ def can(arm: Arm, rng: np.random.Generator) -> Script:
     yield from carry(np.array([*place[:2], place[2] + 0.1]), tolerance=0.03)
     yield from arm.stay(OPEN, SQUEEZE_STEPS // 2)
     yield from arm.reach(lambda: arm.position + UP, turned, OPEN, speed=speed, timeout=15)
+
+
+SCRIPTS = (can,)

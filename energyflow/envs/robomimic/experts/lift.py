@@ -10,12 +10,13 @@ from energyflow.envs.robomimic.experts.motion import (
     SQUEEZE_STEPS,
     Arm,
     Script,
+    Style,
     equivalent_yaw,
     pointing_down,
 )
 
 
-def lift(arm: Arm, rng: np.random.Generator) -> Script:
+def lift(arm: Arm, rng: Style) -> Script:
     """Hover at a random height and side, descend on a random pair of faces, squeeze, raise."""
     speed = rng.uniform(0.5, 1.0)
     hover = np.array([*rng.uniform(-0.04, 0.04, 2), rng.uniform(0.06, 0.12)])
@@ -27,3 +28,6 @@ def lift(arm: Arm, rng: np.random.Generator) -> Script:
     yield from arm.reach(lambda: arm.body("cube_main")[0] + offset, down, OPEN, speed=speed, tolerance=0.008)
     yield from arm.stay(CLOSED, SQUEEZE_STEPS)
     yield from arm.reach(arm.position + np.array([0.0, 0.0, 0.15]), down, CLOSED, speed=speed)
+
+
+SCRIPTS = (lift,)

@@ -33,6 +33,15 @@ def pointing_down(yaw: float) -> Array:
     return np.stack([opening, np.cross(down, opening), down], axis=1)
 
 
+def funnel(aside: float, top: float = 0.012) -> float:
+    """How high over a rim to be (m, at most `top`) when `aside` (m) of a hole, and how deep in it when over it.
+
+    A smooth way in: a gate, full speed down when within some millimetres, is a jump that no smooth network learns.
+    """
+    over, into = np.clip((aside - 0.001) / 0.004, 0.0, 1.0), np.clip((0.002 - aside) / 0.001, 0.0, 1.0)
+    return float(top * over - 0.008 * into)
+
+
 def equivalent_yaw(yaw: float, preferred: float, symmetry: float) -> float:
     """The angle closest to `preferred` among yaw + k * symmetry (rad)."""
     return yaw + symmetry * round((preferred - yaw) / symmetry)
@@ -118,7 +127,7 @@ class Arm:
         self,
         target: Callable[[], Array],
         rotation: Array,
-        rng: np.random.Generator,
+        rng: Style,
         *,
         hover: float,
         early: tuple[float, float],
@@ -162,15 +171,40 @@ class Arm:
             yield self.towards(position, rotation, grip, 1.0)
 
 
-def play(env: Any, scripts: Sequence[Callable[[Arm, np.random.Generator], Script]], seed: int) -> Expert:
+class Middle:
+    """Stands for a generator in scripts without style: every draw is the middle of its range, no chance comes up."""
+
+    def uniform(self, low: float, high: float, size: int | None = None) -> Any:
+        """The middle."""
+        middle = (low + high) / 2
+        return middle if size is None else np.full(size, middle)
+
+    def integers(self, low: int, high: int | None = None) -> int:
+        """The middle of [0, low) or [low, high), the lower one of two."""
+        first, end = (0, low) if high is None else (low, high)
+        return first + (end - 1 - first) // 2
+
+    def choice(self, options: Sequence[float]) -> float:
+        """The first."""
+        return options[0]
+
+    def random(self) -> float:
+        """Above every threshold."""
+        return 1.0
+
+
+Style = np.random.Generator | Middle
+
+
+def play(env: Any, scripts: Sequence[Callable[[Arm, Style], Script]], style: int | None) -> Expert:
     """Run one script for each arm; one that has ended repeats its grip and stays.
 
     Args:
         env: of robosuite; has just been reset.
         scripts: in the order of the robots.
-        seed: draws the style of the episode, for all arms from one generator.
+        style: seed of the style of the episode, for all arms from one generator; see `Simulator.expert`.
     """
-    rng = generator(seed, "style of the scripted expert")
+    rng: Style = Middle() if style is None else generator(style, "style of the scripted expert")
     arms = [Arm(env, index) for index in range(len(env.robots))]
     running = [script(arm, rng) for arm, script in zip(arms, scripts, strict=True)]
     last = [np.zeros(7) for _ in arms]

@@ -10,6 +10,7 @@ from energyflow.envs.robomimic.experts.motion import (
     SQUEEZE_STEPS,
     Arm,
     Script,
+    Style,
     equivalent_yaw,
     pointing_down,
 )
@@ -22,7 +23,7 @@ ATTEMPTS = 4  # the nut may land on top of the peg
 UP = np.array([0.0, 0.0, 0.1])
 
 
-def square(arm: Arm, rng: np.random.Generator) -> Script:
+def square(arm: Arm, rng: Style) -> Script:
     """Grasp the handle across, carry over the peg with the handle towards the robot, lower, let go."""
     speed = rng.uniform(0.6, 1.0)
     hover, travel = rng.uniform(0.06, 0.12), rng.uniform(0.15, 0.2)
@@ -69,3 +70,6 @@ def square(arm: Arm, rng: np.random.Generator) -> Script:
             break
     yield from arm.stay(OPEN, SQUEEZE_STEPS // 2)
     yield from arm.reach(lambda: arm.position + UP, straight, OPEN, speed=speed, timeout=15)
+
+
+SCRIPTS = (square,)

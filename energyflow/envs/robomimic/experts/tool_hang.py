@@ -14,7 +14,9 @@ from energyflow.envs.robomimic.experts.motion import (
     SQUEEZE_STEPS,
     Arm,
     Script,
+    Style,
     equivalent_yaw,
+    funnel,
     pointing_down,
 )
 from energyflow.envs.simulator import Array
@@ -23,12 +25,14 @@ MOUTH = np.array([0.0, 0.045, 0.08])  # m, of the stand's tube, which is 10 mm w
 HOOK = np.array([-0.04375, 0.0, 0.102])  # m, top of the frame's hook, which is 7.5 mm thick; the hole is 21 mm wide
 OVER = HOOK + np.array([-0.04, 0.0, 0.06])  # m, where the hole comes from
 BAR = np.array([-0.034, 0.0, 0.084])  # m, where on the frame the hole shall hang
-GATE = 0.003  # m: aimed well enough to go down
 BESIDE, SUNK = 0.005, 0.004  # m: so little beside a goal, and so far below it, means inside
+ASIDE, OVER_RIM = 0.004, 0.002  # m: beside a hole, a part that is not so high over its rim must go up again
+GENTLY = 0.6  # of its speed, a hand whose load is inside
 HELD = 0.06  # m: farther from the hand, a body was dropped
 STANDING = ((0.0, 0.4), (-np.pi / 2, 0.7))  # rad: where the hook may point, and the hand's tilt that suits the wrist
 WRIST = 0.4  # rad from its natural yaw: the middle of its range
-ATTEMPTS = 2
+ATTEMPTS = 4
+PATIENCE = 300  # actions above a hole: what is executed may be disturbed more than it is wide
 UP = np.array([0.0, 0.0, 1.0])
 
 
@@ -97,12 +101,12 @@ class Load:
         below: float,
         inside_error: Callable[[], Array] | None = None,
     ) -> Script:
-        """Lower the site from `above` a goal to `below` it (m); where it missed, go up and aim again.
+        """Lower the site down a funnel `above` (m) high, to `below` a goal; where it missed, go up and aim again.
 
         A thin part that is inside cannot be aimed any more: `inside_error` is what to correct to the sides then.
         """
         held = self.rotation.T @ self.arm.rotation
-        for _ in range(100):
+        for _ in range(PATIENCE):
             error = goal() - self.arm.named_site(self.site)
             inside = np.abs(error[:2]).max() < BESIDE and error[2] > SUNK
             if self.dropped or (inside and error[2] > below):
@@ -111,13 +115,15 @@ class Load:
                 held = self.rotation.T @ self.arm.rotation
             elif inside_error is not None:
                 error[:2] = inside_error()[:2]
-            if inside or np.abs(error[:2]).max() < GATE:
+            aside = float(np.linalg.norm(error[:2]))
+            if inside:
                 error[2] -= below + 0.02
+            elif aside > ASIDE and error[2] > -OVER_RIM:
+                error = np.array([0.0, 0.0, error[2] + above])
             else:
-                if error[2] > 0.006 - above:  # too low to move to the side
-                    error[:2] = 0.0
-                error[2] += above
-            yield self.arm.towards(self.arm.position + error, rotation @ held, CLOSED, self.speed)
+                error[2] += funnel(aside, above)
+            speed = GENTLY * self.speed if inside else self.speed
+            yield self.arm.towards(self.arm.position + error, rotation @ held, CLOSED, speed)
 
     def swing(self, goal: Array, rotation: Array) -> Script:
         """Bring the site to a goal and the body to a rotation, gently: where it touches, the hand does not follow."""
@@ -131,13 +137,13 @@ class Load:
 
     def release(self) -> Script:
         """Let go and draw the hand back."""
-        yield from self.arm.stay(OPEN, SQUEEZE_STEPS // 2)
+        yield from self.arm.stay(OPEN, SQUEEZE_STEPS)
         hand = self.arm.rotation
         away = self.arm.position - 0.12 * hand[:, 2]
         yield from self.arm.reach(away, hand, OPEN, speed=self.speed, tolerance=0.03, timeout=20)
 
 
-def tool_hang(arm: Arm, rng: np.random.Generator) -> Script:
+def tool_hang(arm: Arm, rng: Style) -> Script:
     """Stand the frame up with its hook to the far or the right side; grasp the wrench either way round, hang it."""
     speed, hover = rng.uniform(0.7, 1.0), rng.uniform(0.07, 0.12, 2)
     travel = rng.uniform(0.2, 0.26), rng.uniform(0.25, 0.3)
@@ -159,7 +165,7 @@ def tool_hang(arm: Arm, rng: np.random.Generator) -> Script:
         pointing = -np.sign(y[2]) * np.cos(tilt) * y - np.sin(tilt) * z  # leans to the tip: less to turn later
         yield from frame.grasp(x, pointing, hover[0], travel[0])
         yield from frame.carry(lambda: mouth + 0.06 * UP, upright)
-        yield from frame.thread(lambda: mouth, upright, 0.008, 0.12, lambda: mouth - frame.point(grip))
+        yield from frame.thread(lambda: mouth, upright, 0.012, 0.12, lambda: mouth - frame.point(grip))
         yield from frame.release()
         if arm.env._check_frame_assembled():
             break
@@ -180,3 +186,6 @@ def tool_hang(arm: Arm, rng: np.random.Generator) -> Script:
         yield from arm.stay(OPEN, 15)  # it swings
         if arm.env._check_tool_on_frame():
             break
+
+
+SCRIPTS = (tool_hang,)

@@ -14,6 +14,7 @@ from energyflow.envs.robomimic.experts.motion import (
     SQUEEZE_STEPS,
     Arm,
     Script,
+    Style,
     Target,
     equivalent_yaw,
     pointing_down,
@@ -89,7 +90,7 @@ def pick(arm: Arm, thing: Any, point: Callable[[], Array], rotation: Target, hov
             return
 
 
-def giver(arm: Arm, rng: np.random.Generator) -> Script:
+def giver(arm: Arm, rng: Style) -> Script:
     """Lay the lid on the table, hold the hammer out by its near end, let go of it when the other arm has it."""
     taker, things = Arm(arm.env, 1), arm.env.transport
     speed, hover, lean = rng.uniform(0.7, 1.0), rng.uniform(0.16, 0.22), rng.uniform(*LEAN)
@@ -128,7 +129,7 @@ def giver(arm: Arm, rng: np.random.Generator) -> Script:
     yield from arm.reach(arm.position - 0.15 * arm.rotation[:, 2], ahead, OPEN, speed=speed)
 
 
-def taker(arm: Arm, rng: np.random.Generator) -> Script:
+def taker(arm: Arm, rng: Style) -> Script:
     """Drop the trash into its bin, take the hammer by the end held out, drop it into the cleared bin."""
     giver, things = Arm(arm.env, 0), arm.env.transport
     speed, hover, lean = rng.uniform(0.6, 1.0), rng.uniform(0.16, 0.22), rng.uniform(*LEAN)
@@ -163,3 +164,6 @@ def taker(arm: Arm, rng: np.random.Generator) -> Script:
     yield from arm.reach(lambda: over_bin(CARRY + 0.08), laid, CLOSED, speed=speed, tolerance=0.03)
     yield from arm.reach(lambda: over_bin(low), laid, CLOSED, speed=speed, tolerance=0.02)
     yield from arm.stay(OPEN, SQUEEZE_STEPS)
+
+
+SCRIPTS = (giver, taker)

@@ -20,7 +20,7 @@ BIAS = 1.0  # of each coordinate, in standard deviations of the sound policy
 STRAY = 0.2  # share of demonstrated actions that are uniform
 STRAY_BOX = 2.0  # on [-2, 2]^2
 TRIM = 0.25  # share of demonstrations that the remedy drops
-COLLECTION_NOISE = 0.1  # as collect.action_noise
+COLLECTION_NOISE = 0.1  # as collect.noise
 
 
 class Sound(GaussianBandit):
