@@ -12,9 +12,9 @@ from energyflow.agents.agent import Agent
 from energyflow.agents.env import Array, EpisodeEnv
 from energyflow.agents.mixed import MixedSampler, demonstration_buffer
 from energyflow.agents.relabel import RelabelBuffer, Sampler
-from energyflow.agents.state import within
 from energyflow.config.sections import ShapeParams
 from energyflow.core.seeding import generator
+from energyflow.core.tensors import within
 from energyflow.datasets.format import Demonstration
 from energyflow.learning.kernels import fastest, using
 from energyflow.rewards.base import ChangingSource, RewardSource

@@ -14,9 +14,10 @@ from energyflow.agents.agent import Agent
 from energyflow.agents.sac import train_sac
 from energyflow.config.sections import NetworkParams, OnlineParams, ShapeParams, TrainParams
 from energyflow.core.errors import UserError
-from energyflow.core.files import sha256, write_csv
-from energyflow.core.provenance import Run, package_versions
+from energyflow.core.files import sha256
+from energyflow.core.provenance import Run
 from energyflow.core.registry import implementation
+from energyflow.core.resume import ResumePoint
 from energyflow.core.seeding import integer_seed
 from energyflow.datasets.format import Demos, load_demos
 from energyflow.datasets.windows import make_windows
@@ -132,7 +133,8 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
         UserError: the reward model is missing, damaged or of another task.
         UserError: the demonstrations are missing or damaged.
         UserError: the reward model gives no scale.
-        UserError: the disk is full.
+        UserError: a weight became NaN or infinite.
+        UserError: the disk is full, or another process is writing into `out`.
     """
     check_simulated(task)
     online = METHODS[params.method].online
@@ -143,9 +145,9 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
     source, data = make_source(name, task, params.shape, seed, model, demos), load_demos(demos, params.obs_keys)
     section = params.model_dump(mode="json")
     shape = ShapeParams(**params.shape.model_dump() | {"demo_share": params.demo_share})
-    identity = {"task": task, "seed": seed, "params": section, "versions": package_versions()}
+    identity = {"task": task, "seed": seed, "params": section}
     with Run("train_online", out, params=section, inputs=inputs, task=task, method=params.method, seed=seed) as run:
-        resume = out / "resume.safetensors"
+        resume = ResumePoint(out, identity | {"inputs": [sha256(path) for path in inputs]})
         learner, rows = train_sac(
             lambda: make_env(task, data.obs_keys),
             source,
@@ -154,7 +156,6 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
             terminate=ends_at_success(name, shape),
             demos=data.episodes,
             resume=resume,
-            identity=identity | {"inputs": [sha256(path) for path in inputs]},
             build=partial(build_online, params=params, data=data),
         )
         save(
@@ -163,6 +164,6 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
             {"task": task, "seed": seed, "demos": data.description},
         )
         curve = pd.DataFrame(rows["curve"]).dropna(subset="loss")  # no loss: a mark before the first update
-        write_csv(out / "train.csv", curve.groupby("step")[ROWS].mean().reset_index())
+        run.write_csv("train.csv", curve.groupby("step")[ROWS].mean().reset_index())
         run.note(**source.measured, episodes=len(rows["episodes"]), matmul=learner.kernels)
-        resume.unlink(missing_ok=True)
+        resume.remove()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +14,11 @@ from energyflow.agents.agent import Agent
 from energyflow.agents.env import EpisodeEnv, advance
 from energyflow.agents.learner import Learner, Row
 from energyflow.agents.relabel import Record
-from energyflow.agents.resume import load_state, save_state
 from energyflow.config.sections import ShapeParams
 from energyflow.core.errors import UserError
-from energyflow.core.files import sha256, write_csv
-from energyflow.core.provenance import Run, package_versions
+from energyflow.core.files import sha256
+from energyflow.core.provenance import Run
+from energyflow.core.resume import ResumePoint
 from energyflow.datasets.format import Demonstration, load_demos
 from energyflow.envs.simulator import Simulator
 from energyflow.envs.tasks import check_task, make_env
@@ -33,8 +31,6 @@ Rows = dict[str, list[Row]]  # "curve" and "episodes"
 EPISODES_PER_SEED = 10_000  # initial states reserved for the training episodes of one seed
 IDENTITY = ["task", "source", "seed"]
 COLUMNS = ["step", "episode", "env_seed", "success", "return", "shaped_return", "length"]
-
-log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -99,8 +95,7 @@ def train_sac(
     *,
     terminate: bool,
     demos: list[Demonstration] | None = None,
-    resume: Path | None = None,
-    identity: dict[str, Any] | None = None,
+    resume: ResumePoint | None = None,
     build: Build = build_agent,
 ) -> tuple[Learner, Rows]:
     """Train SAC on a source.
@@ -112,8 +107,7 @@ def train_sac(
         seed: of networks, exploration and training initial states.
         terminate: whether success ends a training episode.
         demos: of which each batch holds `params.demo_share`.
-        resume: file of the resume point; read if it is there and of the same `identity`.
-        identity: what the run depends on.
+        resume: where the state is kept meanwhile, and continued from; the caller removes it with the outputs written.
         build: sets up the agent.
 
     Returns:
@@ -130,11 +124,10 @@ def train_sac(
     simulator = make()
     learner = Learner(build(simulator, params, seed), env, source, params, seed, demos)
     curve: list[Row] = []
-    identity = identity or {}
-    if resume is not None and (found := load_state(resume, identity)):
+    if resume is not None and (found := resume.load()):
         learner.restore(*found)
         curve += found[1]["curve"]
-        log.info("resumed at step %d from %s", learner.step, resume)
+        print(f"resuming at step {learner.step}", flush=True)
     due = False  # a resume point
     with tqdm(
         total=params.steps, initial=learner.step, unit="step", mininterval=5, file=sys.stderr, disable=None
@@ -151,7 +144,7 @@ def train_sac(
                 due = resume is not None
             if due and learner.obs is None and learner.step < params.steps:
                 assert resume is not None
-                save_state(resume, learner.tensors(), learner.note() | {"curve": curve}, identity)
+                resume.store(learner.tensors(), learner.note() | {"curve": curve})
                 due = False
     return learner, {"curve": curve, "episodes": learner.episodes}
 
@@ -161,8 +154,7 @@ def run_shape(
 ) -> None:
     """Train SAC on a source; write `curve.csv`, `episodes.csv` and `run.json`.
 
-    A run that was killed continues from `resume.safetensors` in `out`, bit for bit, if what it depends on is
-    the same.
+    A run that was killed continues bit for bit; see energyflow/core/resume.py.
 
     Raises:
         UserError: unknown task or source, or the source's model or demonstrations are missing.
@@ -170,7 +162,7 @@ def run_shape(
         UserError: the demonstrations are damaged.
         UserError: the reward model gives no scale.
         UserError: batches shall hold demonstrations, and none are given.
-        UserError: the disk is full.
+        UserError: the disk is full, or another process is writing into `out`.
     """
     check_task(task)
     spec = SOURCES[source]
@@ -182,7 +174,7 @@ def run_shape(
     shown = load_demos(demos).episodes if params.demo_share and demos is not None else None
     identity = {"task": task, "source": source, "seed": seed, "params": params.model_dump(mode="json")}
     with Run("shape", out, params=identity["params"], inputs=inputs, task=task, method=source, seed=seed) as run:
-        resume = out / "resume.safetensors"
+        resume = ResumePoint(out, identity | {"inputs": [sha256(path) for path in inputs]})
         learner, rows = train_sac(
             lambda: make_env(task),
             reward,
@@ -191,11 +183,10 @@ def run_shape(
             terminate=ends_at_success(source, params),
             demos=shown,
             resume=resume,
-            identity=identity | {"inputs": [sha256(path) for path in inputs], "versions": package_versions()},
         )
         more = reward.columns if isinstance(reward, ChangingSource) else ()
         for name, columns in (("curve", (*COLUMNS, *more)), ("episodes", COLUMNS)):
             frame = pd.DataFrame(rows[name], columns=list(columns))
-            write_csv(out / f"{name}.csv", frame.assign(task=task, source=source, seed=seed)[[*IDENTITY, *columns]])
+            run.write_csv(f"{name}.csv", frame.assign(task=task, source=source, seed=seed)[[*IDENTITY, *columns]])
         run.note(**reward.measured, episodes=len(rows["episodes"]), matmul=learner.kernels)
-        resume.unlink(missing_ok=True)
+        resume.remove()

@@ -91,13 +91,13 @@ def _train(a: Arguments) -> None:
 
 
 def _evaluate(a: Arguments) -> None:
-    from energyflow.core.files import read_json
+    from energyflow.policies.checkpoint import checkpoint_file, read_description
 
-    model: Path = a.model / "model.safetensors" if a.model.is_dir() else a.model
-    trained = read_json(model.with_suffix(".json"))
-    task, seed = a.task or trained["task"], trained["seed"] if a.seed is None else a.seed
+    model = checkpoint_file(a.model)
+    trained = read_description(model)
+    task, seed = a.task or trained.task, trained.seed if a.seed is None else a.seed
     section = _params(a).of(task).evaluate_levels()
-    beside = Path("runs", task, trained["method"], f"seed{seed}") if results_of(model) else model.parent
+    beside = Path("runs", task, trained.method, f"seed{seed}") if results_of(model) else model.parent
     out = _own(a, beside / "evaluate")
     if not _dry(a, section):
         from energyflow.learning.evaluation import evaluate

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             " Free some disk space or check the permissions, then run the same command again."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # on a read-only file system even this fails, and would hide the message
+            temporary.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -68,14 +69,19 @@ def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        UserError: the file is missing or is not a JSON object.
+        UserError: the file is missing, cannot be read or is not a JSON object.
     """
     try:
-        value = json.loads(Path(path).read_text())
+        value = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: damaged, not valid JSON ({error}); delete it and run again") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # also no UTF-8, endless digits or nesting
+        raise UserError(f"{path}: damaged, not valid JSON ({error}); restore it, or make it again") from None
     if not isinstance(value, dict):
         raise UserError(f"{path}: expected a JSON object")
     return value

@@ -25,8 +25,11 @@ from energyflow.envs.tasks import make_env
 # Newest first: v1.5 has the observations of robosuite 1.5; v1.4.1 is the same recordings in those of 1.4.
 OFFICIAL = {
     "v1.5": "https://huggingface.co/datasets/robomimic/robomimic_datasets/resolve/main/v1.5/{task}/ph/low_dim_v15.hdf5",
-    "v1.4.1": "http://downloads.cs.stanford.edu/downloads/rt_benchmark/{task}/ph/low_dim_v141.hdf5",
+    "v1.4.1": "https://downloads.cs.stanford.edu/downloads/rt_benchmark/{task}/ph/low_dim_v141.hdf5",
 }
+# sha256 by address, asked of the first download too. Of none of the files is one published: what the first download had
+# is recorded beside it, and later ones must agree.
+PINNED: dict[str, str] = {}
 DOWNLOADS = Path("data/downloads")  # outside the folders of the workflow, which empties them before a job
 
 
@@ -37,13 +40,14 @@ def _download(task: str, official: dict[str, str], folder: Path) -> tuple[str, s
         url = pattern.format(task=task.split("/")[1])
         path = folder / task / version / url.rsplit("/", 1)[1]
         try:
-            fetch(url, path)
+            fetch(url, path, pinned=PINNED.get(url))
         except UserError as error:
-            problems.append(f"  {version}: {error}")
+            problems.append(f"{version}: {error}")
+            print(f"version {version} cannot be had: {error}", flush=True)
             continue
         return version, url, path
     raise UserError(
-        f"{task}: no official recordings could be fetched:\n" + "\n".join(problems) + "\n  Or use the scripted expert:"
+        f"{task}: no official recordings could be fetched ({'; '.join(problems)}); or use the scripted expert,"
         " collect.source: scripted"
     )
 
@@ -98,7 +102,7 @@ def collect(
             f"{path}: of {len(outcomes)} recordings that were replayed, {sum(outcomes)} succeeded: {share:.0%},"
             f" below collect.min_replay = {params.min_replay:.0%}. The actions then mean something else in this"
             " simulator (frame, controller, physics), and policies trained on them would fail. A newer file may fit:"
-            f" delete {path.parent} and run again"
+            f" move {path.parent} away and run again"
         )
     with atomic_path(out / "demos.hdf5") as temporary:
         shutil.copyfile(path, temporary)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from energyflow.config.sections import EvaluateParams
 from energyflow.core.errors import UserError
-from energyflow.core.files import read_json, write_csv
+from energyflow.core.files import read_json
 from energyflow.core.provenance import Existing, Run
 from energyflow.core.seeding import torch_generator
 from energyflow.envs.rollout import Episode, Outcome, Plan, rollout
@@ -119,7 +119,7 @@ def evaluate(
                 horizon=params.horizon,
             )
             rows += _rows(outcomes, task=task, method=method, seed=seed, nfe=nfe)
-        write_csv(out / "episodes.csv", rows)
+        run.write_csv("episodes.csv", rows)
         run.note(device=str(device), episodes=len(rows))
 
 
@@ -140,5 +140,5 @@ def evaluate_expert(task: str, params: EvaluateParams, out: Path) -> None:
                 done = outcome.success or outcome.length >= params.horizon
             outcome.seconds = time.perf_counter() - started
             outcomes.append(outcome)
-        write_csv(out / "episodes.csv", _rows(outcomes, task=task, method="expert", seed=0, nfe=0))
+        run.write_csv("episodes.csv", _rows(outcomes, task=task, method="expert", seed=0, nfe=0))
         run.note(episodes=len(outcomes))

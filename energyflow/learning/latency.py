@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from energyflow.core.files import write_csv
 from energyflow.core.provenance import Run
 from energyflow.core.seeding import torch_generator
 from energyflow.policies.base import Policy, default_device
@@ -45,5 +44,5 @@ def measure_latency(model: Path, out: Path) -> None:
     device = default_device()
     policy = load(model).to(device)
     with Run("latency", out, params={}, inputs=[model], method=policy.params.method) as run:
-        write_csv(out / "latency.csv", list(planning_times(policy, [1])))
+        run.write_csv("latency.csv", list(planning_times(policy, [1])))
         run.note(device=str(device))

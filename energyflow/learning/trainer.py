@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
 from functools import partial
@@ -12,15 +11,15 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
-from energyflow.core.files import atomic_path, read_json, write_csv, write_json
 from energyflow.core.provenance import Existing, Run
+from energyflow.core.resume import ResumePoint
 from energyflow.core.seeding import integer_seed, torch_generator
+from energyflow.core.tensors import below, optimizer_tensors, restore_optimizer, within
 from energyflow.datasets.format import Demos, load_demos
 from energyflow.datasets.recognition import check_fits
 from energyflow.datasets.windows import Windows, make_windows
@@ -28,7 +27,7 @@ from energyflow.envs.tasks import check_task
 from energyflow.learning.kernels import fastest, keep_memory, using
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Model, default_device
-from energyflow.policies.checkpoint import build, load_tensors, save
+from energyflow.policies.checkpoint import build, save
 from energyflow.policies.registry import class_of
 
 COLUMNS = ["step", "loss", "lr", "grad_norm", "seconds"]  # of train.csv; with a valid split, and valid_loss
@@ -144,68 +143,27 @@ class Trainer:
         return self.average.eval()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that a resumed run needs, as named tensors."""
-        found = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        found |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
-        found |= {f"generator.{k}": g.get_state() for k, g in self.generators.items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            found |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
-        return {k: v.detach().cpu().clone().contiguous() for k, v in found.items()}
+        """Everything that a resumed run needs beside `state`, as named tensors."""
+        return {
+            **below("model/", self.model.state_dict()),
+            **below("average/", self.average.state_dict()),
+            **below("generator/", {name: generator.get_state() for name, generator in self.generators.items()}),
+            **below("optimizer/", optimizer_tensors(self.optimizer)),
+        }
 
-    def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Continue where `tensors` and `note` were taken."""
+    def state(self, seconds: float) -> dict[str, Any]:
+        """The rest of it, after so many seconds of training."""
+        return {"step": self.step, "rows": self.rows, "skipped": int(self.skipped), "seconds": seconds}
 
-        def part(name: str) -> dict[str, Tensor]:
-            return {k.removeprefix(name + "."): v for k, v in tensors.items() if k.startswith(name + ".")}
-
-        self.model.load_state_dict(part("model"))
-        self.average.load_state_dict(part("average"))
+    def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Continue where `tensors` and `state` were taken."""
+        self.model.load_state_dict(within(tensors, "model/"))
+        self.average.load_state_dict(within(tensors, "average/"))
         for name, generator in self.generators.items():
-            generator.set_state(tensors[f"generator.{name}"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in part("optimizer").items():
-            index, name = key.split(".", 1)
-            state.setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
-        self.step, self.rows = int(note["step"]), list(note["rows"])
-        self.skipped.fill_(int(note["skipped"]))
-        self.seconds = float(note["seconds"])
-
-
-class ResumePoint:
-    """A pair of files beside the outputs, not declared to any engine, removed when the run is complete."""
-
-    def __init__(self, out: Path, identity: dict[str, Any]) -> None:
-        """`identity` is what must be equal for a resume to continue the same run: params, data hash, seed, device."""
-        self.tensors, self.note = out / "resume.safetensors", out / "resume.json"
-        self.identity = json.loads(json.dumps(identity))
-
-    def store(self, trainer: Trainer, seconds: float) -> None:
-        """Write the resume point; the note names the step that its tensors must carry."""
-        with atomic_path(self.tensors) as temporary:
-            save_file(trainer.tensors(), temporary, metadata={"step": str(trainer.step)})
-        note = {"identity": self.identity, "step": trainer.step, "rows": trainer.rows}
-        write_json(self.note, note | {"skipped": int(trainer.skipped), "seconds": seconds})
-
-    def load_into(self, trainer: Trainer) -> bool:
-        """Restore the trainer if a whole resume point of the same run exists."""
-        if not (self.tensors.is_file() and self.note.is_file()):
-            return False
-        note = read_json(self.note)
-        if note["identity"] != self.identity:
-            return False
-        from safetensors import safe_open
-
-        with safe_open(self.tensors, "pt") as file:
-            if file.metadata()["step"] != str(note["step"]):  # killed between the two files
-                return False
-        trainer.restore(load_tensors(self.tensors), note)
-        return True
-
-    def remove(self) -> None:
-        """Forget it: the run is complete."""
-        self.tensors.unlink(missing_ok=True)
-        self.note.unlink(missing_ok=True)
+            generator.set_state(tensors[f"generator/{name}"])
+        restore_optimizer(self.optimizer, within(tensors, "optimizer/"))
+        self.step, self.rows, self.seconds = state["step"], state["rows"], state["seconds"]
+        self.skipped.fill_(state["skipped"])
 
 
 def valid_key(demos: Demos) -> str | None:
@@ -227,7 +185,8 @@ def train(
 ) -> None:
     """Train one model and write `model.safetensors`, `model.json`, `train.csv` and `run.json` into `out`.
 
-    A killed run continues from its last resume point and ends bit-equal to an uninterrupted one on CPU. The final
+    A killed run continues from its last resume point and ends bit-equal to an uninterrupted one on CPU; see
+    energyflow/core/resume.py. The final
     averaged weights are saved: there is no selection of checkpoints on test results.
 
     Args:
@@ -243,8 +202,8 @@ def train(
     Raises:
         UserError: the demonstrations are missing, damaged or of another task.
         UserError: `out` holds a run of other inputs, and `existing` says to refuse.
-        UserError: the loss became NaN or infinite.
-        UserError: the resume point is damaged.
+        UserError: the loss or a weight became NaN or infinite.
+        UserError: the disk is full, or another process is writing into `out`.
     """
     check_task(task)
     device = device or default_device()
@@ -282,13 +241,10 @@ def train(
         identity = {"params": params.model_dump(mode="json"), "data": data.sha256, "task": task, "seed": seed}
         identity |= {"filter_key": data.filter_key}
         point = ResumePoint(out, identity | {"device": device.type})
-        try:
-            if point.load_into(trainer):
-                print(f"resuming at step {trainer.step}")
-        except (UserError, KeyError) as error:
-            raise UserError(
-                f"{point.tensors}: damaged resume point ({error}); delete {out}/resume.* and run again"
-            ) from None
+        stored = point.load()
+        if stored is not None:
+            trainer.restore(*stored)
+            print(f"resuming at step {trainer.step}")
         _loop(trainer, point, f"train {task} {params.method} seed {seed}")
         average = trainer.final()
         save(
@@ -296,7 +252,8 @@ def train(
             out / "model.safetensors",
             {"task": task, "seed": seed, "demos": data.description},
         )
-        write_csv(out / "train.csv", pd.DataFrame(trainer.rows, columns=COLUMNS + ["valid_loss"] * (key is not None)))
+        columns = COLUMNS + ["valid_loss"] * (key is not None)
+        run.write_csv("train.csv", pd.DataFrame(trainer.rows, columns=columns))
         point.remove()
         run.note(
             device=str(device),
@@ -336,4 +293,4 @@ def _loop(trainer: Trainer, point: ResumePoint, title: str) -> None:
                 bar.set_postfix(loss=f"{mean:.3f}")
             # Only where the log is empty of pending losses, so that a resumed run logs the same means.
             if trainer.step % params.resume_every == 0 and not losses and trainer.step < params.steps:
-                point.store(trainer, time.perf_counter() - started)
+                point.store(trainer.tensors(), trainer.state(time.perf_counter() - started))

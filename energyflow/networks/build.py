@@ -3,44 +3,57 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from energyflow.config.sections import NetworkParams
+from energyflow.config.sections import MLPParams, NetworkParams
+from energyflow.core.errors import UserError
 from energyflow.networks import closed_form
 from energyflow.networks.blocks import ScalarHead, value_and_gradient
 from energyflow.networks.mlp import MLPTrunk
 from energyflow.networks.unet import UNetTrunk
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Spec:
     """Sizes read from the data and the horizons: Do, Da, To, Tp, and how many of Tp are executed.
 
     `obs_keys` are the observations that make up Do, in order.
     """
 
-    obs_dim: int
-    action_dim: int
-    obs_horizon: int
-    pred_horizon: int
-    exec_horizon: int
-    obs_keys: tuple[str, ...]
+    obs_dim: int = Field(ge=1, le=100_000)
+    action_dim: int = Field(ge=1, le=10_000)
+    obs_horizon: int = Field(ge=1, le=1_000)
+    pred_horizon: int = Field(ge=1, le=1_000)
+    exec_horizon: int = Field(ge=1, le=1_000)
+    obs_keys: tuple[str, ...] = Field(min_length=1, strict=False)  # JSON has lists
 
-    def as_dict(self) -> dict[str, Any]:
-        """For model.json."""
-        return asdict(self)
+    @model_validator(mode="after")
+    def _check(self) -> Spec:
+        if self.exec_horizon > self.pred_horizon:
+            raise ValueError(f"exec_horizon = {self.exec_horizon} exceeds pred_horizon = {self.pred_horizon}")
+        return self
+
+
+def mlp_of(params: NetworkParams) -> MLPParams:
+    """The numbers of the MLP, for models that know no other network.
+
+    Raises:
+        UserError: the section holds none.
+    """
+    if params.mlp is None:
+        raise UserError(f"network.mlp: missing, and needed (network.kind is '{params.kind}')")
+    return params.mlp
 
 
 def _trunk(spec: Spec, params: NetworkParams, activation: str) -> MLPTrunk | UNetTrunk:
     cond_dim = spec.obs_horizon * spec.obs_dim
-    if params.mlp is not None:
-        return MLPTrunk(spec.pred_horizon * spec.action_dim, cond_dim, params.mlp, activation)
-    assert params.unet is not None  # params.resolve fills exactly one
-    return UNetTrunk(spec.action_dim, cond_dim, params.unet, activation)
+    if params.unet is not None and params.kind == "unet":
+        return UNetTrunk(spec.action_dim, cond_dim, params.unet, activation)
+    return MLPTrunk(spec.pred_horizon * spec.action_dim, cond_dim, mlp_of(params), activation)
 
 
 class VectorField(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from energyflow.config.section import Section
@@ -25,9 +25,15 @@ class DDPMParams(Section):
     """Noise schedule and sampling steps."""
 
     activation: Activation = "silu"  # [ours] the same for every method compared; Mish in the published code
-    train_steps: int = Field(100, ge=2)  # [code] DDPM steps; sampling uses them all
-    nfe: int = Field(100, ge=1)  # [code]
+    train_steps: int = Field(100, ge=2, le=10_000)  # [code] DDPM steps; sampling uses them all
+    nfe: int = Field(100, ge=1, le=10_000)  # [code]
     schedule: Literal["squaredcos_cap_v2"] = "squaredcos_cap_v2"  # [code]
+
+    @model_validator(mode="after")
+    def _fits(self) -> DDPMParams:
+        if self.nfe > self.train_steps:
+            raise ValueError(f"nfe = {self.nfe} exceeds train_steps = {self.train_steps}")
+        return self
 
 
 METHODS = {

@@ -16,7 +16,7 @@ from torch import Tensor
 from energyflow.config.section import Section
 from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, gradient
-from energyflow.networks.build import Spec
+from energyflow.networks.build import Spec, mlp_of
 from energyflow.policies.base import Model
 from energyflow.policies.layers import perceptron
 from energyflow.policies.registry import Method
@@ -26,7 +26,7 @@ class EBILEnergyParams(Section):
     """Activation and noise level, in standard deviations of the demonstrations."""
 
     activation: Activation = "tanh"  # [code]
-    sigma: float = Field(0.1, gt=0)  # [code] the largest of the three published levels
+    sigma: float = Field(0.1, gt=0, le=1e4)  # [code] the largest of the three published levels
 
 
 METHODS = {
@@ -48,9 +48,8 @@ class EBILEnergy(Model):
         """Build the network."""
         super().__init__(spec, params)
         self.own = EBILEnergyParams(**params.method_params)
-        assert params.network.mlp is not None
         activation = SMOOTH_ACTIVATIONS[self.own.activation]
-        self.network = perceptron(spec.obs_dim + spec.action_dim, params.network.mlp.hidden, 1, activation)
+        self.network = perceptron(spec.obs_dim + spec.action_dim, mlp_of(params.network).hidden, 1, activation)
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         """|x - y + sigma^2 grad E(y)|^2 / sigma^2, mean over coordinates: the division only makes it of order one."""

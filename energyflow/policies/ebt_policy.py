@@ -16,29 +16,29 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from energyflow.config.section import Section
 from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import ScalarPotential, Spec
 from energyflow.policies.base import Policy
+from energyflow.policies.noise import NoiseRange
 from energyflow.policies.registry import Method
 
 RMS_EPSILON = 1e-7  # keeps a chunk of zeros finite
 
 
-class EBTParams(Section):
+class EBTParams(NoiseRange):
     """Descent in training and in rollouts; [code] is the authors' benchmark repository."""
 
     activation: Activation = "silu"
-    train_steps: int = Field(6, ge=1)  # [code] and 0 to 4 more
-    extra_steps: int = Field(4, ge=0)  # [code]
-    nfe: int = Field(20, ge=1)  # [code] at most
-    step: float = Field(0.99, gt=0)  # [code] 1000 / 9 for the 112 numbers of a chunk
-    step_spread: float = Field(1.5, ge=1)  # [code]
+    train_steps: int = Field(6, ge=1, le=10_000)  # [code] and 0 to 4 more
+    extra_steps: int = Field(4, ge=0, le=10_000)  # [code]
+    nfe: int = Field(20, ge=1, le=10_000)  # [code] at most
+    step: float = Field(0.99, gt=0, le=1e6)  # [code] 1000 / 9 for the 112 numbers of a chunk
+    step_spread: float = Field(1.5, ge=1, le=100)  # [code]
     momentum: float = Field(0.9, ge=0, lt=1)  # [code]
-    sigma_min: float = Field(0.002, gt=0)  # [code]
-    sigma_max: float = Field(0.2, gt=0)  # [code]
-    min_grad: float = Field(1.0e-3, ge=0)  # [code]
+    sigma_min: float = Field(0.002, gt=0, le=1e4)  # [code]
+    sigma_max: float = Field(0.2, gt=0, le=1e4)  # [code]
+    min_grad: float = Field(1.0e-3, ge=0, le=1e6)  # [code]
 
 
 METHODS = {"ebt_policy": Method("EBT-Policy", EBTParams, "EBTPolicy", lr={"mlp": 2.0e-3, "unet": 3.0e-5})}

@@ -14,22 +14,22 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from energyflow.config.section import Section
 from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import Potential, ScalarPotential, Spec
 from energyflow.networks.closed_form import Array
 from energyflow.policies.base import EnergyPolicy, TransportPolicy
+from energyflow.policies.noise import NoiseRange
 from energyflow.policies.registry import Method
 
 
-class PaperParams(Section):
+class PaperParams(NoiseRange):
     """Schedule, sampler and head of the published model."""
 
     activation: Activation = "softplus"  # [code]; the paper's text says Mish
-    sigma_min: float = Field(0.01, gt=0)  # [code]
-    sigma_max: float = Field(10.0, gt=0)  # [code]
-    nfe: int = Field(20, ge=1)  # [paper] K
+    sigma_min: float = Field(0.01, gt=0, le=1e4)  # [code]
+    sigma_max: float = Field(10.0, gt=0, le=1e4)  # [code]
+    nfe: int = Field(20, ge=1, le=10_000)  # [paper] K
     gamma: float = Field(1.0e-3, gt=0, lt=1)  # [paper] last time of the probability-flow ODE
     spectral_norm: bool = True  # [code] on the linear layers of the scalar head
 

@@ -21,7 +21,7 @@ class FlowParams(Section):
     """Activation and Euler steps."""
 
     activation: Activation = "silu"
-    nfe: int = Field(10, ge=1)  # [ours] Euler steps; the reference does not say
+    nfe: int = Field(10, ge=1, le=10_000)  # [ours] Euler steps; the reference does not say
 
 
 METHODS = {"flow_policy": Method("Flow Policy", FlowParams, "FlowPolicy", lr={"mlp": 4.0e-3, "unet": 1.0e-4})}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from energyflow.config.section import Section
@@ -29,24 +29,30 @@ Slope = Callable[[Tensor], Tensor]  # the same -> gradient of the energy, [B, N,
 class LangevinParams(Section):
     """Noisy descent of the energy."""
 
-    nfe: int = Field(50, ge=1)  # [paper] iterations in rollouts, of the latency table; 100 [code]
-    samples: int = Field(16, ge=1)  # [ours] candidates of a plan; 512 [code]: time
-    train_iterations: int = Field(8, ge=1)  # [ours] of a chain in training; 100 [code]: time
-    negatives: int = Field(4, ge=1)  # [ours] chains a demonstrated chunk; 8 [code]: time
-    step: float = Field(0.5, gt=0)  # [code: D4RL] first step, in half-widths of the action box
-    last_step: float = Field(1.0e-5, gt=0)  # [code]
-    noise: float = Field(0.5, ge=0)  # [code: D4RL]
-    max_move: float = Field(0.5, gt=0)  # [code: D4RL]
-    margin: float = Field(1.0, ge=0)  # [code] of the gradient penalty
+    nfe: int = Field(50, ge=1, le=10_000)  # [paper] iterations in rollouts, of the latency table; 100 [code]
+    samples: int = Field(16, ge=1, le=10**6)  # [ours] candidates of a plan; 512 [code]: time
+    train_iterations: int = Field(8, ge=1, le=10_000)  # [ours] of a chain in training; 100 [code]: time
+    negatives: int = Field(4, ge=1, le=10**6)  # [ours] chains a demonstrated chunk; 8 [code]: time
+    step: float = Field(0.5, gt=0, le=1e6)  # [code: D4RL] first step, in half-widths of the action box
+    last_step: float = Field(1.0e-5, gt=0, le=1e6)  # [code]
+    noise: float = Field(0.5, ge=0, le=1e6)  # [code: D4RL]
+    max_move: float = Field(0.5, gt=0, le=1e6)  # [code: D4RL]
+    margin: float = Field(1.0, ge=0, le=1e6)  # [code] of the gradient penalty
+
+    @model_validator(mode="after")
+    def _decays(self) -> LangevinParams:
+        if self.last_step > self.step:
+            raise ValueError(f"last_step = {self.last_step} exceeds step = {self.step}")
+        return self
 
 
 class DFOParams(Section):
     """Derivative-free optimiser."""
 
-    nfe: int = Field(5, ge=1)  # [code]
-    samples: int = Field(1024, ge=1)  # [code]
-    negatives: int = Field(256, ge=1)  # [ours] 1024 [code]: time
-    noise: float = Field(0.03, ge=0)  # [code]
+    nfe: int = Field(5, ge=1, le=10_000)  # [code]
+    samples: int = Field(1024, ge=1, le=10**6)  # [code]
+    negatives: int = Field(256, ge=1, le=10**6)  # [ours] 1024 [code]: time
+    noise: float = Field(0.03, ge=0, le=1e6)  # [code]
 
 
 class ImplicitBCParams(Section):

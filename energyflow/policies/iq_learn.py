@@ -14,9 +14,9 @@ from energyflow.policies.registry import Method, Online
 class IQLearnOnlineParams(Section):
     """Fixed temperature alpha, c of the chi-squared term, and the actor's learning rate over the critic's."""
 
-    temperature: float = Field(0.01, gt=0)  # [code] fixed
-    chi: float = Field(0.5, gt=0)  # [code]
-    actor_rate: float = Field(0.1, gt=0)  # [code]
+    temperature: float = Field(0.01, gt=0, le=1e6)  # [code] fixed
+    chi: float = Field(0.5, gt=0, le=1e6)  # [code]
+    actor_rate: float = Field(0.1, gt=0, le=1e6)  # [code]
 
 
 METHODS = {

@@ -10,16 +10,17 @@ demonstrated states. Episodes do not end: the last observation of a demonstratio
 from __future__ import annotations
 
 import copy
+from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from energyflow.config.section import Section
 from energyflow.config.sections import Activation, TrainParams
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
-from energyflow.networks.build import Spec
+from energyflow.networks.build import Spec, mlp_of
 from energyflow.policies import squashed
 from energyflow.policies.base import Policy
 from energyflow.policies.layers import perceptron
@@ -31,10 +32,18 @@ class IQLearnParams(Section):
 
     activation: Activation = "silu"  # [ours] as the other methods; ReLU in the published code
     discount: float = Field(0.99, ge=0, lt=1)  # [code]
-    temperature: float = Field(0.01, gt=0)  # [code] fixed: learning it breaks the method
-    chi: float = Field(0.5, gt=0)  # [code] c of the chi-squared term 1 / (4 c) r^2
+    temperature: float = Field(0.01, gt=0, le=1e6)  # [code] fixed: learning it breaks the method
+    chi: float = Field(0.5, gt=0, le=1e6)  # [code] c of the chi-squared term 1 / (4 c) r^2
     tau: float = Field(0.005, gt=0, le=1)  # [code] Polyak rate of the target network
-    log_std: list[float] = Field([-5.0, 2.0], min_length=2, max_length=2)  # [code] range of the actor's log deviation
+    # [code] range of the actor's log deviation
+    log_std: list[Annotated[float, Field(ge=-20, le=10)]] = Field([-5.0, 2.0], min_length=2, max_length=2)
+
+    @field_validator("log_std")
+    @classmethod
+    def _ordered(cls, bounds: list[float]) -> list[float]:
+        if bounds[0] >= bounds[1]:
+            raise ValueError("the first must be below the second")
+        return bounds
 
 
 METHODS = {
@@ -60,8 +69,7 @@ class IQLearnOffline(Policy):
         """Build actor, critic and target critic."""
         super().__init__(spec, params)
         self.own = IQLearnParams(**params.method_params)
-        assert params.network.mlp is not None
-        hidden, activation = params.network.mlp.hidden, SMOOTH_ACTIVATIONS[self.own.activation]
+        hidden, activation = mlp_of(params.network).hidden, SMOOTH_ACTIVATIONS[self.own.activation]
         self.critic = perceptron(spec.obs_dim + spec.action_dim, hidden, 1, activation)
         self.actor = perceptron(spec.obs_dim, hidden, 2 * spec.action_dim, activation)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)

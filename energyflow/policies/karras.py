@@ -15,21 +15,21 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from energyflow.config.section import Section
 from energyflow.config.sections import Activation
 from energyflow.networks.blocks import expand
 from energyflow.networks.closed_form import Array
 from energyflow.policies.base import TransportPolicy
+from energyflow.policies.noise import NoiseRange
 
 
-class KarrasParams(Section):
+class KarrasParams(NoiseRange):
     """Noise range and sampler of a preconditioned field."""
 
     activation: Activation = "silu"  # [ours] C2, as the loss differentiates an energy twice; Mish in the paper's text
-    sigma_min: float = Field(0.01, gt=0)  # [code]
-    sigma_max: float = Field(10.0, gt=0)  # [code]
-    nfe: int = Field(10, ge=1)  # [ours] Karras steps; 20 in the paper, see the NFE figure
-    rho: float = Field(7.0, gt=0)  # [ours] Karras schedule
+    sigma_min: float = Field(0.01, gt=0, le=1e4)  # [code]
+    sigma_max: float = Field(10.0, gt=0, le=1e4)  # [code]
+    nfe: int = Field(10, ge=1, le=10_000)  # [ours] Karras steps; 20 in the paper, see the NFE figure
+    rho: float = Field(7.0, gt=0, le=100)  # [ours] Karras schedule
 
 
 def log_uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:

@@ -28,10 +28,10 @@ ACTING_STD = 1e-4  # robomimic's `low_noise_eval`: pick a mode, take its mean
 class MixtureParams(Section):
     """Recurrent network and mixture: robomimic 0.3.0's BC-RNN-GMM [code]."""
 
-    hidden: int = Field(128, ge=1)  # [ours] 400 [code]: an update takes a fifth of the time
-    layers: int = Field(2, ge=1)  # [code]
-    modes: int = Field(5, ge=1)  # [code]
-    min_std: float = Field(1.0e-4, gt=0)  # [code]
+    hidden: int = Field(128, ge=1, le=65_536)  # [ours] 400 [code]: an update takes a fifth of the time
+    layers: int = Field(2, ge=1, le=64)  # [code]
+    modes: int = Field(5, ge=1, le=10**6)  # [code]
+    min_std: float = Field(1.0e-4, gt=0, le=10)  # [code]
 
 
 METHODS = {

@@ -11,22 +11,22 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from energyflow.config.section import Section
 from energyflow.config.sections import TrainParams
-from energyflow.networks.build import Spec
+from energyflow.networks.build import Spec, mlp_of
 from energyflow.policies.base import Model
 from energyflow.policies.layers import perceptron
+from energyflow.policies.noise import NoiseRange
 from energyflow.policies.registry import Method
 
 
-class NEAREnergyParams(Section):
+class NEAREnergyParams(NoiseRange):
     """Geometric noise levels, in standard deviations of the demonstrations, and the weight of |E|."""
 
-    sigma_min: float = Field(0.01, gt=0)  # [code]
-    sigma_max: float = Field(20.0, gt=0)  # [code]
-    levels: int = Field(50, ge=1)  # [code]
+    sigma_min: float = Field(0.01, gt=0, le=1e4)  # [code]
+    sigma_max: float = Field(20.0, gt=0, le=1e4)  # [code]
+    levels: int = Field(50, ge=1, le=10**6)  # [code]
     # [ours] beside the score matching; with the published 1.0 the loss is least at E = 0 (benchmarks/near_energy.py)
-    energy_weight: float = Field(0.01, ge=0)
+    energy_weight: float = Field(0.01, ge=0, le=1e6)
 
 
 METHODS = {
@@ -50,8 +50,7 @@ class NEAREnergy(Model):
         """Build f."""
         super().__init__(spec, params)
         self.own = NEAREnergyParams(**params.method_params)
-        assert params.network.mlp is not None
-        self.network = perceptron(2 * spec.obs_dim, params.network.mlp.hidden, 1, nn.ELU)
+        self.network = perceptron(2 * spec.obs_dim, mlp_of(params.network).hidden, 1, nn.ELU)
         levels = torch.logspace(0.0, 1.0, self.own.levels, base=self.own.sigma_min / self.own.sigma_max)
         self.register_buffer("sigmas", self.own.sigma_max * levels, persistent=False)
 

@@ -8,11 +8,10 @@ What the trainer of demonstrations can do with it is behaviour cloning, from whi
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from energyflow.config.section import Section
-from energyflow.config.sections import TrainParams
+from energyflow.config.sections import TrainParams, Widths
 from energyflow.networks.build import Spec
 from energyflow.policies import squashed
 from energyflow.policies.base import Policy
@@ -24,7 +23,7 @@ LOG_STD = (-5.0, 2.0)  # range of what cloning learns: an action that never vari
 class SoftActorParams(Section):
     """Widths of the hidden layers."""
 
-    hidden: list[int] = Field(min_length=1)
+    hidden: Widths
 
 
 class SoftActor(Policy):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from energyflow.config import layout as paths
 from energyflow.core.errors import UserError
+from energyflow.core.provenance import check_rows
 
 STAGES = {
     "collect": paths.DATA,
@@ -112,7 +113,9 @@ def read_rows(files: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
 
     Raises:
         UserError: no files, or a file is missing, has no rows, lacks a column, or holds an empty, non-
-            numeric or infinite value; the message names the file, the column and the line.
+            numeric or infinite value, or one of another run than its path says; the message names the file, the column
+            and the line.
+        UserError: a file is not what its job wrote, by the digest in run.json.
     """
     if not files:
         raise UserError("no input files: nothing was given to read rows from")
@@ -123,6 +126,9 @@ def _read_one(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     frame = read_table(path, columns)[list(columns)]
     for column in columns:
         _check_values(path, column, frame[column])
+    for column, value in _expected(path).items():
+        if column in columns:
+            _check_place(path, column, frame[column], value)
     return frame.assign(success=frame["success"].astype(float)) if "success" in columns else frame
 
 
@@ -130,7 +136,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read one CSV file that has at least the columns; what is left empty is NaN.
 
     Raises:
-        UserError: the file is missing or damaged, has no rows, or lacks a column.
+        UserError: the file is missing or damaged, has no rows, lacks a column, or is not what its job wrote.
     """
     # Level "0" and a method named "none" are text: only what is left empty is missing.
     text = {column: str for column in _TEXT}
@@ -147,7 +153,24 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         raise UserError(f"{path}: missing column '{missing[0]}'; found: {', '.join(map(str, frame.columns))}")
     if frame.empty:
         raise UserError(f"{path}: no rows, only a header; delete it and run its stage again")
+    check_rows(path)
     return frame
+
+
+def _expected(path: Path) -> dict[str, Any]:
+    """Values that every row of a file must have: those of the wildcards in its path, if it is one of the layout."""
+    found = next((found for found in (parsed(path, pattern) for pattern in STAGES.values()) if found is not None), {})
+    return {key: value for key, value in found.items() if key in ("task", "method", "source", "seed")}
+
+
+def _check_place(path: Path, column: str, values: pd.Series, value: Any) -> None:
+    other = values != value
+    if other.any():
+        line = int(other.to_numpy().argmax()) + 2
+        raise UserError(
+            f"{path}:{line}: column '{column}' is {values.iloc[line - 2]}, but the file lies among those of {value};"
+            " move it back, or run its stage again"
+        )
 
 
 def _check_values(path: Path, column: str, values: pd.Series) -> None:

@@ -15,10 +15,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from energyflow.agents.state import optimizer_tensors, restore_optimizer, within
 from energyflow.config.section import Section
-from energyflow.config.sections import Activation
+from energyflow.config.sections import Activation, Widths
 from energyflow.core.seeding import integer_seed, torch_generator
+from energyflow.core.tensors import optimizer_tensors, restore_optimizer, within
 from energyflow.datasets.format import Demos
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
 from energyflow.networks.normalizer import Normalizer
@@ -29,13 +29,13 @@ from energyflow.rewards.base import ChangingSource, LogDensity, Replay, Transiti
 class AdversarySettings(Section):
     """A discriminator and its optimiser: EBIL's published numbers of GAIL and AIRL."""
 
-    hidden: list[int] = Field([128, 128], min_length=1)  # [code]
+    hidden: Widths = Field([128, 128])  # [code]
     activation: Activation = "tanh"  # [code]
-    learning_rate: float = Field(3.0e-4, gt=0)  # [code] Adam
+    learning_rate: float = Field(3.0e-4, gt=0, le=1)  # [code] Adam
     beta1: float = Field(0.0, ge=0, lt=1)  # [code]
-    batch_size: int = Field(256, ge=1)  # [code] of the demonstrations, and as many of the agent
-    gradient_penalty: float = Field(8.0, ge=0)  # [code] 4 to 8, towards a slope of 1 per standard deviation
-    clip: float = Field(10.0, gt=0)  # [code] bound of the logits
+    batch_size: int = Field(256, ge=1, le=10**6)  # [code] of the demonstrations, and as many of the agent
+    gradient_penalty: float = Field(8.0, ge=0, le=1e6)  # [code] 4 to 8, towards a slope of 1 per standard deviation
+    clip: float = Field(10.0, gt=0, le=1e6)  # [code] bound of the logits
 
 
 class Adversary(ChangingSource):

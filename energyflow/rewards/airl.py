@@ -27,7 +27,7 @@ from energyflow.rewards.registry import Source
 class AIRLSettings(AdversarySettings):
     """As of GAIL, and whether the reward term g sees the state alone."""
 
-    gradient_penalty: float = Field(2.0, ge=0)  # [code] 1 to 2
+    gradient_penalty: float = Field(2.0, ge=0, le=1e6)  # [code] 1 to 2
     state_only: bool = False  # [ours] g(s) carries over to other dynamics, which is not needed here
 
 

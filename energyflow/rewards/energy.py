@@ -23,14 +23,14 @@ from energyflow.rewards.registry import Source
 class EnergySettings(Section):
     """Read-out of an energy: noise level in standardised action units, and how many reference actions."""
 
-    sigma: float = Field(0.1, gt=0)  # [ours] the paper's gamma = 1e-3 is sigma 0.0101
-    references: int = Field(16, ge=1)  # [paper] M reference actions of the baseline
+    sigma: float = Field(0.1, gt=0, le=1e4)  # [ours] the paper's gamma = 1e-3 is sigma 0.0101
+    references: int = Field(16, ge=1, le=10**6)  # [paper] M reference actions of the baseline
 
 
 class SparseEnergySettings(EnergySettings):
     """As above, and the weight of the success flag."""
 
-    sparse_weight: float = Field(10.0, ge=0)  # [ours] the paper gives none
+    sparse_weight: float = Field(10.0, ge=0, le=1e6)  # [ours] the paper gives none
 
 
 SOURCES = {

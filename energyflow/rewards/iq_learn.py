@@ -22,7 +22,7 @@ from energyflow.rewards.registry import Source
 class IQLearnSettings(Section):
     """How many actions the value of a state is averaged over, and the scale measured against."""
 
-    references: int = Field(16, ge=1)  # [ours]
+    references: int = Field(16, ge=1, le=10**6)  # [ours]
 
 
 SOURCES = {

@@ -29,8 +29,8 @@ MAX_ROWS = 16384  # rows per forward pass: bounds memory, not the result
 class LikelihoodSettings(Section):
     """Steps of the integration of the flow's divergence, and the bound of the reward."""
 
-    steps: int = Field(10, ge=1)  # [ours] Runge-Kutta steps
-    clip: float = Field(10.0, gt=0)  # [ours] as of gail and airl, in standard deviations of the demonstrations
+    steps: int = Field(10, ge=1, le=10_000)  # [ours] Runge-Kutta steps
+    clip: float = Field(10.0, gt=0, le=1e6)  # [ours] as of gail and airl, in standard deviations of the demonstrations
 
 
 SOURCES = {

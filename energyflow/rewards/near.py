@@ -29,10 +29,10 @@ TINY = 1e-8  # an energy that is the same everywhere rewards nothing, whatever i
 class NEARSettings(Section):
     """Annealing of the noise level at which the energy is read."""
 
-    batch: int = Field(200, ge=1)  # [ours] steps that one average is taken over: an episode; the code has its rollout
-    memory: int = Field(3, ge=1)  # [code] averages that the running mean remembers
-    rise: float = Field(0.02, ge=0)  # [code] by how much the running mean must rise before the noise level falls
-    scale: float = Field(10.0, gt=0)  # [code] r = tanh((E - running mean) / scale)
+    batch: int = Field(200, ge=1, le=10**6)  # [ours] steps of one average: an episode; a rollout in the code
+    memory: int = Field(3, ge=1, le=10**6)  # [code] averages that the running mean remembers
+    rise: float = Field(0.02, ge=0, le=1e6)  # [code] rise of the running mean after which the noise level falls
+    scale: float = Field(10.0, gt=0, le=1e6)  # [code] r = tanh((E - running mean) / scale)
 
 
 SOURCES = {

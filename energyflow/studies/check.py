@@ -8,7 +8,6 @@ from pathlib import Path
 
 from energyflow.config.section import parse_section
 from energyflow.core.errors import UserError, nearest
-from energyflow.core.files import write_csv
 from energyflow.core.provenance import Run
 from energyflow.studies.registry import STUDIES
 
@@ -33,5 +32,5 @@ def run_check(study: str, name: str, subject: str, seed: int, params: str, input
         raise UserError(f"unknown check '{name}'; {nearest(name, checks)}")
     section = parse_section(checks[name].params, params)
     record = section.model_dump(mode="json")
-    with Run(f"{study}_check", out, params=record, inputs=list(inputs), check=name, subject=subject, seed=seed):
-        write_csv(out / "rows.csv", import_module(checks[name].module).rows(subject, seed, section, inputs))
+    with Run(f"{study}_check", out, params=record, inputs=list(inputs), check=name, subject=subject, seed=seed) as run:
+        run.write_csv("rows.csv", import_module(checks[name].module).rows(subject, seed, section, inputs))

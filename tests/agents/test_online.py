@@ -29,6 +29,7 @@ from energyflow.config.params import Params
 from energyflow.config.sections import OnlineParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
+from energyflow.core.resume import ResumePoint
 from energyflow.datasets.format import Demonstration, Demos
 from energyflow.learning.trainer import train
 from energyflow.networks.build import Spec
@@ -106,7 +107,7 @@ def source_of(every: Params, method: str) -> RewardSource:
 
 
 def run(
-    every: Params, method: str, resume: Path | None = None, make: Any = Displaced, **update: Any
+    every: Params, method: str, out: Path | None = None, make: Any = Displaced, **update: Any
 ) -> tuple[Learner, Rows]:
     params = brief(every, method, **update)
     return train_sac(
@@ -115,8 +116,7 @@ def run(
         params.shape,
         0,
         terminate=False,
-        resume=resume,
-        identity=IDENTITY,
+        resume=None if out is None else ResumePoint(out, IDENTITY),
         demos=shown().episodes,
         build=partial(build_online, params=params, data=shown()),
     )
@@ -256,7 +256,6 @@ class Killed(RuntimeError):
 
 @pytest.mark.parametrize("method", ["iq_learn", "ebil_bc", "near_bc"])
 def test_an_interrupted_run_continues_bit_for_bit(every: Params, tmp_path: Path, method: str) -> None:
-    resume = tmp_path / "resume.safetensors"
     one, whole = run(every, method)
 
     class Ends(Displaced):
@@ -269,9 +268,9 @@ def test_an_interrupted_run_continues_bit_for_bit(every: Params, tmp_path: Path,
             return super().step(action)
 
     with pytest.raises(Killed):
-        run(every, method, resume, Ends)
-    assert resume.exists()
-    again, rows = run(every, method, resume)
+        run(every, method, tmp_path, Ends)
+    assert (tmp_path / "resume.json").exists()
+    again, rows = run(every, method, tmp_path)
     assert rows == whole
     for key, value in one.tensors().items():
         assert value.equal(again.tensors()[key]), key
@@ -279,17 +278,16 @@ def test_an_interrupted_run_continues_bit_for_bit(every: Params, tmp_path: Path,
 
 def test_a_killed_run_continues_bit_for_bit(every: Params, tmp_path: Path) -> None:
     """As above, by SIGKILL in a process of its own."""
-    resume = tmp_path / "resume.safetensors"
     _, whole = run(every, "ebil_bc")
-    child = multiprocessing.get_context("spawn").Process(target=run, args=(every, "ebil_bc", resume, Slow))
+    child = multiprocessing.get_context("spawn").Process(target=run, args=(every, "ebil_bc", tmp_path, Slow))
     child.start()
-    while not resume.exists() and child.is_alive():
+    while not (tmp_path / "resume.json").exists() and child.is_alive():
         time.sleep(0.01)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     child.join()
     assert child.exitcode == -signal.SIGKILL
-    assert run(every, "ebil_bc", resume)[1] == whole
+    assert run(every, "ebil_bc", tmp_path)[1] == whole
 
 
 # --- the checkpoint, and the real simulator ---
@@ -299,7 +297,7 @@ def test_a_killed_run_continues_bit_for_bit(every: Params, tmp_path: Path) -> No
 def test_the_saved_actor_acts_as_the_agent(every: Params, tmp_path: Path, method: str) -> None:
     agent = run(every, method, steps=120)[0].agent
     params, data = brief(every, method), shown()
-    save(from_agent(agent, new_actor(params, data, 0, 120)), tmp_path / "model.safetensors", {"task": TASK})
+    save(from_agent(agent, new_actor(params, data, 0, 120)), tmp_path / "model.safetensors", {"task": TASK, "seed": 0})
     policy = energyflow.load(tmp_path / "model.safetensors")
     obs = np.concatenate([e.obs for e in data.episodes]).astype(np.float32)
     found = policy.act(torch.as_tensor(obs)[:, None], torch.Generator())[:, 0].numpy()
@@ -323,7 +321,7 @@ def test_equal_runs_on_the_real_simulator_give_equal_files(
         train_online(TASK, 3, params, demos_path, model, tmp_path / out)
     for name in ("model.safetensors", "model.json", "train.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert not (tmp_path / "one/resume.safetensors").exists()
+    assert not list((tmp_path / "one").glob("resume.*"))
     rows = pd.read_csv(tmp_path / "one/train.csv")
     assert rows["step"].tolist() == [45, 90]
     assert np.isfinite(rows["loss"]).all()

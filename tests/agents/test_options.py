@@ -15,6 +15,7 @@ from energyflow.agents.env import EpisodeEnv
 from energyflow.agents.sac import run_shape, train_sac
 from energyflow.config.sections import ShapeParams
 from energyflow.core.errors import UserError
+from energyflow.core.resume import ResumePoint
 from energyflow.datasets.format import Demonstration
 from energyflow.rewards.dense import Dense
 from tests.rewards.conftest import PointSimulator
@@ -36,10 +37,8 @@ def test_options_keep_a_run_reproducible_and_resumable(
 ) -> None:
     params = ShapeParams(**brief.model_dump() | option)
 
-    def run(make: Any = PointSimulator, resume: Path | None = None, params: ShapeParams = params) -> Any:
-        return train_sac(
-            make, Dense(), params, 0, terminate=False, demos=expert_demos, resume=resume, identity=IDENTITY
-        )
+    def run(make: Any = PointSimulator, resume: ResumePoint | None = None, params: ShapeParams = params) -> Any:
+        return train_sac(make, Dense(), params, 0, terminate=False, demos=expert_demos, resume=resume)
 
     one, whole = run()
     assert one.agent.updates == (200 - 40) // params.action_repeat * params.gradient_steps
@@ -55,10 +54,10 @@ def test_options_keep_a_run_reproducible_and_resumable(
                 raise RuntimeError("killed")
             return super().step(action)
 
-    resume = tmp_path / "resume.safetensors"
+    resume = ResumePoint(tmp_path, IDENTITY)
     with pytest.raises(RuntimeError, match="killed"):
         run(Ends, resume)
-    assert resume.exists()
+    assert resume.path.exists()
     again, rows = run(resume=resume)
     assert rows == whole
     for name, value in one.tensors().items():

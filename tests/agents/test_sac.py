@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from safetensors import safe_open
+import torch
+from safetensors.torch import save_file
 
 from energyflow.agents.sac import run_shape, train_sac
 from energyflow.config.params import Params
 from energyflow.config.sections import ShapeParams, TrainParams
 from energyflow.core.errors import UserError
+from energyflow.core.files import read_json
+from energyflow.core.resume import ResumePoint
 from energyflow.learning.trainer import train
 from energyflow.rewards.dense import Dense
 from energyflow.rewards.sparse import Sparse
+from tests.core.damage import flip
 from tests.rewards.conftest import PointSimulator
 
 IDENTITY = {"run": 1}
@@ -41,8 +45,8 @@ class SlowSimulator(PointSimulator):
         return super().step(action)
 
 
-def _train(params: ShapeParams, resume: Path) -> None:
-    train_sac(SlowSimulator, Dense(), params, 0, terminate=True, resume=resume, identity=IDENTITY)
+def _train(params: ShapeParams, out: Path) -> None:
+    train_sac(SlowSimulator, Dense(), params, 0, terminate=True, resume=ResumePoint(out, IDENTITY))
 
 
 def test_equal_seeds_give_equal_rows_and_another_seed_does_not(brief: ShapeParams) -> None:
@@ -75,38 +79,58 @@ def test_evaluating_more_often_does_not_change_the_training(brief: ShapeParams) 
 def test_a_killed_run_continues_bit_for_bit(brief: ShapeParams, tmp_path: Path, train_freq: int) -> None:
     params = brief.model_copy(update={"train_freq": train_freq})
     one, whole = train_sac(PointSimulator, Dense(), params, 0, terminate=True)
-    resume = tmp_path / "resume.safetensors"
-    child = multiprocessing.get_context("spawn").Process(target=_train, args=(params, resume))
+    child = multiprocessing.get_context("spawn").Process(target=_train, args=(params, tmp_path))
     child.start()
-    while not resume.exists() and child.is_alive():
+    while not (tmp_path / "resume.json").exists() and child.is_alive():
         time.sleep(0.01)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     child.join()
     assert child.exitcode == -signal.SIGKILL
-    with safe_open(resume, framework="pt") as file:
-        stored = json.loads(file.metadata()["state"])["step"]
+    stored = read_json(tmp_path / "resume.json")["state"]["step"]
     assert 0 < stored < params.steps
-    again, rows = train_sac(PointSimulator, Dense(), params, 0, terminate=True, resume=resume, identity=IDENTITY)
+    resume = ResumePoint(tmp_path, IDENTITY)
+    again, rows = train_sac(PointSimulator, Dense(), params, 0, terminate=True, resume=resume)
     assert rows == whole
     for name, value in one.tensors().items():
         assert value.equal(again.tensors()[name]), name
     assert one.note() == again.note()
 
 
-@pytest.mark.parametrize("damage", ["bytes", "identity"])
-def test_an_unusable_resume_point_starts_over(brief: ShapeParams, tmp_path: Path, damage: str) -> None:
+def _older(tensors: Path) -> None:
+    """What was written before there were digests: one file, whose header was the note."""
+    save_file({"policy/x": torch.zeros(1)}, tensors, metadata={"state": "{}"})
+    tensors.with_suffix(".json").unlink()
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "truncated": lambda tensors: tensors.write_bytes(tensors.read_bytes()[:-100]),
+    "empty": lambda tensors: tensors.write_bytes(b""),
+    "a flipped bit": lambda tensors: flip(tensors, -1),
+    "a flipped bit of the note": lambda tensors: flip(tensors.with_suffix(".json"), 40),
+    "older": _older,
+}
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, "another run"])
+def test_an_unusable_resume_point_starts_over(
+    brief: ShapeParams, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
     params = brief.model_copy(update={"steps": 100})
-    resume = tmp_path / "resume.safetensors"
-    identity: dict[str, Any] = {"run": 1}
-    _, whole = train_sac(PointSimulator, Sparse(), params, 0, terminate=False, resume=resume, identity=identity)
-    assert resume.exists()
-    if damage == "bytes":
-        resume.write_bytes(resume.read_bytes()[:-100])
-    else:
-        identity = {"run": 2}
-    _, again = train_sac(PointSimulator, Sparse(), params, 0, terminate=False, resume=resume, identity=identity)
-    assert again == whole
+
+    def run(identity: dict[str, Any]) -> Any:
+        resume = ResumePoint(tmp_path, identity)
+        return train_sac(PointSimulator, Sparse(), params, 0, terminate=False, resume=resume)[1]
+
+    whole = run(IDENTITY)
+    assert (tmp_path / "resume.json").exists()
+    DAMAGES.get(damage, lambda _: None)(tmp_path / "resume.safetensors")
+    capsys.readouterr()
+    assert run({"run": 2} if damage == "another run" else IDENTITY) == whole
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1
+    assert said[0].endswith("; starting over")
+    assert str(tmp_path / "resume.") in said[0]
 
 
 def test_the_stage_writes_its_files_on_the_real_simulator(shape: ShapeParams, tmp_path: Path) -> None:
@@ -116,10 +140,10 @@ def test_the_stage_writes_its_files_on_the_real_simulator(shape: ShapeParams, tm
     assert list(curve)[:4] == ["task", "source", "seed", "step"]
     assert set(curve["seed"]) == {1}
     assert len(pd.read_csv(tmp_path / "episodes.csv")) == 2
-    record = json.loads((tmp_path / "run.json").read_text())
+    record = read_json(tmp_path / "run.json")
     assert record["params"] == params.model_dump(mode="json")
     assert record["inputs"] == {}
-    assert not (tmp_path / "resume.safetensors").exists()
+    assert not list(tmp_path.glob("resume.*"))
     with pytest.raises(UserError, match="did you mean 'metaworld/button_press'"):
         run_shape("metaworld/buton_press", "dense", 1, params, None, None, tmp_path)
 
@@ -137,7 +161,7 @@ def test_a_trained_energy_rewards_the_real_simulator(
         out, params = tmp_path / source, smoke.shape[source].model_copy(update=brief)
         run_shape("metaworld/button_press", source, 0, params, model, demos_path, out)
         assert np.isfinite(pd.read_csv(out / "episodes.csv")["shaped_return"]).all()
-        record = json.loads((out / "run.json").read_text())
+        record = read_json(out / "run.json")
         assert record["gap"] > 0
         assert set(record["inputs"]) == {str(model), str(demos_path)}
     with pytest.raises(UserError, match="trained on metaworld/button_press"):

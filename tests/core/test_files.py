@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from energyflow.core.errors import UserError
 from energyflow.core.files import atomic_path, read_json, sha256, write_csv, write_json, write_text
+from energyflow.core.lock import sole_writer
 from energyflow.core.provenance import Run
+from tests.conftest import ROOT
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -46,6 +51,85 @@ def test_a_really_full_device_is_the_same_error() -> None:
     ):
         temporary.symlink_to("/dev/full")
         temporary.write_text("x" * 10_000)
+
+
+def test_a_read_only_disk_is_the_same_error(small_disk: Path) -> None:
+    """Where even the attempt to clean up fails."""
+    path = small_disk / "a.csv"
+    write_csv(path, [{"x": 1}])
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(UserError, match=r"a\.csv: could not be written \(Read-only file system\)"):
+        write_csv(path, [{"x": 2}])
+    with pytest.raises(UserError, match=r"small disk: cannot be written \(read-only\)"), sole_writer(small_disk):
+        pass
+    assert path.read_text() == "x\n1\n"
+
+
+def test_a_small_disk_fills_up_and_the_old_file_stays(small_disk: Path) -> None:
+    path = small_disk / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(UserError, match=r"a\.txt: could not be written \(No space left on device\)"):
+        write_text(path, "x" * 1_000_000)
+    assert path.read_text() == "old"
+    assert os.listdir(small_disk) == ["a.txt"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "[" * 100_000, "\xff", "1" * 5_000, "null", '{"a": 1}}'])
+def test_whatever_a_json_file_holds_is_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(UserError, match=r"a\.json: ") as caught:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read \\(Is a directory\\)"):
+        read_json(tmp_path)
+    with pytest.raises(UserError, match="no such file"):
+        read_json(tmp_path / "none.json")
+
+
+# --- one writer at a time ---
+
+WRITE = """
+import sys
+from pathlib import Path
+from energyflow.core.lock import sole_writer
+with sole_writer(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that writes into `out` until it is killed."""
+    command, pipe = [sys.executable, "-c", WRITE, str(tmp_path / "out")], subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_writer_is_refused_until_the_first_is_gone(writer: subprocess.Popen[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(UserError, match=r"out: another process is writing there"), Run("s", out, params={}, inputs=[]):
+        pytest.fail("entered")
+    assert not list(out.iterdir())
+    with Run("s", tmp_path / "other", params={}, inputs=[]):
+        pass
+    writer.kill()
+    writer.wait()
+    with Run("s", out, params={}, inputs=[]):
+        pass
+    assert os.listdir(out) == ["run.json"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "a file")
+    with pytest.raises(UserError, match=r"a/b: no folder to write into"), sole_writer(tmp_path / "a/b"):
+        pass
 
 
 def test_nan_does_not_enter_json(tmp_path: Path) -> None:

@@ -93,10 +93,11 @@ def test_a_download_that_breaks_off_leaves_no_file(server: Server, tmp_path: Pat
 
 
 def test_the_older_file_is_taken_where_the_newer_is_missing_and_converted(
-    server: Server, tmp_path: Path, lift_path: Path
+    server: Server, tmp_path: Path, lift_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.content, server.absent = edited(lift_path, tmp_path, as_old), "/v1.5/"
     manifest = collect(server, tmp_path)
+    assert "version v1.5 cannot be had" in capsys.readouterr().out
     assert manifest["version"] == "v1.4.1"
     assert manifest["env_args_converted"]
     written = load_demos(tmp_path / "out/demos.hdf5")
@@ -106,7 +107,7 @@ def test_the_older_file_is_taken_where_the_newer_is_missing_and_converted(
 
 def test_without_a_network_the_message_says_what_to_do(server: Server, tmp_path: Path) -> None:
     server.absent = "/"
-    with pytest.raises(UserError, match=r"v1\.5: .*404(.|\n)*v1\.4\.1: .*404(.|\n)*collect\.source: scripted"):
+    with pytest.raises(UserError, match=r"v1\.5: .*404.*v1\.4\.1: .*404.*collect\.source: scripted"):
         collect(server, tmp_path)
     with pytest.raises(UserError, match="no official recordings of it"):
         collect(server, tmp_path, "metaworld/hammer")
@@ -176,8 +177,12 @@ def test_a_download_that_was_changed_later_is_an_error(server: Server, tmp_path:
     (kept,) = (tmp_path / "downloads").rglob("low_dim.hdf5")
     kept.write_bytes(kept.read_bytes() + b"x")
     server.absent = "/v1.4.1/"
-    with pytest.raises(UserError, match="differs from its record"):
+    with pytest.raises(UserError, match="not the recorded"):
         collect(server, tmp_path)
+
+
+def test_every_official_address_is_one_that_is_fetched() -> None:
+    assert all(pattern.startswith("https://") for pattern in human.OFFICIAL.values())
 
 
 def transport_args(controller: dict[str, Any]) -> dict[str, Any]:

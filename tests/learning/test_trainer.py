@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -26,6 +27,7 @@ from energyflow.learning.trainer import Trainer, learning_rate, train
 from energyflow.networks.build import Spec
 from energyflow.policies.checkpoint import build, load
 from tests.conftest import ROOT, TASK
+from tests.core.damage import flip
 
 CPU = torch.device("cpu")
 BASELINES = ["lstm_gmm", "implicit_bc", "ebt_policy"]
@@ -111,6 +113,41 @@ def test_a_resume_point_of_other_params_is_not_continued(
     assert "resuming" not in capsys.readouterr().out
     train(TASK, 0, changed, demos_path, tmp_path / "clean", CPU)
     assert_equal_runs(out, tmp_path / "clean")
+
+
+def test_a_damaged_resume_point_starts_over_to_the_same_bits(
+    short: TrainParams,
+    demos_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(TASK, 0, short, demos_path, out, CPU)
+    flip(out / "resume.safetensors", -1)
+    capsys.readouterr()
+    train(TASK, 0, short, demos_path, out, CPU)
+    assert capsys.readouterr().out.strip().endswith("; starting over")
+    train(TASK, 0, short, demos_path, tmp_path / "clean", CPU)
+    assert_equal_runs(out, tmp_path / "clean")
+
+
+def test_a_gradient_that_is_not_finite_does_not_stop_the_resume_points(
+    short: TrainParams, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a step is skipped, and has no norm in the log, which the resume point carries on."""
+    update = Trainer._update
+    monkeypatch.setattr(
+        Trainer, "_update", lambda self, slope: update(self, slope * (float("inf") if self.step == 7 else 1.0))
+    )
+    train(TASK, 0, short, demos_path, tmp_path, CPU)
+    record = read_json(tmp_path / "run.json")
+    assert record["skipped_steps"] == 1
+    rows = pd.read_csv(tmp_path / "train.csv")
+    assert rows["step"][rows["grad_norm"].isna()].tolist() == [8]
 
 
 def test_the_checkpoint_acts_like_the_trained_policy(short: TrainParams, demos_path: Path, tmp_path: Path) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from energyflow.core.errors import UserError
-from energyflow.core.files import read_json, write_json
+from energyflow.core.files import read_json
 from energyflow.networks.build import Spec
 from energyflow.pipeline.params import Params
 from energyflow.policies.base import Model, default_device
-from energyflow.policies.checkpoint import build, load, load_model, load_tensors, save
+from energyflow.policies.checkpoint import build, load, load_model, save
 from energyflow.policies.ebil_energy import EBILEnergy
 from energyflow.policies.flow_policy import FlowPolicy
 from energyflow.policies.registry import METHODS, check_policy, class_of, policies
@@ -58,29 +58,18 @@ def test_the_description_stands_beside_the_weights(model: Model, saved: Path) ->
     assert load_file(saved).keys() == model.state_dict().keys()
 
 
-def test_what_is_not_this_checkpoint_is_named(saved: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"other\.safetensors: no such file; train it first"):
-        load_tensors(tmp_path / "other.safetensors")
+def test_what_is_not_this_checkpoint_is_named(saved: Path) -> None:
+    with pytest.raises(UserError, match=r"other\.json: no such file; .* train again"):
+        load(saved.with_name("other.safetensors"))
     with pytest.raises(UserError, match=rf"trained on {TASK}, asked for metaworld/hammer"):
         load(saved, "metaworld/hammer")
-    described = read_json(saved.with_suffix(".json"))
-    write_json(saved.with_suffix(".json"), described | {"format": 1})
-    with pytest.raises(UserError, match=r"model\.safetensors: format 1, this version reads \d"):
-        load_model(saved)
-    write_json(saved.with_suffix(".json"), described)
-    save_file({"other": torch.zeros(1)}, saved)
-    with pytest.raises(UserError, match=r"model\.safetensors: does not fit .*model\.json"):
-        load_model(saved)
-    saved.write_bytes(b"no tensors")
-    with pytest.raises(UserError, match=r"model\.safetensors: damaged"):
-        load_model(saved)
 
 
 def test_a_model_that_cannot_act_is_no_policy(smoke: Params, tmp_path: Path) -> None:
     params = smoke.train["energyflow"].model_copy(
         update={"method": "ebil_energy", "method_params": {"activation": "tanh", "sigma": 0.1}}
     )
-    save(build(SPEC, params), tmp_path / "model.safetensors", {"task": TASK})
+    save(build(SPEC, params), tmp_path / "model.safetensors", {"task": TASK, "seed": 0})
     assert isinstance(load_model(tmp_path / "model.safetensors"), EBILEnergy)
     with pytest.raises(UserError, match="'ebil_energy' is no policy"):
         load(tmp_path / "model.safetensors")

@@ -59,7 +59,8 @@ def test_without_a_switch_it_is_energyflow_bit_for_bit(
     torch.manual_seed(0)
     plain = build(SPEC, section)
     torch.manual_seed(0)
-    variant = build(SPEC, section.model_copy(update={"method": "energyflow_variant"}))
+    numbers = VariantParams(**section.method_params).model_dump()
+    variant = build(SPEC, section.model_copy(update={"method": "energyflow_variant", "method_params": numbers}))
     assert isinstance(plain, EnergyPolicy)
     assert isinstance(variant, EnergyFlowVariant)
     own = variant.state_dict()
@@ -70,7 +71,7 @@ def test_without_a_switch_it_is_energyflow_bit_for_bit(
     assert torch.equal(plain.energy(action, obs, sigma), variant.energy(action, obs, sigma))
     for nfe in (1, 2, 5):
         assert torch.equal(plain.act(obs, seeded(), nfe), variant.act(obs, seeded(), nfe))
-    save(variant, tmp_path / "model.safetensors", {"task": "custom/x", "seed": 0})
+    save(variant, tmp_path / "model.safetensors", {"task": "custom/x", "seed": 0, "demos": {"demos": 1}})
     again = load(tmp_path / "model.safetensors")
     again.load_state_dict(plain.state_dict())
     assert torch.equal(plain.act(obs, seeded(), 3), again.act(obs, seeded(), 3))

@@ -278,7 +278,7 @@ def checkpoint(tmp_path: Path, smoke: Params) -> Path:
     run = {"task": "metaworld/button_press", "method": "energyflow", "seed": 0}
     path = at(paths.TRAIN, tmp_path, **run) / "model.safetensors"
     path.parent.mkdir(parents=True)
-    save(policy, path, {"task": "metaworld/button_press", "seed": 0})
+    save(policy, path, {"task": "metaworld/button_press", "seed": 0, "demos": {"demos": 1}})
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,8 +12,9 @@ from energyflow.config import layout as paths
 from energyflow.config.plots import ColouredPlot
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
+from energyflow.core.provenance import Run
 from energyflow.report.outputs import write_figure, write_metrics, write_plot_data, write_table
-from energyflow.report.rows import EPISODE_COLUMNS, identity, parsed, read_rows, stage
+from energyflow.report.rows import CURVE_COLUMNS, EPISODE_COLUMNS, identity, parsed, read_rows, stage
 
 from . import synthetic
 
@@ -21,7 +23,8 @@ RUN = paths.EVALUATE.format(preset="laptop", task="metaworld/hammer", method="en
 
 @pytest.fixture
 def episodes(tmp_path: Path) -> Path:
-    rows = [dict.fromkeys(EPISODE_COLUMNS, 1) | {"task": "a/b", "method": "m", "level": "0"} for _ in range(3)]
+    run = {"task": "metaworld/hammer", "method": "energyflow", "seed": 2, "level": "0"}
+    rows = [dict.fromkeys(EPISODE_COLUMNS, 1) | run for _ in range(3)]
     return synthetic.write(tmp_path / RUN / "episodes.csv", [row | {"env_seed": i} for i, row in enumerate(rows)])
 
 
@@ -83,6 +86,32 @@ def test_a_bad_file_is_an_error_that_names_it(episodes: Path, text: str, message
     with pytest.raises(UserError, match=message) as error:
         read_rows([episodes, bad], EPISODE_COLUMNS)
     assert str(bad) in str(error.value)
+
+
+@pytest.mark.parametrize(("column", "value"), [("task", "metaworld/assembly"), ("method", "flow_policy"), ("seed", 3)])
+def test_rows_of_another_run_than_the_path_says_are_an_error(episodes: Path, column: str, value: object) -> None:
+    frame = pd.read_csv(episodes)
+    frame[column] = frame[column].astype(object)
+    frame.loc[1, column] = value
+    synthetic.write(episodes, frame)
+    with pytest.raises(UserError, match=f"episodes.csv:3: column '{column}' is {value}, but the file lies among"):
+        read_rows([episodes], EPISODE_COLUMNS)
+
+
+def test_rows_that_their_job_did_not_write_are_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / paths.SHAPE.format(preset="laptop", task="metaworld/hammer", source="dense", seed=1)
+    rows = synthetic.curve_rows(np.random.default_rng(0), "metaworld/hammer", "dense", 1, 0.5)
+    with Run("shape", folder, params={}, inputs=[]) as run:
+        run.write_csv("curve.csv", rows)
+    assert len(read_rows([folder / "curve.csv"], CURVE_COLUMNS)) == len(rows)
+    changed = [row | {"success": 1 - int(str(row["success"]))} if index == 7 else row for index, row in enumerate(rows)]
+    for other in (rows[:-1], rows + rows[-1:], rows[::-1], changed):
+        synthetic.write(folder / "curve.csv", other)
+        with pytest.raises(UserError, match=rf"curve\.csv: not the {len(rows)} rows that its job wrote"):
+            read_rows([folder / "curve.csv"], CURVE_COLUMNS)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(UserError, match=r"run\.json: damaged"):
+        read_rows([folder / "curve.csv"], CURVE_COLUMNS)
 
 
 def test_a_missing_file_and_no_files_are_errors(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -14,12 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors import safe_open
 
 from energyflow.agents.relabel import RelabelBuffer
 from energyflow.agents.sac import run_shape, train_sac
 from energyflow.config.params import Params
 from energyflow.config.sections import ShapeParams
+from energyflow.core.files import read_json
+from energyflow.core.resume import ResumePoint
 from energyflow.learning.trainer import train
 from energyflow.networks.build import Spec
 from energyflow.policies.near_energy import NEAREnergy
@@ -66,15 +66,14 @@ class SlowSimulator(PointSimulator):
         return super().step(action)
 
 
-def _train(params: Params, name: str, resume: Path) -> None:
+def _train(params: Params, name: str, out: Path) -> None:
     train_sac(
         SlowSimulator,
         changing(params, name),
         brief(params, name),
         0,
         terminate=False,
-        resume=resume,
-        identity=IDENTITY,
+        resume=ResumePoint(out, IDENTITY),
     )
 
 
@@ -132,7 +131,7 @@ class Killed(RuntimeError):
 
 @pytest.mark.parametrize("name", CHANGING)
 def test_an_interrupted_run_continues_bit_for_bit(every: Params, tmp_path: Path, name: str) -> None:
-    params, resume = brief(every, name), tmp_path / "resume.safetensors"
+    params, resume = brief(every, name), ResumePoint(tmp_path, IDENTITY)
     whole_source = changing(every, name)
     one, whole = train_sac(PointSimulator, whole_source, params, 0, terminate=False)
 
@@ -146,11 +145,10 @@ def test_an_interrupted_run_continues_bit_for_bit(every: Params, tmp_path: Path,
             return super().step(action)
 
     with pytest.raises(Killed):
-        train_sac(Ends, changing(every, name), params, 0, terminate=False, resume=resume, identity=IDENTITY)
-    with safe_open(resume, framework="pt") as file:
-        assert 40 < json.loads(file.metadata()["state"])["step"] < params.steps
+        train_sac(Ends, changing(every, name), params, 0, terminate=False, resume=resume)
+    assert 40 < read_json(tmp_path / "resume.json")["state"]["step"] < params.steps
     source = changing(every, name)
-    again, rows = train_sac(PointSimulator, source, params, 0, terminate=False, resume=resume, identity=IDENTITY)
+    again, rows = train_sac(PointSimulator, source, params, 0, terminate=False, resume=resume)
     assert rows == whole
     for key, value in one.tensors().items():
         assert value.equal(again.tensors()[key]), key
@@ -158,18 +156,18 @@ def test_an_interrupted_run_continues_bit_for_bit(every: Params, tmp_path: Path,
 
 def test_a_killed_run_continues_bit_for_bit(every: Params, tmp_path: Path) -> None:
     """As above, by SIGKILL in a process of its own."""
-    params, resume = brief(every, "airl"), tmp_path / "resume.safetensors"
+    params, resume = brief(every, "airl"), ResumePoint(tmp_path, IDENTITY)
     _, whole = train_sac(PointSimulator, changing(every, "airl"), params, 0, terminate=False)
-    child = multiprocessing.get_context("spawn").Process(target=_train, args=(every, "airl", resume))
+    child = multiprocessing.get_context("spawn").Process(target=_train, args=(every, "airl", tmp_path))
     child.start()
-    while not resume.exists() and child.is_alive():
+    while not (tmp_path / "resume.json").exists() and child.is_alive():
         time.sleep(0.01)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     child.join()
     assert child.exitcode == -signal.SIGKILL
     source = changing(every, "airl")
-    _, rows = train_sac(PointSimulator, source, params, 0, terminate=False, resume=resume, identity=IDENTITY)
+    _, rows = train_sac(PointSimulator, source, params, 0, terminate=False, resume=resume)
     assert rows == whole
 
 
@@ -188,7 +186,7 @@ def test_each_source_runs_on_the_real_simulator(every: Params, demos_path: Path,
     assert np.isfinite(curve["shaped_return"]).all()
     assert np.isfinite(episodes["shaped_return"]).all()
     assert curve["shaped_return"].nunique() > 1
-    record = json.loads((tmp_path / "shape/run.json").read_text())
+    record = read_json(tmp_path / "shape/run.json")
     read = [path for path, wanted in ((model, model), (demos_path, SOURCES[name].demos)) if wanted]
     assert set(record["inputs"]) == {str(path) for path in read}
     more = {"gail": "discriminator_loss", "airl": "discriminator_loss", "near": "level"}.get(name)

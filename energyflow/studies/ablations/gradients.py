@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from energyflow.core.files import write_csv
 from energyflow.core.provenance import Run
 from energyflow.core.seeding import torch_generator
 from energyflow.datasets.format import load_demos
@@ -46,7 +45,7 @@ def measure(model: Path, demos: Path, out: Path) -> None:
         total, biases = sum(count for _, count, _ in rows), sum(count for bias, count, _ in rows if bias)
         row = {"parameters": total, "zero": sum(zeros for _, _, zeros in rows) / total}
         row |= {"zero_biases": sum(zeros for bias, _, zeros in rows if bias) / max(biases, 1)}
-        write_csv(out / "rows.csv", [row | {"loss": float(loss.detach())}])
+        run.write_csv("rows.csv", [row | {"loss": float(loss.detach())}])
         run.note(windows=WINDOWS)
 
 

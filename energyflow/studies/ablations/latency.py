@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from energyflow.core.files import write_csv
 from energyflow.core.provenance import Run
 from energyflow.learning.latency import planning_times
 from energyflow.policies.base import default_device
@@ -29,5 +28,5 @@ def measure(model: Path, params: LatencyParams, out: Path) -> None:
     record = params.model_dump(mode="json")
     with Run("ablations_latency", out, params=record, inputs=[model], method=policy.params.method) as run:
         horizon = {"exec_horizon": policy.spec.exec_horizon}
-        write_csv(out / "latency.csv", [row | horizon for row in planning_times(policy, params.batches)])
+        run.write_csv("latency.csv", [row | horizon for row in planning_times(policy, params.batches)])
         run.note(device=str(device), processor=processor())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from energyflow.core.files import atomic_path, read_json, write_json
+from energyflow.config.sections import TrainParams
+from energyflow.policies.checkpoint import build, load_model, read_description, save
 from energyflow.studies.ablations.sections import SamplingParams
 
 
@@ -16,12 +16,11 @@ def resample(model: Path, params: SamplingParams, out: Path) -> None:
         model: the checkpoint's safetensors file.
         params: method and numbers, which build the same network.
         out: folder of the outputs.
+
+    Raises:
+        UserError: the checkpoint is missing or damaged.
     """
-    described = read_json(model.with_suffix(".json"))
-    description = described | {
-        "method": params.method,
-        "params": described["params"] | params.model_dump(mode="json"),
-    }
-    write_json(out / "model.json", description)
-    with atomic_path(out / "model.safetensors") as temporary:
-        shutil.copyfile(model, temporary)
+    trained, described = load_model(model), read_description(model)
+    sampled = build(trained.spec, TrainParams.model_validate(trained.params.model_dump() | params.model_dump()))
+    sampled.load_state_dict(trained.state_dict())
+    save(sampled, out / "model.safetensors", described.origin())
