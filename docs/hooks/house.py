@@ -21,21 +21,20 @@ def floors(root: Path) -> list[list[str]]:
 
 
 def rooms(root: Path) -> list[str]:
-    """Folders and modules at the top of the package."""
-    found = (path for path in (root / HOUSE).iterdir() if not path.name.startswith(("_", ".")))
-    return sorted(path.stem for path in found if path.suffix == ".py" or (path / "__init__.py").is_file())
+    """Folders at the top of the package."""
+    return sorted(path.name for path in (root / HOUSE).iterdir() if path.is_dir() and path.name[0] not in "_.")
 
 
 def arrows() -> dict[str, set[str]]:
     """For each room, the rooms that it imports."""
     graph = grimp.build_graph(HOUSE, cache_dir=None)
-    top = sorted(graph.find_children(HOUSE))
+    doors = {f"{HOUSE}.{path.stem}" for path in Path(HOUSE).glob("*.py")}  # what users import from the top
+    top = sorted(set(graph.find_children(HOUSE)) - doors)
     for room in top:
         graph.squash_module(room)
     short = len(HOUSE) + 1
-    return {
-        room[short:]: {m[short:] for m in graph.find_modules_directly_imported_by(room) if m != HOUSE} for room in top
-    }
+    found = {room: graph.find_modules_directly_imported_by(room) & set(top) for room in top}
+    return {room[short:]: {other[short:] for other in others} for room, others in found.items()}
 
 
 def upward(order: list[list[str]], drawn: dict[str, set[str]]) -> list[tuple[str, str]]:
@@ -46,8 +45,7 @@ def upward(order: list[list[str]], drawn: dict[str, set[str]]) -> list[tuple[str
 
 def purpose(root: Path, room: str) -> str:
     """What a room is for: the first line of its docstring."""
-    path = root / HOUSE / room
-    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+    text = (root / HOUSE / room / "__init__.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
 
 

@@ -11,7 +11,7 @@ import os
 import shlex
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -20,7 +20,19 @@ from energyflow.core.lock import take
 
 LOCK = Path(".snakemake/workflow.lock")  # what it holds: process id and command of the last holder
 LOCKS, DATABASE = Path(".snakemake/locks"), Path(".snakemake/metadata.db")  # Snakemake's own; a profile says which
+# Options of Snakemake with which it runs no job.
+PLANS = {
+    *("--dry-run", "--dryrun", "--summary", "--detailed-summary", "--dag", "--rulegraph", "--filegraph", "--d3dag"),
+    *("--list", "--list-rules", "--list-target-rules", "--lint", "--report", "--print-compilation", "--archive"),
+}
 HOLDER = "ENERGYFLOW_RUN"  # process id of the holder, in the environment of all that it starts
+
+
+def runs(command: Sequence[str]) -> bool:
+    """Whether a command line of Snakemake runs jobs, and does not only plan them."""
+    short = (each[1:] for each in command[1:] if each.startswith("-") and not each.startswith("--"))
+    planning = any(each.isalpha() and "n" in each for each in short)
+    return not planning and not PLANS & {each.partition("=")[0] for each in command}
 
 
 @contextmanager

@@ -158,7 +158,7 @@ def test_training_windows_are_state_action_and_next_state(every: Params) -> None
     section, episodes = every.reward_model["iq_learn_offline"], make_demos()
     assert (section.obs_horizon, section.pred_horizon, section.exec_horizon) == (2, 2, 1)
     windows = make_windows(as_demos(episodes), 2, 2, sequences=IQLearnOffline.sequences)
-    obs = torch.from_numpy(episodes[0].obs).float()
+    obs = torch.from_numpy(episodes[0].obs)
     length = len(obs)
     torch.testing.assert_close(windows.obs[:length, 0], obs)
     torch.testing.assert_close(windows.obs[: length - 1, 1], obs[1:])

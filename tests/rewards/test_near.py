@@ -61,7 +61,7 @@ def test_training_windows_are_transitions_of_one_episode_and_the_padded_first_is
     pairs = make_windows(as_demos(expert_demos), section.obs_horizon, section.pred_horizon).obs
     first = 0
     for episode in expert_demos:
-        obs = torch.from_numpy(episode.obs).float()
+        obs = torch.from_numpy(episode.obs)
         torch.testing.assert_close(pairs[first : first + len(obs), 1], obs)
         torch.testing.assert_close(pairs[first + 1 : first + len(obs), 0], obs[:-1])
         assert torch.equal(pairs[first, 0], pairs[first, 1])  # no transition
@@ -179,7 +179,7 @@ def test_every_noise_level_weighs_the_same_in_the_loss(every: Params) -> None:
     losses = []
     for sigma in (0.01, 10.0):
         section = every.reward_model["near_energy"]
-        own = section.method_params | {"sigma_min": sigma, "sigma_max": sigma}
+        own = section.method_params | {"sigma_min": 0.999999 * sigma, "sigma_max": sigma}
         model = NEAREnergy(Spec(OBS_DIM, 2, 2, 1, 1, ("state",)), section.model_copy(update={"method_params": own}))
         for parameter in model.parameters():
             torch.nn.init.zeros_(parameter)

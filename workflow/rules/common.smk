@@ -3,6 +3,8 @@ import os
 import re
 import shlex
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -10,7 +12,7 @@ sys.path.insert(0, str(workflow.basedir))  # the library of this checkout, insta
 
 from energyflow.config import layout
 from energyflow.core.errors import UserError
-from energyflow.pipeline import plan, records
+from energyflow.pipeline import lock, plan, records
 from energyflow.pipeline.code import code
 from energyflow.pipeline.params import resolve
 from energyflow.policies.registry import METHODS
@@ -19,10 +21,14 @@ from energyflow.rewards.registry import SOURCES
 from energyflow.studies.registry import STUDIES
 from energyflow.studies.study import CheckKey
 
+HELD = ExitStack()  # what a run holds to its end, however it ends
 try:
     P = resolve(dict(config))
     if workflow.is_main_process:
         records.guard(P)
+        if lock.runs(sys.argv):
+            HELD.enter_context(lock.workflow_lock(Path()))
+            lock.free_dead_locks(Path())
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
