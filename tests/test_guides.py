@@ -144,7 +144,7 @@ def test_a_study(reader: Reader) -> None:
         assert "| EnergyFlow " in page
         check_looks(reader, "method", ["energyflow"], f"results/{study}/figures/{point}.svg")
         assert (reader.tree.path / f"workflow/{study}/dvc.yaml").is_file()
-        check_planned(reader, "studies", study, {"smoke", "laptop"}, at_once=set())
+        check_planned(reader, "studies", study, {"smoke", "laptop"}, at_once={"laptop"})
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in guides.PAGES.glob("add_*.md")))
