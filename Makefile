@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help setup results full readme generated docs smoke test test-long mutants lint format clean
+.PHONY: help setup results full readme generated docs smoke test test-long benchmark mutants lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ test-long: $(STAMP)  ## all tests
 	$(PYTEST) -m 'slow or not slow'
 
 MUTANTS ?= 60
+benchmark: $(STAMP)  ## every measure of speed against its reference, in one run; 20 minutes
+	python -m benchmarks
+
 mutants: $(STAMP)  ## break the code in small places and count what the tests notice: MUTANTS=all, ROOMS="policies rewards"
 	python -m tests.mutation $(ROOMS) --count $(MUTANTS)
 

@@ -1,6 +1,6 @@
 """CPU time of a plan at batch 1 and 12, against the policies as PyTorch runs them, step by step with autograd.
 
-    python -m benchmarks.acting            # about 2 minutes on one core
+    python -m benchmarks acting    # about 2 minutes on one core
 
 Writes `acting.json` and `acting.md` into `benchmarks/`.
 """
@@ -78,7 +78,3 @@ def main(out: Path, quick: bool) -> None:
     about = machine()
     write_json(out / "acting.json", {"machine": about, "rows": rows, "quick": quick})
     write_text(out / "acting.md", table(rows, about, "Acting: time of a plan", REMARKS))
-
-
-if __name__ == "__main__":
-    main(Path("benchmarks"), quick=False)

@@ -1,7 +1,6 @@
 """CPU time of soft actor-critic: `energyflow.agents` against Stable-Baselines3 at equal networks, batches and updates.
 
-    python benchmarks/sac.py                    # about 12 minutes on one core
-    python benchmarks/sac.py --steps 20000      # whole runs at the length of the laptop preset: 2 minutes each and more
+    python -m benchmarks sac
 
 Both take the numbers of the laptop preset, and Stable-Baselines3 its fastest optimiser. They take turns in one
 process, and a ratio is that of two neighbours, so that whatever else the machine does meets both. Seconds are those
@@ -16,7 +15,6 @@ Writes `benchmarks/sac.json` (every round) and `benchmarks/sac.md`.
 
 from __future__ import annotations
 
-import argparse
 import platform
 import time
 from collections.abc import Callable
@@ -192,22 +190,12 @@ def machine() -> str:
     return f"{models[0] if models else platform.machine()}, {torch.get_num_threads()} thread(s)"
 
 
-def main() -> None:
-    """Measure, and write and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=6000, help="of a whole run (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=15, help="of updates and actions (%(default)s)")
-    parser.add_argument("--runs", type=int, default=3, help="whole runs (%(default)s)")
-    given = parser.parse_args()
+def main(out: Path, quick: bool) -> None:
+    """Measure, and write `sac.json` and `sac.md` into `out`; `quick`: shorter runs."""
+    steps, rounds, runs = (3000, 9, 2) if quick else (20_000, 20, 3)
     laptop = params_module.load(preset="laptop").shape["dense"]
-    params = laptop.model_copy(update={"steps": given.steps, "eval_every": min(laptop.eval_every, given.steps)})
-    rows = measure(params, given.rounds, given.runs)
-    shown = table(rows, given.steps).markdown()
+    params = laptop.model_copy(update={"steps": steps, "eval_every": min(laptop.eval_every, steps)})
+    rows = measure(params, rounds, runs)
     about = {"machine": machine(), "versions": package_versions(), "params": params.model_dump(mode="json")}
-    write_json(Path("benchmarks/sac.json"), about | {"rows": rows})
-    write_text(Path("benchmarks/sac.md"), shown)
-    print(shown)
-
-
-if __name__ == "__main__":
-    main()
+    write_json(out / "sac.json", about | {"rows": rows})
+    write_text(out / "sac.md", table(rows, steps).markdown())

@@ -1,6 +1,6 @@
 """CPU time of the simulators: Meta-World and robosuite as they come against `energyflow.envs`, in one run.
 
-    python benchmarks/simulators.py            # about 5 minutes on one core
+    python -m benchmarks simulators    # about 5 minutes on one core
 
 Both execute the same actions of the scripted expert from the same states, one after the other in each episode, and must
 end in bit-equal states; the ratio is taken within an episode. Stock robosuite is what robomimic builds: no renderer,
@@ -10,7 +10,6 @@ sizes). Writes `simulators.json` (all episodes) and `simulators.md` (medians and
 
 from __future__ import annotations
 
-import argparse
 import copy
 import time
 from collections.abc import Callable
@@ -148,18 +147,8 @@ def table(rows: list[Row]) -> Table:
     )
 
 
-def main(out: Path, quick: bool = False) -> None:
-    """Measure every task, write the rows and the table into a folder, and print the table."""
+def main(out: Path, quick: bool) -> None:
+    """Measure every task, and write `simulators.json` and `simulators.md` into `out`; `quick`: fewer episodes."""
     rows = [row for task in every_task() for row in compare(task, QUICK if quick else EPISODES)]
     write_json(out / "simulators.json", {"versions": package_versions(), "threads": 1, "rows": rows})
-    text = table(rows).markdown()
-    write_text(out / "simulators.md", text)
-    print(text)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks"))
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} episodes a task instead of {EPISODES}")
-    given = parser.parse_args()
-    main(given.out, given.quick)
+    write_text(out / "simulators.md", table(rows).markdown())

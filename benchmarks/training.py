@@ -1,6 +1,6 @@
 """CPU time of a training step of every method, and of the paper's U-Net, against the same as usually written.
 
-    python -m benchmarks.training          # about 5 minutes on one core
+    python -m benchmarks training    # about 3 minutes on one core
 
 The MLPs' reference is the same loss with autograd's slope, PyTorch's default products, its optimiser on each parameter,
 its clipping and its average. The U-Net's is the published model and step (`benchmarks/official.py`).
@@ -101,7 +101,3 @@ def main(out: Path, quick: bool) -> None:
     about = machine() | {"official_parameters": sum(p.numel() for p in official.energy.parameters())}
     write_json(out / "training.json", {"machine": about, "rows": rows, "quick": quick})
     write_text(out / "training.md", table(rows, about, "Training: time of a step", REMARKS))
-
-
-if __name__ == "__main__":
-    main(Path("benchmarks"), quick=False)

@@ -14,6 +14,7 @@ import energyflow
 from energyflow.cli import main, parser
 from energyflow.core.files import read_json
 from energyflow.datasets.format import Demonstration, write_demos
+from energyflow.report.runs import success_of
 
 SMOKE = ["--preset", "smoke"]
 
@@ -75,6 +76,28 @@ def test_a_method_of_the_simulator_trains_from_one_line(demos_path: Path, tmp_pa
     trained = read_json(tmp_path / "model.json")
     assert (trained["method"], trained["task"], trained["seed"]) == ("iq_learn", "metaworld/button_press", 2)
     assert pd.read_csv(tmp_path / "train.csv")["step"].tolist() == [150, 300]
+
+
+def test_own_data_and_own_runs_are_shown(demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", str(demos_path)]) == 0
+    said = capsys.readouterr().out
+    assert "metaworld/button_press" in said
+    assert "state [39]" in said
+    assert "3 of 3 reach it" in said
+    run = tmp_path / "run"
+    train = ["train", "--demos", str(demos_path), *SMOKE, "train.steps=3", "train.log_every=1", "--out", str(run)]
+    assert main(train) == 0
+    for name in ("loss.png", "both.svg"):
+        assert main(["plot", str(run), "--out", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).stat().st_size > 1000
+        (run / "evaluate").mkdir(exist_ok=True)
+        rows = [{"level": level, "success": int(level == "0")} for level in ("0", "S") for _ in range(4)]
+        pd.DataFrame(rows).to_csv(run / "evaluate/episodes.csv", index=False)
+    shown = success_of(run).set_index("level")
+    assert shown["success"].to_dict() == {"0": 100.0, "S": 0.0}
+    assert shown.loc["0", "success_low"] == pytest.approx(51.0, abs=0.1)  # Wilson, 4 of 4
+    assert main(["plot", str(tmp_path), "--out", str(tmp_path / "no.png")]) == 2
+    assert "no train.csv" in capsys.readouterr().err
 
 
 def test_any_number_is_one_flag(demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,19 @@ def _evaluate(a: Arguments) -> None:
         print(f"wrote {out}/episodes.csv")
 
 
+def _plot(a: Arguments) -> None:
+    from energyflow.report.runs import draw_runs
+
+    draw_runs(a.runs, a.out)
+    print(f"wrote {a.out}")
+
+
+def _data(a: Arguments) -> None:
+    from energyflow.datasets.info import describe
+
+    print(describe(a.file, a.filter_key))
+
+
 def _results(a: Arguments) -> int:
     from energyflow.pipeline import engines, params, records
 
@@ -182,6 +195,14 @@ def add(commands: Commands) -> None:
     for command in (train, evaluate):
         command.add_argument("--overwrite", action="store_true", help="compute again, in place of what is there")
     evaluate.set_defaults(handler=_evaluate, computes=True)
+    plot = _add(commands, "plot", "losses and success of your own runs", flags=False)
+    plot.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder that energyflow train wrote")
+    plot.add_argument("--out", type=Path, default=Path("runs.png"), help="figure: .png, .svg or .pdf (%(default)s)")
+    plot.set_defaults(handler=_plot, computes=False)
+    data = _add(commands, "data", "what a file of demonstrations holds, and what would be used", flags=False)
+    data.add_argument("file", type=Path, help="demonstrations, robomimic HDF5 layout")
+    data.add_argument("--filter-key", help="list of demonstrations in the file (default: train, where there is one)")
+    data.set_defaults(handler=_data, computes=False)
     results = _add(commands, "results", "the results of this checkout: " + ", ".join(RESULTS), flags=False)
     said = "; ".join(f"{what}: {text}" for what, text in RESULTS.items())
     results.add_argument("what", choices=RESULTS, metavar="WHAT", help=said)

@@ -14,31 +14,13 @@ from pathlib import Path
 
 from energyflow.core.registry import PACKAGE, source_file
 from energyflow.envs import tasks
+from energyflow.pipeline.jobs import JOBS
 from energyflow.policies.registry import METHODS
 from energyflow.rewards.registry import SOURCES
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = (f"{PACKAGE}.config", f"{PACKAGE}.core.errors", f"{PACKAGE}.core.registry", f"{PACKAGE}.envs.tasks")
 LEFT_OUT_NAMES = ("registry", "study", "resolve", "sections")
-ENTRIES = {  # job -> the module whose function the command line calls
-    "collect": "energyflow.datasets.scripted",
-    "train": "energyflow.learning.trainer",
-    "train_online": "energyflow.agents.online",
-    "evaluate": "energyflow.learning.evaluation",
-    "latency": "energyflow.learning.latency",
-    "shape": "energyflow.agents.sac",
-    "video": "energyflow.report.video",
-    "report": "energyflow.report.outputs",
-    "landscape": "energyflow.report.landscape",
-    "theory_model": "energyflow.studies.theory.models",
-    "ablations_demos": "energyflow.studies.ablations.demos",
-    "ablations_sample": "energyflow.studies.ablations.sampling",
-    "ablations_gradients": "energyflow.studies.ablations.gradients",
-    "ablations_latency": "energyflow.studies.ablations.latency",
-    "point": "energyflow.report.point",
-    "page": "energyflow.report.page",
-    "check": "energyflow.core.provenance",
-}
 
 
 @cache
@@ -111,14 +93,14 @@ def code(
     """Source files that a job runs, relative to the project.
 
     Args:
-        job: a key of `ENTRIES`.
+        job: a key of `jobs.JOBS`.
         modules: further ones, which are found by name.
         method: the policy, or the model that rewards read, that the job builds.
         source: the source of reward that it computes.
         task: what it simulates.
         expert: whether the task's scripted expert acts.
     """
-    named: Iterable[str] = [ENTRIES[job], *modules]
+    named: Iterable[str] = [JOBS[job].module, *modules]
     named = [*named, *(of_method(method) if method else ()), *(of_source(source) if source else ())]
     named += of_agent(method) if job == "train_online" else []
     named += tasks.modules(task, expert=expert) if task else []

@@ -68,9 +68,9 @@ def _code(stage: str) -> set[str]:
         "reward_model": [code("train", method=model) for model in models_of(SOURCES)],
         "shape": [code("shape", source=source, task=task) for source in SOURCES for task in tasks],
         plan.REPORT: [
-            code("report"),
+            code("table"),
             *(code("video", task=task) for task in tasks if suite_of(task).filmed),
-            *(code("landscape", method=method) for method in offline),
+            *(code("figure", "energyflow.report.landscape", method=method) for method in offline),
         ],
     }
     return {file for files in each["evaluate" if stage == "nfe" else stage] for file in files}

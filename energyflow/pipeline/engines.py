@@ -17,7 +17,7 @@ import yaml
 
 from energyflow.config.params import Params
 from energyflow.core.errors import UserError, nearest
-from energyflow.pipeline import plan, records
+from energyflow.pipeline import params, plan, records
 from energyflow.pipeline.dvcfile import PROVENANCE, stage_file
 
 # A linked file shares its bytes with DVC's cache, and Snakemake rewrites its records in place.
@@ -176,12 +176,13 @@ def plots(folder: str = "dvc_plots") -> str:
     return f"{folder}/index.html"
 
 
-def stage(p: Params, name: str) -> int:
+def make_stage(name: str) -> int:
     """Make the outputs of a DVC stage (`provenance`: of all), then move orphans away; return the exit status.
 
     Raises:
         UserError: there is no such stage.
     """
+    p = params.load()
     known = [*plan.outputs(p), PROVENANCE]
     if name not in known:
         raise UserError(f"no stage '{name}'; {nearest(name, known)}")

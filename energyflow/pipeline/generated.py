@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from energyflow.config.plots import PLOTS
@@ -62,8 +61,8 @@ def files() -> dict[str, str]:
     return found | {dvcfile.stage_file(name): dvcfile.study_file(name, p) for name in p.studies}
 
 
-def write() -> list[Path]:
-    """Write them all; return where."""
+def write() -> None:
+    """Write them all, and say where."""
     for name, text in files().items():
         write_text(ROOT / name, text)
-    return [Path(name) for name in files()]
+        print(f"wrote {name}")

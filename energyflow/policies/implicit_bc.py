@@ -141,7 +141,7 @@ class ImplicitBC(Policy):
     def energy_and_slope(self, candidates: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Energy [B, N] and its gradient [B, N, Tp, Da] in units of the action box."""
         energy, slope = self.potential.value_and_slope(*self._inputs(candidates, obs))
-        in_box = slope.reshape(candidates.shape) / self.normalizer.action_std
+        in_box = (slope.reshape(candidates.shape) / self.normalizer.action_std).to(slope.dtype)
         return energy.reshape(candidates.shape[:2]), in_box
 
     def _inputs(self, candidates: Tensor, obs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

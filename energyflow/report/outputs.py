@@ -8,10 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from energyflow.config.plots import PLOTS as PLOT_SECTIONS
 from energyflow.config.plots import Plot
+from energyflow.config.section import parse_section
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError, nearest
 from energyflow.core.files import write_csv, write_json, write_text
+from energyflow.core.registry import implementation
 from energyflow.report import learning, names, style, summaries
 from energyflow.report.figures import FIGURES, Build
 from energyflow.report.rows import select
@@ -64,12 +67,19 @@ def write_figure(name: str, inputs: Sequence[Path], plot: Plot, report: ReportPa
         style.save(build(inputs, plot, report), plot.dpi, outputs)
 
 
+def draw(name: str, params: str, report: str, inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """`write_figure` with both sections as JSON; raises as it does, and where a section does not fit."""
+    if name not in PLOT_SECTIONS:
+        raise UserError(f"unknown figure '{name}'; {nearest(name, PLOT_SECTIONS)}")
+    plot = parse_section(PLOT_SECTIONS[name], params)
+    write_figure(name, inputs, plot, parse_section(ReportParams, report), outputs)
+
+
 def _builder(name: str) -> Build:
     if name == "landscape":
-        # Imported here: it needs the policies, which no other figure depends on.
-        from energyflow.report.landscape import landscape
-
-        return landscape
+        # by name: it needs the policies, which no other figure depends on
+        found: Build = implementation("energyflow.report.landscape:landscape")
+        return found
     if name not in FIGURES:
         raise UserError(f"unknown figure '{name}'; {nearest(name, [*FIGURES, 'landscape'])}")
     return FIGURES[name]

@@ -57,7 +57,7 @@ class Job:
     """Jobs that the study's rules file adds; they are a DVC stage of their own.
 
     Attributes:
-        entry: the job whose function the command line calls, a key of `pipeline.code.ENTRIES`.
+        entry: the job whose function the command line calls, a key of `pipeline.jobs.JOBS`.
         where: folder in the study of its outputs, wildcards in braces; the first part is the stage's own.
         files: its outputs in there.
         reads: stages whose outputs it reads.

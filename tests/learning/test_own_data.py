@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -16,6 +17,7 @@ from energyflow.cli.people import results_of
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json, sha256
+from energyflow.envs.tasks import suite_of
 from energyflow.learning.evaluation import evaluate
 from energyflow.learning.trainer import train
 from energyflow.pipeline.params import Params
@@ -105,8 +107,8 @@ def test_widths_are_compared_before_a_simulator_is_built(
 ) -> None:
     out = tmp_path / "run"
     train("metaworld/hammer", 0, short, write(tmp_path / "a.hdf5", actions=4, obs={"state": 39}), out, CPU)
-    monkeypatch.setattr("energyflow.envs.tasks.widths", lambda task: ({"state": 42}, 4))
-    monkeypatch.setattr("energyflow.learning.evaluation.widths", lambda task: ({"state": 42}, 4))
+    newer = replace(suite_of("metaworld/hammer"), widths=lambda task: ({"state": 42}, 4))
+    monkeypatch.setattr("energyflow.learning.evaluation.suite_of", lambda task: newer)
     monkeypatch.setattr("energyflow.learning.evaluation.make_env", lambda *_: pytest.fail("built"))
     with pytest.raises(UserError, match=r"observes 39 numbers \(state\), but the simulator of metaworld/hammer has 42"):
         evaluate("metaworld/hammer", 0, smoke.evaluate_levels(), out, tmp_path / "rows")

@@ -113,13 +113,12 @@ def test_what_is_not_the_same_run_is_not_continued(
 ) -> None:
     out = interrupted()
     note = read_json(out / "resume.json")
-    if change == "data":
-        write_json(out / "resume.json", note | {"identity": note["identity"] | {"data": "0" * 64}})
+    if change in ("data", "task"):
+        write_json(out / "resume.json", note | {"identity": note["identity"] | {change: "another"}})
     if change == "torn":  # killed between the two files
         write_json(out / "resume.json", note | {"step": 8})
-    task = "metaworld/hammer" if change == "task" else TASK
     section = short.model_copy(update={"weight_decay": 0.5}) if change == "params" else short
-    train(task, 1 if change == "seed" else 0, section, demos_path, out, CPU)
+    train(TASK, 1 if change == "seed" else 0, section, demos_path, out, CPU)
     assert "resuming" not in capsys.readouterr().out
     assert pd.read_csv(out / "train.csv")["step"].tolist() == list(range(4, 25, 4))
 

@@ -75,7 +75,7 @@ def test_a_killed_run_resumes_to_the_same_bits(smoke: Params, demos_path: Path, 
     section = smoke.train[method].model_copy(update={"steps": 240, "log_every": 20, "resume_every": 20})
     train(TASK, 0, section, demos_path, tmp_path / "whole", CPU)
     killed = tmp_path / "killed"
-    command = [sys.executable, "-m", "energyflow.cli", "train", "--task", TASK, "--seed", "0"]
+    command = [sys.executable, "-m", "energyflow.cli", "job", "train", "--task", TASK, "--seed", "0"]
     command += ["--params", section.canonical(), "--demos", str(demos_path), "--out", str(killed)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,6 @@ from energyflow.config.sections import MLPParams, NetworkParams, UNetParams
 from energyflow.networks.blocks import ScalarHead, TimeFeatures, gradient
 from energyflow.networks.build import ScalarPotential, Spec, VectorField
 from energyflow.networks.mlp import MLPTrunk
-from energyflow.networks.normalizer import MIN_STD, Normalizer
 from energyflow.networks.unet import FiLMBlock, UNetTrunk
 
 SPEC = Spec(obs_dim=5, action_dim=3, obs_horizon=2, pred_horizon=4, exec_horizon=2, obs_keys=("state",))
@@ -65,16 +63,18 @@ def test_a_scalar_head_is_two_layers_without_a_last_bias(spectral: bool) -> None
 def test_a_block_is_scaled_and_shifted_by_the_condition(channels: int) -> None:
     torch.manual_seed(0)
     block = FiLMBlock(channels, 8, 10, UNET, "silu")
-    x, cond = draw(3, channels, 4), draw(3, 10, seed=1)
-    first, second = ([part for part in half if not isinstance(part, nn.SiLU)] for half in (block.first, block.second))
-    for convolution, norm in (first, second):
-        assert convolution.kernel_size == (5,)
-        assert norm.num_groups == 4
+    x, cond = draw(4, 3, channels), draw(3, 10, seed=1)  # time first
     (linear,) = (part for part in block.film if isinstance(part, nn.Linear))
     scale, bias = linear(F.silu(cond)).split(8, dim=1)
-    hidden = F.silu(first[1](first[0](x)))
-    hidden = hidden * (1 + scale[:, :, None]) + bias[:, :, None]
-    hidden = F.silu(second[1](second[0](hidden)))
+
+    def half(part: nn.Module, h: Tensor) -> Tensor:
+        assert isinstance(part, nn.Sequential)
+        convolution, norm = part
+        assert (convolution.weight.shape[0], norm.groups) == (5, 4)
+        h = F.conv1d(h.permute(1, 2, 0), convolution.weight.permute(2, 1, 0), convolution.bias, padding=2)
+        return F.silu(F.group_norm(h, 4, norm.gamma, norm.beta)).permute(2, 0, 1)
+
+    hidden = half(block.second, half(block.first, x) * (1 + scale) + bias)
     assert isinstance(block.shortcut, nn.Identity) == (channels == 8)
     torch.testing.assert_close(block(x, cond), hidden + (x if channels == 8 else block.shortcut(x)))
 
@@ -89,16 +89,16 @@ def test_the_u_net_halves_doubles_and_joins_what_it_skipped() -> None:
     cond = torch.cat([trunk.state(obs.reshape(6, 10)), fall(F.mish(rise(features(time))))], dim=1)
     assert (rise.out_features, fall.out_features) == (48, 12)
     assert [layer.out_features for layer in trunk.state if isinstance(layer, nn.Linear)] == [12, 12]
-    high = b(a(chunk.transpose(1, 2), cond), cond)
+    high = b(a(chunk.transpose(0, 1), cond), cond)
     middle = d(c(trunk.shrink[0](high), cond), cond)
     low = f(e(trunk.shrink[1](middle), cond), cond)
-    assert [x.shape[1:] for x in (high, middle, low)] == [(8, 4), (16, 2), (24, 1)]
+    assert [x.shape for x in (high, middle, low)] == [(4, 6, 8), (2, 6, 16), (1, 6, 24)]
     x = trunk.middle[1](trunk.middle[0](low, cond), cond)
-    x = h(g(torch.cat([x, low], dim=1), cond), cond).repeat_interleave(2, dim=2)
-    x = j(i(torch.cat([x, middle], dim=1), cond), cond).repeat_interleave(2, dim=2)
-    x = m(k(torch.cat([x, high], dim=1), cond), cond)
-    torch.testing.assert_close(trunk(chunk, obs, time), x.transpose(1, 2))
-    assert trunk.width == x.shape[1]
+    x = h(g(torch.cat([x, low], dim=2), cond), cond).repeat_interleave(2, dim=0)
+    x = j(i(torch.cat([x, middle], dim=2), cond), cond).repeat_interleave(2, dim=0)
+    x = m(k(torch.cat([x, high], dim=2), cond), cond)
+    torch.testing.assert_close(trunk(chunk, obs, time), x.transpose(0, 1))
+    assert trunk.width == x.shape[2]
 
 
 @pytest.mark.parametrize("network", [MLP, NetworkParams(kind="unet", unet=UNET)])
@@ -135,33 +135,3 @@ def test_a_gradient_is_one_of_its_own_input_and_differentiable_when_asked() -> N
     (of_weight,) = torch.autograd.grad(gradient(lambda x: weight * cube(x), at, create_graph=True).sum(), weight)
     torch.testing.assert_close(of_weight, (3 * at**2).sum())
     assert not gradient(cube, leaf, create_graph=False).requires_grad
-
-
-def test_a_normaliser_has_the_statistics_of_the_demonstrations() -> None:
-    rng = np.random.default_rng(0)
-    obs, actions = rng.normal(2.0, 3.0, (500, 4)), rng.normal(-1.0, 0.2, (500, 2))
-    obs[:, 1] = 0.7  # never moves: centred, not scaled
-    obs[:, 2] = 5.0 + np.where(np.arange(500) % 2, MIN_STD, -MIN_STD)  # moves just enough
-    obs[:, 3] *= 0.5 * MIN_STD / 3.0
-    normalizer = Normalizer(4, 2)
-    units = torch.eye(4), torch.eye(2)
-    torch.testing.assert_close(normalizer.standardize_obs(units[0]), units[0])
-    torch.testing.assert_close(normalizer.standardize_action(units[1]), units[1])
-    normalizer.fit(obs, actions, standardize_obs=True)
-    std = obs.std(axis=0)
-    assert std[3] < MIN_STD
-    expected = (obs - obs.mean(axis=0)) / np.array([std[0], 1.0, std[2], 1.0])
-    standardised = normalizer.standardize_obs(torch.from_numpy(obs).float())
-    np.testing.assert_allclose(standardised.numpy(), expected, atol=2e-3)
-    np.testing.assert_allclose(
-        normalizer.standardize_action(torch.from_numpy(actions).float()).numpy(),
-        (actions - actions.mean(axis=0)) / actions.std(axis=0),
-        atol=1e-4,
-    )
-    there = torch.from_numpy(actions).float()
-    torch.testing.assert_close(normalizer.unstandardize_action(normalizer.standardize_action(there)), there)
-    plain = Normalizer(4, 2)
-    plain.fit(obs, actions, standardize_obs=False)
-    torch.testing.assert_close(plain.standardize_obs(units[0]), units[0])
-    torch.testing.assert_close(plain.action_mean, normalizer.action_mean)
-    assert set(plain.state_dict()) == {"obs_mean", "obs_std", "action_mean", "action_std"}

@@ -21,6 +21,7 @@ from energyflow.pipeline import code as code_module
 from energyflow.pipeline import generated, params, plan, records
 from energyflow.pipeline.code import code
 from energyflow.pipeline.dvcfile import PROVENANCE
+from energyflow.pipeline.jobs import JOBS
 from energyflow.policies.registry import METHODS, policies
 from energyflow.rewards.registry import SOURCES, models_of, sources_of
 from energyflow.studies.ablations import resolve as settings
@@ -387,7 +388,7 @@ def entries() -> dict[str, tuple[list[str], list[str]]]:
         )
     for name in METHODS:
         job = "train" if METHODS[name].online is None else "train_online"
-        modules = [code_module.ENTRIES[job], *code_module.of_method(name), *code_module.of_agent(name)]
+        modules = [JOBS[job].module, *code_module.of_method(name), *code_module.of_agent(name)]
         found[f"method {name}"] = (modules, code(job, method=name))
     for name, check in STUDIES["theory"].checks.items():
         key = check.keys(params.load(ROOT / "params.yaml", "laptop"))[0]
@@ -411,7 +412,7 @@ def test_the_code_of_a_method_or_source_is_no_other_ones() -> None:
         assert not [m for m in others if str(code_module.source_file(m).relative_to(ROOT)) in files], name
     assert "energyflow/rewards/gail.py" not in code("shape", source="airl")
     assert "energyflow/rewards/adversarial.py" in code("shape", source="airl")
-    assert "energyflow/report/published.csv" in code("report")
+    assert "energyflow/report/published.csv" in code("table")
     with pytest.raises(UserError, match="did you mean 'gail'"):
         code("shape", source="gial")
 
@@ -426,8 +427,8 @@ def test_dvc_tracks_the_code_of_the_jobs(bare: Tree) -> None:
         "reward_model": [file for model in models_of(SOURCES) for file in code("train", method=model)],
         "shape": [file for source in SOURCES for file in code("shape", source=source, task=p.tasks[0])],
         "report": [
-            *code("report"),
-            *code("landscape", method="energyflow_paper"),
+            *code("table"),
+            *code("figure", "energyflow.report.landscape", method="energyflow_paper"),
             *code("video", task="robomimic/can"),
         ],
         "theory": [*code("point", STUDIES["theory"].build.partition(":")[0]), *code("page")],

@@ -328,6 +328,10 @@ def test_dfo_draws_its_plan_by_the_energies_of_the_candidates(laptop: Params) ->
     policy = of_dfo(laptop)
 
     class Halves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))  # a policy is where its weights are
+
         def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
             return torch.where(chunk[:, 0, 0] * STD[0] + MEAN[0] > 0, 0.0, math.log(4.0))
 

@@ -42,4 +42,4 @@ rule video:
     message:
         "film a demonstration of {wildcards.task}"
     shell:
-        "python -m energyflow.cli job video --demos {input.demos} --outputs {output} > {log} 2>&1"
+        "python -m energyflow.cli job video --demos {input.demos} --out {output} > {log} 2>&1"

@@ -43,7 +43,7 @@ for rule_name, (command, rows, outputs) in FILES.items():
             rule_name
         input:
             rows=rows,
-            code=code("report"),
+            code=code("table"),
         output:
             outputs,
         log:
@@ -64,6 +64,13 @@ for rule_name, (command, rows, outputs) in FILES.items():
             " --outputs {output} > {log} 2>&1"
 
 
+def code_of(figure):
+    """Source files that draw a figure; the landscape alone needs the policies."""
+    if figure == "landscape":
+        return code("figure", "energyflow.report.landscape", method=ENERGY[0])
+    return code("figure")
+
+
 for figure in layout.shown(P, layout.FIGURES):
 
     rule:
@@ -71,7 +78,7 @@ for figure in layout.shown(P, layout.FIGURES):
             f"figure_{figure}"
         input:
             rows=ROWS[figure],
-            code=code("landscape", method=ENERGY[0]) if figure == "landscape" else code("report"),
+            code=code_of(figure),
         output:
             in_report("figure", figure, layout.figure_files(P, figure)),
         log:

@@ -22,12 +22,12 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def measure(model: Path, section: LatencyParams, out: Path) -> None:
+def measure(model: Path, params: LatencyParams, out: Path) -> None:
     """Write `latency.csv` with `exec_horizon` beside its usual columns, and `run.json`."""
     device = default_device()
     policy = load(model).to(device)
-    record = section.model_dump(mode="json")
+    record = params.model_dump(mode="json")
     with Run("ablations_latency", out, params=record, inputs=[model], method=policy.params.method) as run:
         horizon = {"exec_horizon": policy.spec.exec_horizon}
-        write_csv(out / "latency.csv", [row | horizon for row in planning_times(policy, section.batches)])
+        write_csv(out / "latency.csv", [row | horizon for row in planning_times(policy, params.batches)])
         run.note(device=str(device), processor=processor())

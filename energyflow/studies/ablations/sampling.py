@@ -9,18 +9,18 @@ from energyflow.core.files import atomic_path, read_json, write_json
 from energyflow.studies.ablations.sections import SamplingParams
 
 
-def resample(model: Path, section: SamplingParams, out: Path) -> None:
+def resample(model: Path, params: SamplingParams, out: Path) -> None:
     """Write `model.safetensors`, the same weights, and `model.json`, which says how to sample.
 
     Args:
         model: the checkpoint's safetensors file.
-        section: method and numbers, which build the same network.
+        params: method and numbers, which build the same network.
         out: folder of the outputs.
     """
     described = read_json(model.with_suffix(".json"))
     description = described | {
-        "method": section.method,
-        "params": described["params"] | section.model_dump(mode="json"),
+        "method": params.method,
+        "params": described["params"] | params.model_dump(mode="json"),
     }
     write_json(out / "model.json", description)
     with atomic_path(out / "model.safetensors") as temporary:

@@ -52,7 +52,7 @@ def test_a_subset_holds_the_first_demonstrations_and_says_so(demos_path: Path, t
         assert sorted(file["data"]) == ["demo_0", "demo_1"]
     before, after = read_json(demos_path.with_name("manifest.json")), read_json(tmp_path / "manifest.json")
     assert (after["demos"], after["transitions"], after["first_of"]) == (2, steps, sha256(demos_path))
-    assert {key for key in before if before[key] != after[key]} == {"demos", "transitions", "sha256"}
+    assert {key for key in before if before[key] != after[key]} == {"demos", "transitions", "sha256", "content_sha256"}
 
 
 def test_a_subset_of_more_than_there_is_says_so(demos_path: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from energyflow.config.params import Params
-from energyflow.studies.jobs import run_check
+from energyflow.studies.check import run_check
 from energyflow.studies.registry import STUDIES
 from energyflow.studies.theory import models, study
 

@@ -9,7 +9,7 @@ import pytest
 
 from energyflow.config.params import Params
 from energyflow.config.sections import TrainParams
-from energyflow.studies.jobs import run_check
+from energyflow.studies.check import run_check
 from energyflow.studies.theory import models, sections, study
 from energyflow.studies.theory.checks import baseline, generalisation, modes, recovery
 from energyflow.studies.theory.experts.misfits import STRAY_BOX

@@ -1,0 +1,27 @@
+"""The reference that speed is measured against has the size that was published."""
+
+from __future__ import annotations
+
+import torch
+
+from benchmarks.official import Energy, Training
+from benchmarks.timing import compare, interleave
+
+
+def test_the_published_model_has_its_published_size_and_learns() -> None:
+    torch.manual_seed(0)
+    energy = Energy(2 * 39, 4)
+    assert sum(parameter.numel() for parameter in energy.parameters()) == 4_812_032
+    before = [parameter.detach().clone() for parameter in energy.parameters()]
+    Training(energy, torch.randn(4, 78), torch.randn(4, 16, 4))()
+    assert all(not torch.equal(one, two) for one, two in zip(before, energy.parameters(), strict=True))
+    assert energy.plan(torch.randn(2, 78), (2, 16, 4), nfe=2).isfinite().all()
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    found = compare({"a": [1.0, 2.0, 9.0], "b": [2.0, 2.0, 3.0]}, "a", "b")
+    assert (found["ratio"], found["ratio_low"], found["ratio_high"], found["rounds"]) == (1.0, 0.5, 3.0, 3)
+    calls: list[str] = []
+    times = interleave({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=2, calls=1)
+    assert calls == ["a", "b"] * 3  # the first round is not counted
+    assert [len(values) for values in times.values()] == [2, 2]
