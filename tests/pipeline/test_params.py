@@ -29,7 +29,6 @@ from energyflow.studies.theory import study as theory
 from tests.conftest import ROOT
 
 
-
 @pytest.fixture
 def raw() -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
