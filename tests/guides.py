@@ -36,6 +36,8 @@ PLANNED = """
 import copy, json, sys
 from energyflow.pipeline import params, plan
 raw, (key, name), found = params.read(), sys.argv[1:], {}
+if others := [each for each in raw["run"][key] if each != name]:
+    raw["run"][key] = others
 for preset in raw["presets"]:
     for grid in params.GRIDS:
         ran = list(getattr(params.resolve(raw, preset, grid), key))

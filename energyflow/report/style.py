@@ -67,11 +67,14 @@ def save(figure: Figure, dpi: int, outputs: Sequence[Path]) -> None:
 
 
 def nth_look(place: int, palette: str) -> Look:
-    """Look of a line that is known by its place; a palette that is too short starts again, darker."""
+    """Look of a line that is known by its place.
+
+    A palette that is too short starts again, darker; where the markers end, the place itself is the marker.
+    """
     colours = sns.color_palette(palette)
     again, first = divmod(place, len(colours))
     red, green, blue = (0.6**again * part for part in colours[first])
-    return Look((red, green, blue), MARKERS[place % len(MARKERS)])
+    return Look((red, green, blue), MARKERS[place] if place < len(MARKERS) else f"${place + 1}$")
 
 
 def look_of(name: str, kind: names.Kind, palette: str) -> Look:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from energyflow.core.errors import UserError
 from energyflow.core.registry import Registry, declared
+from energyflow.envs.registry import SUITES
 from energyflow.policies.registry import METHODS, Method
 from energyflow.rewards.registry import SOURCES
 from tests.conftest import ROOT
@@ -66,10 +68,20 @@ def test_declarations_are_those_of_the_modules(registry: Registry[Any]) -> None:
         assert one().model_dump() == other().model_dump()
 
 
+def test_suites_are_those_of_the_modules() -> None:
+    for name in SUITES:
+        ours, theirs = SUITES[name], import_module(SUITES.module(name)).SUITES[name]
+        assert replace(ours, widths=None) == replace(theirs, widths=None)
+        for task in ours.tasks:
+            assert task.startswith(f"{name}/")
+            assert ours.widths is None or ours.widths(task) == theirs.widths(task)
+
+
 def test_registries_import_neither_torch_nor_a_simulator() -> None:
     code = (
         "import sys; from energyflow.policies.registry import METHODS; from energyflow.rewards.registry import SOURCES;"
-        "list(METHODS), list(SOURCES); print(*sys.modules)"
+        "from energyflow.envs.registry import SUITES; from energyflow.studies.registry import STUDIES;"
+        "list(METHODS), list(SOURCES), list(SUITES), list(STUDIES); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert {"torch", "numpy", "mujoco", "metaworld", "robosuite"}.isdisjoint(done.stdout.split())

@@ -32,7 +32,7 @@ def test_train_evaluate_and_time_a_unet(paper: Params, demos_path: Path, tmp_pat
     assert len(pd.read_csv(tmp_path / "evaluate/episodes.csv")) == len(rollouts.levels)
     policy = energyflow.load(model)
     chunk = policy.act(torch.zeros(1, policy.spec.obs_horizon, 39), torch.Generator().manual_seed(0), nfe=2)
-    assert chunk.shape == (1, 1 if method in one_step else 16, 4)
+    assert chunk.shape == (1, 1 if method in one_step else METHODS[method].train.get("pred_horizon", 16), 4)
     assert bool(torch.isfinite(chunk).all())
 
 

@@ -28,8 +28,6 @@ from energyflow.studies.ablations import study as ablations
 from energyflow.studies.theory import study as theory
 from tests.conftest import ROOT
 
-ONLINE = policies(online=True)
-
 
 @pytest.fixture
 def raw() -> dict[str, Any]:
@@ -202,7 +200,7 @@ def test_a_number_of_one_source_enters_the_section_of_that_source_alone(raw: dic
 
 def test_only_the_models_that_the_sources_read_are_trained(raw: dict[str, Any]) -> None:
     def trained(p: Params) -> set[str]:
-        return {rows.identity(Path(file)).item for file in plan.reward_model_files(p)}
+        return {rows.identity(Path(file))["model"] for file in plan.reward_model_files(p)}
 
     assert trained(resolve(raw)) == {"energyflow"}
     full = resolve(raw | {"grid": "full"})
@@ -223,15 +221,15 @@ def test_only_the_models_that_the_sources_read_are_trained(raw: dict[str, Any]) 
 def test_models_of_transitions_have_their_own_horizons_and_the_mlp(raw: dict[str, Any]) -> None:
     raw["reward_model"]["window"] = "chunk"
     found = resolve(raw, "paper").reward_model
-    horizons = {name: (section.obs_horizon, section.pred_horizon) for name, section in found.items()}
-    assert horizons == {
-        "energyflow": (2, 16),
-        "flow_policy": (2, 16),
-        "ebil_energy": (1, 1),
-        "near_energy": (2, 1),
-        "iq_learn_offline": (2, 2),
-    }
-    assert {name for name, section in found.items() if section.network.kind == "unet"} == {"energyflow", "flow_policy"}
+    for name, (obs_horizon, pred_horizon, network) in {
+        "energyflow": (2, 16, "unet"),
+        "flow_policy": (2, 16, "unet"),
+        "ebil_energy": (1, 1, "mlp"),
+        "near_energy": (2, 1, "mlp"),
+        "iq_learn_offline": (2, 2, "mlp"),
+    }.items():
+        section = found[name]
+        assert (section.obs_horizon, section.pred_horizon, section.network.kind) == (obs_horizon, pred_horizon, network)
     policy = resolve(raw, "paper").train["iq_learn_offline"]
     assert (policy.pred_horizon, policy.exec_horizon, policy.network.kind) == (2, 1, "mlp")
 
@@ -252,15 +250,16 @@ def test_a_method_may_need_training_numbers_of_its_own(raw: dict[str, Any]) -> N
 
 
 def test_an_online_method_gets_the_numbers_of_its_source_and_its_own_alone(raw: dict[str, Any]) -> None:
+    names = {"iq_learn", "ebil", "ebil_bc", "near", "near_bc"}  # a further one has its own readers
     readers = {
         "source.near.rise": {"near", "near_bc"},
         "source.gail.clip": set(),
-        "shape.gamma": set(ONLINE),
+        "shape.gamma": names,
         "online.demo_share": {"iq_learn", "ebil_bc", "near_bc"},
         "presets.laptop.online.clone_steps": {"ebil_bc", "near_bc"},
         "method.iq_learn.chi": {"iq_learn"},
         "presets.laptop.train.steps": set(),
-        "train.standardize_obs": set(ONLINE),
+        "train.standardize_obs": names,
     }
     before = resolve(raw)
     for key, expected in readers.items():
@@ -268,7 +267,7 @@ def test_an_online_method_gets_the_numbers_of_its_source_and_its_own_alone(raw: 
         old = value(raw, key) if not key.startswith(("source", "method")) else 0.5
         put(changed, key, not old if isinstance(old, bool) else 3 if isinstance(old, int) else 0.25)
         after = resolve(changed)
-        found = {name for name in ONLINE if before.online[name].canonical() != after.online[name].canonical()}
+        found = {name for name in names if before.online[name].canonical() != after.online[name].canonical()}
         assert found == expected, key
     assert set(before.online).isdisjoint(before.train)
     raw["presets"]["laptop"]["task"] = {"metaworld/hammer": {"shape": {"horizon": 9}, "online": {"clone_steps": 5}}}
