@@ -33,7 +33,7 @@ def arrows() -> dict[str, set[str]]:
     for room in top:
         graph.squash_module(room)
     short = len(HOUSE) + 1
-    found = {room: graph.find_modules_directly_imported_by(room) & set(top) for room in top}
+    found = {room: graph.find_modules_directly_imported_by(room) & set(top) - {room} for room in top}
     return {room[short:]: {other[short:] for other in others} for room, others in found.items()}
 
 

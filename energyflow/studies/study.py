@@ -85,6 +85,7 @@ class Study:
         head: `module:constant` of what stands above the points.
         checks: by name; see `Check`.
         reads_stages: stages whose outputs the points, or the checks, read beside the study's own.
+        sections: of params.yaml, beside its own, that its jobs may depend on.
         jobs: rule, and DVC stage, of jobs that the study's rules file adds; see `Job`.
         made: params -> what those DVC stages own.
         valid: raises UserError where the section does not go together with the rest of the preset.
@@ -101,6 +102,7 @@ class Study:
     head: str
     checks: Mapping[str, Check] = field(default_factory=dict)
     reads_stages: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
     jobs: Mapping[str, Job] = field(default_factory=dict)
     made: Callable[[Params], dict[str, list[str]]] = lambda _: {}
     valid: Callable[[Params], None] = lambda _: None

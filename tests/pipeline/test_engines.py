@@ -66,7 +66,7 @@ def test_commit_refuses_stale_outputs(scratch: Tree) -> None:
     before = (scratch.path / "dvc.lock").read_text()
     scratch.write_params(faster)
     done = scratch.engines("commit", ok=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "still has work" in done.stderr
     assert (scratch.path / "dvc.lock").read_text() == before
 
@@ -109,11 +109,11 @@ def test_times_sums_the_records_of_finished_jobs(
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     p = params.load(preset="robomimic", grid="full")
-    records = [file for file in plan.outputs(p)["train"] if file.endswith("run.json")]
-    for file in records[:2]:
+    runs = [file for file in plan.outputs(p)["train"] if file.endswith("run.json")]
+    for file in runs[:2]:
         Path(file).parent.mkdir(parents=True)
         Path(file).write_text(json.dumps({"wall_seconds": 2700.0, "cpu_seconds": 1.0}))
-    assert records.times(p) == [("train", 2, len(records), 1.5)]
+    assert records.times(p) == [("train", 2, len(runs), 1.5)]
     assert main(["results", "times", "--preset", "robomimic", "--grid", "full"]) == 0
     assert "1.50 h of one core" in capsys.readouterr().out
 
@@ -122,7 +122,7 @@ def test_links_into_the_cache_are_refused(scratch: Tree) -> None:
     scratch.dvc("config", "--local", "cache.type", "hardlink")
     for command in ("check", "commit"):
         done = scratch.engines(command, ok=False)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert "reflink,copy" in done.stderr
 
 
@@ -136,7 +136,6 @@ def test_a_deep_check_finds_what_time_stamps_hide(scratch: Tree) -> None:
         path.chmod(0o644)
         path.write_bytes(path.read_bytes()[:-1] + b"!")
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert scratch.engines("check").stdout == ""
     done = scratch.engines("check", "--deep", ok=False)
     assert done.returncode == 1
     assert victim.name in done.stdout

@@ -22,8 +22,8 @@ ONLINE = {"train_online": 1, "evaluate": 1, "latency": 1}
 ONLINE |= reports(tables="success ranking ood cost", figures="success ood loss")
 SUCCESS = reports(tables="success ranking ood nfe cost", figures="success ood nfe loss")
 # What every job passes through before its own module is called; its command line is tracked instead.
-ENTRANCE = {f"energyflow/cli/{name}.py" for name in ("__main__", "job", "people")} | {"energyflow/datasets/collect.py"}
-ENTRANCE |= {f"energyflow/studies/{name}.py" for name in ("jobs",)}
+ENTRANCE = {f"energyflow/cli/{name}.py" for name in ("__main__", "job", "people")}
+ENTRANCE |= {"energyflow/datasets/collect.py", "energyflow/pipeline/jobs.py"}
 ONE_CHECK = {"theory_check": 1, "theory_point": 1, "theory": 1}
 
 

@@ -11,21 +11,11 @@ wildcard_constraints:
     point="[a-z0-9_]+",
 
 
-def check_of(study, wildcards):
-    """A check, and the job of it that wildcards name."""
-    return study.checks[wildcards.check], CheckKey(wildcards.check, wildcards.subject, int(wildcards.seed))
-
-
-def check_inputs(study, wildcards):
-    """Files that a job of a check reads."""
-    check, key = check_of(study, wildcards)
-    return check.inputs(P, key)
-
-
-def check_code(study, wildcards):
-    """Source files that a job of a check runs."""
-    check, key = check_of(study, wildcards)
-    return code("check", check.module, *check.code(key))
+def of_check(study, wildcards):
+    """Files that a job of a check reads, and the source files that it runs."""
+    check = study.checks[wildcards.check]
+    key = CheckKey(wildcards.check, wildcards.subject, int(wildcards.seed))
+    return check.inputs(P, key), code("check", check.module, *check.code(key))
 
 
 for study in WANTED:
@@ -35,8 +25,8 @@ for study in WANTED:
             name:
                 f"{study.name}_check"
             input:
-                read=lambda wildcards, study=study: check_inputs(study, wildcards),
-                code=lambda wildcards, study=study: check_code(study, wildcards),
+                read=lambda wildcards, study=study: of_check(study, wildcards)[0],
+                code=lambda wildcards, study=study: of_check(study, wildcards)[1],
             output:
                 PATTERN[f"{study.name}_check"],
             log:

@@ -189,6 +189,7 @@ STUDIES = {
         build="energyflow.studies.ablations.page:build",
         head="energyflow.studies.ablations.page:HEAD",
         reads_stages=("evaluate", "nfe", "shape"),
+        sections=("train", "network", "method", "source", "shape", "evaluate"),
         jobs=JOBS,
         made=owned,
         valid=resolve.check,

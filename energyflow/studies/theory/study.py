@@ -191,6 +191,7 @@ STUDIES = {
         head=f"{HERE}.page:HEAD",
         checks={name: _check(name) for name in CHECKS},
         reads_stages=("collect", "train"),
+        sections=("train", "network"),
         jobs={"theory_model": Job("theory_model", MODEL, ("model.safetensors", "model.json", "run.json"), ())},
         made=lambda p: {"theory_model": [file for key in models(p) for file in model_files(p, key)]},
     )
