@@ -37,10 +37,15 @@ LEVELS = ["0", "S", "M", "L"]  # by size
 
 @pytest.fixture(scope="module")
 def every(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Rows of every method and source that has a name, on five tasks."""
+    """Rows of every method and source that has a name, and of two that have none yet, on five tasks."""
+    further = ["further", "another"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic, "METHODS", {m: 0.9 - 0.05 * i for i, m in enumerate(names.order("method"))})
-        patch.setattr(synthetic, "SOURCES", {s: 0.9 - 0.06 * i for i, s in enumerate(names.order("source"))})
+        patch.setattr(
+            synthetic, "METHODS", {m: 0.9 - 0.05 * i for i, m in enumerate([*names.order("method"), *further])}
+        )
+        patch.setattr(
+            synthetic, "SOURCES", {s: 0.9 - 0.06 * i for i, s in enumerate([*names.order("source"), *further])}
+        )
         return synthetic.write_results(tmp_path_factory.mktemp("every"), shape_tasks=synthetic.TASKS[:2])
 
 
