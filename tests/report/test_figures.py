@@ -246,11 +246,12 @@ def test_the_labels_of_a_logarithmic_axis_do_not_overlap(which: drawing.Which, l
 class Gaussian(EnergyPolicy):
     """The energy of a Gaussian expert with a standard deviation per number of the chunk; no state matters."""
 
-    spread = torch.tensor([[2.0, 0.1], [1.0, 0.1]])
+    spread: Tensor
 
     def __init__(self, params: Params) -> None:
         spec = Spec(obs_dim=3, action_dim=2, obs_horizon=1, pred_horizon=2, exec_horizon=1, obs_keys=("state",))
         super().__init__(spec, params.reward_model["energyflow"])
+        self.spread = torch.nn.Parameter(torch.tensor([[2.0, 0.1], [1.0, 0.1]]), requires_grad=False)
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         raise AssertionError("a landscape trains nothing")
