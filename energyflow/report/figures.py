@@ -91,7 +91,8 @@ def learned(paths: Sequence[Path], plot: LearningPlot, report: ReportParams) -> 
     rows = learning.curve_rows(paths, "figure learning")
     curve, summary = learning.bands(rows, report, plot.smooth), learning.learning(rows, report)
     tasks = list(dict.fromkeys(curve["task"]))
-    lines, size = (2, 8) if curve["source"].nunique() <= 8 else (3, 7)  # of panels, and of their text
+    lines = max(2, -(-curve["source"].nunique() // 4))  # of panels
+    size = 8 if lines == 2 else 7  # of their text
     figure = Figure(figsize=(8.6, 1.85 * lines * len(tasks)), layout="constrained")
     blocks = np.atleast_1d(np.asarray(figure.subfigures(len(tasks), 1), dtype=object))
     for block, task in zip(blocks, tasks, strict=True):

@@ -37,10 +37,15 @@ LEVELS = ["0", "S", "M", "L"]  # by size
 
 @pytest.fixture(scope="module")
 def every(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Rows of every method and source that has a name, on five tasks."""
+    """Rows of every method and source that has a name, and of two that have none yet, on five tasks."""
+    further = ["further", "another"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic, "METHODS", {m: 0.9 - 0.05 * i for i, m in enumerate(names.order("method"))})
-        patch.setattr(synthetic, "SOURCES", {s: 0.9 - 0.06 * i for i, s in enumerate(names.order("source"))})
+        patch.setattr(
+            synthetic, "METHODS", {m: 0.9 - 0.05 * i for i, m in enumerate([*names.order("method"), *further])}
+        )
+        patch.setattr(
+            synthetic, "SOURCES", {s: 0.9 - 0.06 * i for i, s in enumerate([*names.order("source"), *further])}
+        )
         return synthetic.write_results(tmp_path_factory.mktemp("every"), shape_tasks=synthetic.TASKS[:2])
 
 
@@ -241,11 +246,12 @@ def test_the_labels_of_a_logarithmic_axis_do_not_overlap(which: drawing.Which, l
 class Gaussian(EnergyPolicy):
     """The energy of a Gaussian expert with a standard deviation per number of the chunk; no state matters."""
 
-    spread = torch.tensor([[2.0, 0.1], [1.0, 0.1]])
+    spread: Tensor
 
     def __init__(self, params: Params) -> None:
         spec = Spec(obs_dim=3, action_dim=2, obs_horizon=1, pred_horizon=2, exec_horizon=1, obs_keys=("state",))
         super().__init__(spec, params.reward_model["energyflow"])
+        self.spread = torch.nn.Parameter(torch.tensor([[2.0, 0.1], [1.0, 0.1]]), requires_grad=False)
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         raise AssertionError("a landscape trains nothing")

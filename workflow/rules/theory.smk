@@ -28,4 +28,3 @@ rule theory_model:
     shell:
         "python -m energyflow.cli job theory_model {wildcards.expert} --params {params.section:q} --count {wildcards.demos}"
         " --seed {wildcards.seed} --out {params.out} > {log} 2>&1"
-
