@@ -37,7 +37,7 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "shape": (("collect", "reward_model"), ("shape", "source", "evaluate")),
     plan.REPORT: (
         ("collect", "train", "evaluate", "nfe", "expert", "latency", "shape"),
-        ("report", "plots", "evaluate"),
+        ("report", "evaluate", *(f"plots.{name}" for name in layout.FIGURES)),
     ),
 }
 PLOTS = {  # data of `dvc plots` -> axes and template of .dvc/plots
@@ -132,7 +132,7 @@ def study_file(name: str, p: Params) -> str:
         reads = (*reads, *(own if stage == name else study.jobs if stage == f"{name}_check" else ()))
         deps = [folder for each in reads for folder in _folders(each, p)] + _rooms(_study_code(study, stage, p))
         outs = _outs([*mine, study.page(p.preset)] if stage == name else mine, cached=stage != name)
-        params = [name, *(("report", "plots", "evaluate") if stage == name else study.sections)]
+        params = [name, *study.sections, *(("report", f"plots.{name}") if stage == name else ())]
         stages[stage] = _stage(CMD.format(stage), deps, params, outs, away=True)
     return _written(f" workflow/{name}/dvc.yaml", {"vars": ["../../params.yaml"], "stages": stages})
 

@@ -111,7 +111,7 @@ def check(p: Params, *, deep: bool = False) -> list[str]:
         UserError: the link type is unsafe, or Snakemake could not plan.
     """
     require_safe_cache()
-    found = []
+    found = rotten(p) if deep else []  # before DVC looks: it removes the copies that it finds to be corrupt
     for target in records.targets(p):
         if not up_to_date(target):
             found.append(f"snakemake has work to do (snakemake -n {target} tells what and why)")
@@ -119,7 +119,7 @@ def check(p: Params, *, deep: bool = False) -> list[str]:
             found.append("dvc sees changes (dvc status; after a complete run: energyflow results commit)")
     if left := records.orphans(p):
         found.append(f"{len(left)} file(s) that no rule makes, e.g. {left[0]} (energyflow results prune)")
-    return [*found, *(rotten(p) if deep else [])]
+    return found
 
 
 def rotten(p: Params) -> list[str]:

@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-import energyflow
 from energyflow.config.plots import LandscapePlot
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
@@ -27,6 +26,7 @@ from energyflow.core.seeding import torch_generator
 from energyflow.datasets.format import load_demos
 from energyflow.datasets.windows import make_windows
 from energyflow.policies.base import EnergyPolicy
+from energyflow.policies.checkpoint import load
 from energyflow.report import names
 from energyflow.report.drawing import legend_below
 from energyflow.report.rows import identity
@@ -107,7 +107,7 @@ def landscape(paths: Sequence[Path], plot: LandscapePlot, report: ReportParams) 
     demos_files = [path for path in paths if path.suffix == ".hdf5"]
     if len(models) != 1 or len(demos_files) != 1:
         raise UserError("figure landscape: needs one model.safetensors and one demos.hdf5")
-    policy = energyflow.load(models[0])
+    policy = load(models[0])
     if not isinstance(policy, EnergyPolicy):
         raise UserError(f"{models[0]}: not an energy; the landscape needs energyflow or energyflow_paper")
     demos = load_demos(demos_files[0], policy.spec.obs_keys)

@@ -266,14 +266,14 @@ def alternatives(value: Any) -> list[Any]:
         case bool():
             return [not value]
         case int():
-            return [value + 2, value - 2, 2 * value + 2]
+            return [value + 2, value - 2, 2 * value + 2, 2 * value, value // 2]
         case float():
             return [value * 0.5 if value else 0.125, 0.5 + 0.5 * value]
         case list():
             more = (
-                [value[-1] * 2 + 2]
-                if value and isinstance(value[-1], int)
-                else ["dense", "lstm_gmm", "metaworld/hammer"]
+                [value[-1] * 2 + 2, value[-1] / 2]
+                if value and isinstance(value[-1], int | float)
+                else ["dense", "lstm_gmm", "metaworld/hammer", "mish"]
             )
             return [value[:-1], value[1:], *([*value[:-1], new] for new in more), *([*value, new] for new in more)]
         case {}:
@@ -284,9 +284,23 @@ def alternatives(value: Any) -> list[Any]:
             ]
         case str():
             known = ["continue", "terminate", "one_step", "chunk", "scripted", "human", "core", "full", "mlp", "unet"]
-            known += ["colorblind", "deep", "viridis", "magma", "energyflow", "smoke", "train", "nfe", "gamma"]
-            return [name for name in known if name != value]
-    return [[], ["state"]]
+            known += [
+                "fixed",
+                "varied",
+                "wide",
+                "colorblind",
+                "deep",
+                "viridis",
+                "magma",
+                "energyflow",
+                "smoke",
+                "train",
+                "nfe",
+                "gamma",
+            ]
+            lists = [["energyflow", "energyflow_paper"], ["dense", "sparse"]]
+            return [*(name for name in known if name != value), *lists]
+    return [[], ["state"], 0.05, 2]
 
 
 FIXED = ("preset",)  # what names the preset itself
@@ -421,7 +435,7 @@ def test_dvc_tracks_the_code_of_the_jobs(bare: Tree) -> None:
     p = params.load(ROOT / "params.yaml", "laptop")
     wanted: dict[str, list[str]] = {
         "collect": [file for task in p.tasks for file in code("collect", task=task, expert=True)],
-        "train": [file for _, files in entries().values() for file in files if "theory" not in file],
+        "train": [file for kind, (_, files) in entries().items() for file in files if kind[:5] != "check"],
         "evaluate": [file for method in policies() for file in code("evaluate", method=method, task=p.tasks[0])],
         "latency": [file for method in policies() for file in code("latency", method=method)],
         "reward_model": [file for model in models_of(SOURCES) for file in code("train", method=model)],

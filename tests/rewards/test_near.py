@@ -71,7 +71,9 @@ def test_training_windows_are_transitions_of_one_episode_and_the_padded_first_is
     model = NEAREnergy(Spec(OBS_DIM, 2, 2, 1, 1, ("state",)), section)
 
     def loss(windows: Tensor) -> float:
-        return float(model.loss(windows, torch.zeros(len(windows), 1, 2), torch.Generator().manual_seed(0)).detach())
+        return float(
+            model.loss(windows.float(), torch.zeros(len(windows), 1, 2), torch.Generator().manual_seed(0)).detach()
+        )
 
     moved = pairs[:8].clone()
     moved[0] = 5.0  # the padded one: another observation, again repeated
