@@ -129,12 +129,9 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
         out: folder of the outputs.
 
     Raises:
-        UserError: unknown task, or one without a simulator, or the reward model is missing.
-        UserError: the reward model is missing, damaged or of another task.
-        UserError: the demonstrations are missing or damaged.
-        UserError: the reward model gives no scale.
-        UserError: a weight became NaN or infinite.
-        UserError: the disk is full, or another process is writing into `out`.
+        UserError: the task is unknown or has no simulator; the method learns offline; the demonstrations or the reward
+            model are missing, damaged or of another task; the reward model gives no scale; a weight became NaN or
+            infinite; the disk is full; or another process is writing into `out`.
     """
     check_simulated(task)
     online = METHODS[params.method].online

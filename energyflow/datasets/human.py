@@ -72,9 +72,8 @@ def collect(
         downloads: folder in which files are kept between runs.
 
     Raises:
-        UserError: the task has none, nothing could be fetched, or too few recordings succeed again.
-        UserError: the file is damaged, or has other widths than the simulator.
-        UserError: it was recorded with another robot or controller.
+        UserError: the task has none; nothing could be fetched; the file is damaged, has other widths than the simulator
+            or was recorded with another robot or controller; or too few recordings succeed again.
     """
     if not task.startswith("robomimic/"):
         raise UserError(f"{task}: there are no official recordings of it; use collect.source: scripted")

@@ -104,8 +104,7 @@ def make(given: Ingredients) -> RewardSource:
     """Any of the sources that read an energy; the scale is measured on the demonstrations.
 
     Raises:
-        UserError: the model has no energy.
-        UserError: the energy does not separate demonstrated from random actions.
+        UserError: the model has no energy, or one that does not separate demonstrated from random actions.
     """
     assert given.model is not None
     assert given.demos is not None
