@@ -113,7 +113,8 @@ def make(given: Ingredients) -> RewardSource:
     settings = SparseEnergySettings if given.name == "centered_energy_sparse" else EnergySettings
     own = settings(**given.params.source_params)
     readout = Readout(given.model, own.sigma, own.references, given.seed)
-    gap = measure_gap(readout, *demonstration_windows(given.demos.episodes, readout.window, given.seed))
+    obs, action = demonstration_windows(given.demos.episodes, readout.window, given.seed)
+    gap = measure_gap(readout, obs, action, given.name)
     if given.name == "raw_energy":
         return RawEnergy(readout, gap)
     if given.name == "centered_energy_bounded":
