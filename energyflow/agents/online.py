@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from energyflow.agents.agent import Agent
 from energyflow.agents.sac import train_sac
+from energyflow.config.section import describe
 from energyflow.config.sections import NetworkParams, OnlineParams, ShapeParams, TrainParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import sha256
@@ -115,6 +117,18 @@ def build_online(simulator: Simulator, shape: ShapeParams, seed: int, *, params:
     return agent
 
 
+def agent_section(params: OnlineParams) -> ShapeParams:
+    """Numbers of the agent: those of its source, and how much of a batch is demonstrated.
+
+    Raises:
+        UserError: the two do not go together.
+    """
+    try:
+        return ShapeParams(**params.shape.model_dump() | {"demo_share": params.demo_share})
+    except ValidationError as error:
+        raise UserError(f"online.demo_share, of '{params.method}': {describe(error)}") from None
+
+
 def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model: Path | None, out: Path) -> None:
     """Train an online method; write `model.safetensors`, `model.json`, `train.csv` and `run.json`.
 
@@ -129,22 +143,18 @@ def train_online(task: str, seed: int, params: OnlineParams, demos: Path, model:
         out: folder of the outputs.
 
     Raises:
-        UserError: unknown task, or one without a simulator, or the reward model is missing.
-        UserError: the reward model is missing, damaged or of another task.
-        UserError: the demonstrations are missing or damaged.
-        UserError: the reward model gives no scale.
-        UserError: a weight became NaN or infinite.
-        UserError: the disk is full, or another process is writing into `out`.
+        UserError: the task is unknown or has no simulator; the method learns offline; two numbers do not go together;
+            the demonstrations or the reward model are missing, damaged or of another task; the reward model gives no
+            scale; a weight became NaN or infinite; the disk is full; or another process is writing into `out`.
     """
     check_simulated(task)
     online = METHODS[params.method].online
     if online is None:
         raise UserError(f"method '{params.method}' learns from demonstrations alone: energyflow train")
-    name = online.source
+    name, shape = online.source, agent_section(params)
     inputs = [demos, *([model] if model is not None and SOURCES[name].model else [])]
     source, data = make_source(name, task, params.shape, seed, model, demos), load_demos(demos, params.obs_keys)
     section = params.model_dump(mode="json")
-    shape = ShapeParams(**params.shape.model_dump() | {"demo_share": params.demo_share})
     identity = {"task": task, "seed": seed, "params": section}
     with Run("train_online", out, params=section, inputs=inputs, task=task, method=params.method, seed=seed) as run:
         resume = ResumePoint(out, identity | {"inputs": [sha256(path) for path in inputs]})

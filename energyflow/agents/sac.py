@@ -157,12 +157,9 @@ def run_shape(
     A run that was killed continues bit for bit; see energyflow/core/resume.py.
 
     Raises:
-        UserError: unknown task or source, or the source's model or demonstrations are missing.
-        UserError: the reward model is missing, damaged or of another task.
-        UserError: the demonstrations are damaged.
-        UserError: the reward model gives no scale.
-        UserError: batches shall hold demonstrations, and none are given.
-        UserError: the disk is full, or another process is writing into `out`.
+        UserError: the task or the source is unknown; the reward model or the demonstrations are missing, damaged or of
+            another task; the reward model gives no scale; batches shall hold demonstrations, and none are given; the
+            disk is full; or another process is writing into `out`.
     """
     check_task(task)
     spec = SOURCES[source]

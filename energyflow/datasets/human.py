@@ -20,7 +20,7 @@ from energyflow.datasets.download import fetch
 from energyflow.datasets.format import load_demos
 from energyflow.datasets.manifest import write_manifest
 from energyflow.datasets.replay import Replayable, replays
-from energyflow.envs.tasks import make_env
+from energyflow.envs.tasks import make_env, simulator_of
 
 # Newest first: v1.5 has the observations of robosuite 1.5; v1.4.1 is the same recordings in those of 1.4.
 OFFICIAL = {
@@ -72,12 +72,13 @@ def collect(
         downloads: folder in which files are kept between runs.
 
     Raises:
-        UserError: the task has none, nothing could be fetched, or too few recordings succeed again.
-        UserError: the file is damaged, or has other widths than the simulator.
-        UserError: it was recorded with another robot or controller.
+        UserError: the task has none; its simulator is not installed; nothing could be fetched; the file is damaged, has
+            other widths than the simulator or was recorded with another robot or controller; or too few recordings
+            succeed again.
     """
     if not task.startswith("robomimic/"):
         raise UserError(f"{task}: there are no official recordings of it; use collect.source: scripted")
+    simulator_of(task)  # before the download: whether it is installed
     from energyflow.envs.robomimic import metadata  # only now: it imports the simulator
 
     version, url, path = _download(task, official, downloads)

@@ -23,7 +23,7 @@ def recognised(path: Path, args: dict[str, Any], layout: dict[str, int], action_
     try:
         check_recorded(named, args, layout, action_dim)
     except UserError as error:
-        log.warning("%s: not demonstrations of %s but of %s: %s", path, named, own, error)
+        log.warning("%s: taken as demonstrations of %s, not of %s: %s", path, own, named, error)
         return own, str(error)
     return named, ""
 

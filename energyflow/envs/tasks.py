@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from energyflow.core.errors import UserError, nearest
-from energyflow.core.registry import implementation
+from energyflow.core.registry import PACKAGE, implementation
 from energyflow.envs.registry import SUITES, Suite
 
 if TYPE_CHECKING:
@@ -91,12 +91,23 @@ def check_recorded(task: str, env_args: Mapping[str, Any], layout: Mapping[str, 
         action_dim: width of its actions.
 
     Raises:
-        UserError: a width differs, or what the suite compares, such as robot, controller and control rate.
+        UserError: a width differs, or what the suite compares, such as robot, controller and control rate; or it
+            compares with a simulator that is not installed.
     """
     check_widths(task, layout, action_dim)
     compare = suite_of(task).recorded
     if compare is not None:
-        implementation(compare)(task, env_args)
+        _imported(task, compare)(task, env_args)
+
+
+def simulator_of(name: str) -> Callable[[str, Sequence[str] | None], Simulator]:
+    """What builds a task's simulator, imported.
+
+    Raises:
+        UserError: no such task, or its simulator is not installed; the message says how to.
+    """
+    build: Callable[[str, Sequence[str] | None], Simulator] = _imported(name, _simulator(name))
+    return build
 
 
 def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
@@ -107,16 +118,27 @@ def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
         obs_keys: what to observe, in this order; by default the suite's usual observations.
 
     Raises:
-        UserError: no such task, or no such observation.
+        UserError: no such task, no such observation, or the simulator is not installed.
     """
-    build: Callable[[str, Sequence[str] | None], Simulator] = implementation(_simulator(name))
-    return build(name, obs_keys)
+    return simulator_of(name)(name, obs_keys)
 
 
 def modules(name: str, *, expert: bool) -> list[str]:
     """Modules of a task's simulator and, if it acts, of its scripted expert."""
     experts, simulator = suite_of(name).experts, _simulator(name).partition(":")[0]
     return [simulator, f"{experts}.{name.split('/')[1]}"] if expert and experts else [simulator]
+
+
+def _imported(name: str, where: str) -> Any:
+    """`module:attribute` of a task's suite, which may need what is installed with its simulator alone."""
+    try:
+        return implementation(where)
+    except ModuleNotFoundError as error:
+        missing, extra = str(error.name).partition(".")[0], suite_of(name).extra
+        if missing == PACKAGE:
+            raise
+        how = f"pip install '.[{extra}]' in a checkout of {PACKAGE}, or make setup" if extra else "install it"
+        raise UserError(f"{name}: its simulator needs '{missing}', which is not installed: {how}") from None
 
 
 def _simulator(name: str) -> str:

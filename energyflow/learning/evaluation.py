@@ -89,9 +89,8 @@ def evaluate(
     each number of the list.
 
     Raises:
-        UserError: the checkpoint is missing, damaged, of another task, or of one without a simulator.
-        UserError: the widths of policy and simulator differ.
-        UserError: `out` holds a run of other inputs, and `existing` says to refuse.
+        UserError: the checkpoint is missing, damaged, of another task, or of one without a simulator; the widths of
+            policy and simulator differ; or `out` holds a run of other inputs, and `existing` says to refuse.
     """
     model, device = checkpoint_file(model), default_device()
     policy = load(model, task).to(device)

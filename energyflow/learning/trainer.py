@@ -186,8 +186,8 @@ def train(
     """Train one model and write `model.safetensors`, `model.json`, `train.csv` and `run.json` into `out`.
 
     A killed run continues from its last resume point and ends bit-equal to an uninterrupted one on CPU; see
-    energyflow/core/resume.py. The final
-    averaged weights are saved: there is no selection of checkpoints on test results.
+    energyflow/core/resume.py. The final averaged weights are saved: there is no selection of checkpoints on test
+    results.
 
     Args:
         task: simulated one, or `custom/<name>`.
@@ -200,10 +200,9 @@ def train(
         existing: what to do with a complete run in `out`.
 
     Raises:
-        UserError: the demonstrations are missing, damaged or of another task.
-        UserError: `out` holds a run of other inputs, and `existing` says to refuse.
-        UserError: the loss or a weight became NaN or infinite.
-        UserError: the disk is full, or another process is writing into `out`.
+        UserError: the demonstrations are missing, damaged or of another task; `out` holds a run of other inputs, and
+            `existing` says to refuse; the loss or a weight became NaN or infinite; the disk is full; or another
+            process is writing into `out`.
     """
     check_task(task)
     device = device or default_device()

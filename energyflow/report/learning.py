@@ -37,7 +37,7 @@ from energyflow.report.statistics import (
 
 SOLVED = 0.8  # success from which a source counts as having learnt the task
 FAILS = 0.5  # a source whose final success lies below this has failed
-NEAR = 0.1  # area under the curve by which a source may stay behind the oracle and still be near it
+NEAR = 0.1  # a source whose area under the curve is less than this behind the oracle's is near it
 PAPER_SOURCES = ("sparse", "raw_energy", "centered_energy", "centered_energy_sparse")  # the oracle apart
 
 Claim = tuple[str, str]  # verdict, what it rests on

@@ -112,10 +112,9 @@ def read_rows(files: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
         One frame with exactly `columns`, in that order; names are strings, `success` is a float of 0 or 1.
 
     Raises:
-        UserError: no files, or a file is missing, has no rows, lacks a column, or holds an empty, non-
-            numeric or infinite value, or one of another run than its path says; the message names the file, the column
-            and the line.
-        UserError: a file is not what its job wrote, by the digest in run.json.
+        UserError: no files, or a file is missing, has no rows, lacks a column, is not what its job wrote by the digest
+            in run.json, or holds an empty, non-numeric or infinite value, or one of another run than its path says; the
+            message names the file, the column and the line.
     """
     if not files:
         raise UserError("no input files: nothing was given to read rows from")

@@ -200,7 +200,7 @@ def learned(paths: Sequence[Path], params: ReportParams) -> Table:
                 for r in verdicts
             ),
             "Holds, with its whole interval: sparse – the centred energy has the larger area; raw – final success"
-            f" below {100 * learning.FAILS:g} %; centred – area at most {100 * learning.NEAR:g} points behind the"
+            f" below {100 * learning.FAILS:g} %; centred – area less than {100 * learning.NEAR:g} points behind the"
             " dense oracle; centred + sparse – larger area than each other source of the paper. Contradicted: the"
             " whole interval says the opposite. Undecided: it covers both.",
             "Area: success averaged over the steps covered. Best mark: the mark with the highest mean, hence"

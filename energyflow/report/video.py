@@ -48,8 +48,8 @@ def write_video(demos: Path, out: Path) -> None:
     """Render the first demonstration of a file as an animated GIF.
 
     Raises:
-        UserError: the file is damaged, stores no states, or is of a suite that is not filmed.
-        UserError: no OpenGL without a screen on this machine.
+        UserError: the file is damaged, stores no states, or is of a suite that is not filmed; or this machine has no
+            OpenGL that works without a screen.
     """
     task = load_demos(demos).task
     if task.startswith(f"{CUSTOM}/") or not suite_of(task).filmed:

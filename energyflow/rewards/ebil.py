@@ -47,8 +47,7 @@ def make(given: Ingredients) -> RewardSource:
     """Measure the scale on the demonstrations.
 
     Raises:
-        UserError: the model is not EBIL's.
-        UserError: the energy is 1 on all demonstrations.
+        UserError: the model is not EBIL's, or its energy is 1 on all demonstrations.
     """
     assert given.demos is not None
     if not isinstance(given.model, EBILEnergy):

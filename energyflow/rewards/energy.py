@@ -104,8 +104,7 @@ def make(given: Ingredients) -> RewardSource:
     """Any of the sources that read an energy; the scale is measured on the demonstrations.
 
     Raises:
-        UserError: the model has no energy.
-        UserError: the energy does not separate demonstrated from random actions.
+        UserError: the model has no energy, or one that does not separate demonstrated from random actions.
     """
     assert given.model is not None
     assert given.demos is not None
@@ -114,7 +113,8 @@ def make(given: Ingredients) -> RewardSource:
     settings = SparseEnergySettings if given.name == "centered_energy_sparse" else EnergySettings
     own = settings(**given.params.source_params)
     readout = Readout(given.model, own.sigma, own.references, given.seed)
-    gap = measure_gap(readout, *demonstration_windows(given.demos.episodes, readout.window, given.seed))
+    obs, action = demonstration_windows(given.demos.episodes, readout.window, given.seed)
+    gap = measure_gap(readout, obs, action, given.name)
     if given.name == "raw_energy":
         return RawEnergy(readout, gap)
     if given.name == "centered_energy_bounded":

@@ -60,8 +60,7 @@ def make(given: Ingredients) -> RewardSource:
     """Measure the scale on the demonstrations.
 
     Raises:
-        UserError: the model is not that of IQ-Learn.
-        UserError: Q is the same for all actions, or has diverged.
+        UserError: the model is not IQ-Learn's, or its Q is the same for all actions, or has diverged.
     """
     assert given.demos is not None
     if not isinstance(given.model, IQLearnOffline):

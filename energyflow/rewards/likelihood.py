@@ -103,8 +103,7 @@ def make(given: Ingredients) -> RewardSource:
     """Measure mean and standard deviation on the demonstrations.
 
     Raises:
-        UserError: the model is no flow policy.
-        UserError: all demonstrations are equally likely.
+        UserError: the model is no flow policy, or finds all demonstrations equally likely.
     """
     assert given.demos is not None
     if not isinstance(given.model, FlowPolicy):

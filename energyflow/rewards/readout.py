@@ -88,8 +88,14 @@ class Readout:
         return torch.cat(parts)
 
 
-def measure_gap(readout: Readout, obs: Tensor, action: Tensor) -> float:
+def measure_gap(readout: Readout, obs: Tensor, action: Tensor, source: str) -> float:
     """Mean centred reward of demonstrated chunks: the unit of every energy reward.
+
+    Args:
+        readout: of the energy.
+        obs: [B, To, Do], environment units.
+        action: [B, Tp, Da], environment units.
+        source: of reward, for the message.
 
     Raises:
         UserError: the energy does not prefer demonstrated actions, so no reward can be read from it.
@@ -98,6 +104,6 @@ def measure_gap(readout: Readout, obs: Tensor, action: Tensor) -> float:
     if not np.isfinite(gap) or gap <= 0:
         raise UserError(
             f"the energy does not separate demonstrated from random actions at sigma = {readout.sigma}"
-            f" (gap {gap:.3g}, must be positive); train the reward model longer or change shape.energy.sigma"
+            f" (gap {gap:.3g}, must be positive); train the reward model longer or change source.{source}.sigma"
         )
     return gap

@@ -22,8 +22,7 @@ def build_source(given: Ingredients) -> RewardSource:
     """Build a source from what was loaded for it: `make` of its module.
 
     Raises:
-        UserError: its model is of another kind than it reads.
-        UserError: the model gives no scale.
+        UserError: its model is of another kind than it reads, or gives no scale.
     """
     source: RewardSource = implementation(f"{SOURCES.module(given.name)}:make")(given)
     return source
@@ -43,10 +42,8 @@ def make_source(
         demos: demonstrations; likewise.
 
     Raises:
-        UserError: unknown source, a model or demonstrations are missing, or the model is of another kind.
-        UserError: the checkpoint is damaged or of another task.
-        UserError: the demonstrations are damaged.
-        UserError: the model gives no scale.
+        UserError: the source is unknown; its demonstrations are missing or damaged; or its model is missing, damaged,
+            of another task or kind, or gives no scale.
     """
     spec = SOURCES[name]
     if spec.model is not None and model is None:

@@ -345,3 +345,10 @@ def test_each_way_of_training_names_the_other(smoke: Params, demos_path: Path, t
         train_online(TASK, 0, smoke.online["near"], demos_path, None, tmp_path)
     with pytest.raises(UserError, match="has demonstrations only"):
         train_online("custom/mine", 0, smoke.online["iq_learn"], demos_path, None, tmp_path)
+
+
+def test_numbers_that_do_not_go_together_are_one_line(smoke: Params, demos_path: Path, tmp_path: Path) -> None:
+    section = smoke.online["iq_learn"]
+    repeats = section.model_copy(update={"shape": section.shape.model_copy(update={"action_repeat": 2})})
+    with pytest.raises(UserError, match=r"online\.demo_share, of 'iq_learn': .*needs shape\.action_repeat = 1"):
+        train_online(TASK, 0, repeats, demos_path, None, tmp_path)

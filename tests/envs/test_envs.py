@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from energyflow.envs.rollout import Episode, rollout
 from energyflow.envs.tasks import make_env
 from energyflow.learning.evaluation import evaluate, evaluate_expert
 from energyflow.learning.trainer import train
-from tests.conftest import TASK
+from tests.conftest import ROOT, TASK
 
 ZERO = Level(hand=0.0, object=0.0, goal=0.0)
 
@@ -120,6 +122,40 @@ def test_unknown_tasks_and_observations_are_named() -> None:
         make_env("metaworld/hamer")
     with pytest.raises(UserError, match="metaworld/hammer: no observations robot0_eef_pos"):
         make_env("metaworld/hammer", ["robot0_eef_pos"])
+
+
+WITHOUT = "import sys; sys.modules[sys.argv.pop(1)] = None; from energyflow.cli import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize(
+    ("task", "source", "package", "extra"),
+    [
+        ("metaworld/hammer", "scripted", "metaworld", "metaworld"),
+        ("metaworld/hammer", "scripted", "mujoco", "metaworld"),
+        ("robomimic/lift", "scripted", "robosuite", "robomimic"),
+        ("robomimic/lift", "human", "robosuite", "robomimic"),
+    ],
+)
+def test_a_simulator_that_is_not_installed_is_one_line_with_its_extra(
+    tmp_path: Path, task: str, source: str, package: str, extra: str
+) -> None:
+    command = ["collect", task, f"collect.source={source}", "--out", str(tmp_path / "demos")]
+    done = subprocess.run([sys.executable, "-c", WITHOUT, package, *command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: {task}: its simulator needs '{package}', which is not installed:"
+        f" pip install '.[{extra}]' in a checkout of energyflow, or make setup\n"
+    )
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert package in {requirement.split("==")[0] for requirement in extras[extra]}
+
+
+def test_a_file_of_a_simulator_that_is_not_installed_is_its_owners(tmp_path: Path, lift_path: Path) -> None:
+    shutil.copyfile(lift_path, tmp_path / "cubes.hdf5")  # without the manifest, which names the task
+    command = [sys.executable, "-c", WITHOUT, "robosuite", "data", str(tmp_path / "cubes.hdf5")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "taken as demonstrations of custom/cubes, not of robomimic/lift: " in done.stderr
+    assert "pip install '.[robomimic]'" in done.stderr
 
 
 def test_asking_whose_a_file_is_imports_no_simulator() -> None:

@@ -62,7 +62,7 @@ def test_centred_reward_is_the_closed_form_and_ranks_like_the_true_advantage(mak
 def test_scale_makes_demonstrations_average_one(make_readout: Make, expert_demos: list[Demonstration]) -> None:
     readout = make_readout()
     obs, action = demonstration_windows(expert_demos, readout.window, seed=0)
-    source = CenteredEnergy(readout, measure_gap(readout, obs, action))
+    source = CenteredEnergy(readout, measure_gap(readout, obs, action, "centered_energy"))
     assert float(score(source, obs, action).mean()) == pytest.approx(1.0, abs=1e-5)
 
 
@@ -71,8 +71,8 @@ def test_an_energy_that_prefers_random_actions_is_refused(
 ) -> None:
     readout = make_readout()
     obs, action = demonstration_windows(expert_demos, readout.window, seed=0)
-    with pytest.raises(ValueError, match="does not separate demonstrated from random"):
-        measure_gap(readout, obs, action + 100.0)
+    with pytest.raises(ValueError, match=r"does not separate demonstrated from random.*source\.raw_energy\.sigma"):
+        measure_gap(readout, obs, action + 100.0, "raw_energy")
 
 
 def test_success_adds_the_weight_once(make_readout: Make) -> None:

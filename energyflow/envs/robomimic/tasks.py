@@ -76,6 +76,7 @@ SUITES = {
         "RoboMimic",
         "energyflow.envs.robomimic.simulator:RobomimicEnv",
         {task: spec.env_name for task, spec in SPECS.items()},
+        extra="robomimic",
         experts=EXPERTS,
         filmed=True,
         published_on="human demonstrations",
