@@ -14,6 +14,7 @@ import energyflow
 from energyflow.cli import main, parser
 from energyflow.core.files import read_json
 from energyflow.datasets.format import Demonstration, write_demos
+from energyflow.pipeline.params import Params
 from energyflow.report.runs import success_of
 
 SMOKE = ["--preset", "smoke"]
@@ -112,6 +113,47 @@ def test_any_number_is_one_flag(demos_path: Path, tmp_path: Path, capsys: pytest
     assert "did you mean 'steps'" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         main(["job", "latency", "--model", "m", "--out", "o", "train.steps=3"])
+
+
+def test_what_dry_prints_is_taken_whole(
+    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], smoke: Params
+) -> None:
+    out, method = tmp_path / "run", ["--method", "flow_policy"]
+    command = ["train", "--demos", str(demos_path)]
+    assert main([*command, *method, *SMOKE, "train.steps=3", "--dry"]) == 0
+    section = capsys.readouterr().out
+    assert main([*command, *method, "--params", section, "--out", str(out)]) == 0
+    assert read_json(out / "model.json")["params"] == json.loads(section)
+    levels = {"0": {"hand": 0.0, "object": 0.0, "goal": 0.0}}
+    rolled = smoke.evaluate_levels().model_copy(update={"episodes": 1, "horizon": 2, "levels": levels})
+    assert main(["evaluate", "--model", str(out), "--params", rolled.canonical()]) == 0
+    assert len(pd.read_csv(out / "evaluate/episodes.csv")) == 1
+    capsys.readouterr()
+    collected = smoke.collect.model_copy(update={"demos": 2})
+    assert main(["collect", "metaworld/hammer", "--params", collected.canonical(), "--dry"]) == 0
+    assert json.loads(capsys.readouterr().out) == collected.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--preset", "smoke"], "--params gives every number: leave out"),
+        (["--config", "params.yaml"], "--params gives every number: leave out"),
+        (["train.steps=3"], "--params gives every number: leave out"),
+        (["--method", "flow_policy"], "--params is a section of 'energyflow': give --method energyflow too"),
+        (["--method", "iq_learn"], "--params: OnlineParams: "),
+        (["--params", "{}"], "--params: TrainParams: "),
+        (["--params", ""], "--params: TrainParams: Invalid JSON"),
+    ],
+)
+def test_a_whole_section_and_other_numbers_contradict_each_other(
+    capsys: pytest.CaptureFixture[str], smoke: Params, more: list[str], message: str
+) -> None:
+    section = smoke.training("energyflow").canonical()
+    assert main(["train", "--demos", "none.hdf5", "--task", "custom/x", "--params", section, *more]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {message}")
+    assert said.count("\n") == 1
 
 
 def test_a_mistake_is_one_line_and_a_bug_is_a_traceback(

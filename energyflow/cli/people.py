@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from energyflow.core.errors import UserError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from energyflow.config.section import Section
 
 Arguments = argparse.Namespace
+S = TypeVar("S", bound="Section")
 
 
 def _params(a: Arguments) -> Params:
@@ -21,6 +22,21 @@ def _params(a: Arguments) -> Params:
     from energyflow.pipeline.params import load
 
     return load(a.config, a.preset, flags=a.flags)
+
+
+def _given(a: Arguments, section: S) -> S:
+    """The section of the params file, or the one that `--params` gives whole.
+
+    Raises:
+        UserError: it is no section of that kind, or other numbers are given beside it.
+    """
+    from energyflow.config.section import parse_section
+
+    if a.params is None:
+        return section
+    if a.config or a.preset or a.flags:
+        raise UserError("--params gives every number: leave out --config, --preset and section.key=value")
+    return parse_section(type(section), a.params)
 
 
 def results_of(path: Path) -> Path | None:
@@ -59,7 +75,7 @@ def _dry(a: Arguments, section: Section) -> bool:
 
 
 def _collect(a: Arguments) -> None:
-    section = _params(a).of(a.task).collect
+    section = _given(a, _params(a).of(a.task).collect)
     out = a.out or Path("data", section.source, a.task)
     if not _dry(a, section):
         from energyflow.datasets.collect import collect
@@ -69,24 +85,26 @@ def _collect(a: Arguments) -> None:
 
 
 def _train(a: Arguments) -> None:
+    from energyflow.config.sections import OnlineParams
     from energyflow.datasets.format import load_demos
 
     task = a.task or load_demos(a.demos, filter_key=a.filter_key).task
     sections = _params(a).of(task)
     online = a.method in sections.online
-    section = sections.training_online(a.method) if online else sections.training(a.method)
+    section = _given(a, sections.training_online(a.method) if online else sections.training(a.method))
+    if section.method != a.method:
+        raise UserError(f"--params is a section of '{section.method}': give --method {section.method} too")
     out = _own(a, Path("runs", task, section.method, f"seed{a.seed}"))
     if _dry(a, section):
         return
-    if online:
+    if isinstance(section, OnlineParams):
         from energyflow.agents.online import train_online
 
-        train_online(task, a.seed, sections.training_online(a.method), a.demos, a.model, out)
+        train_online(task, a.seed, section, a.demos, a.model, out)
     else:
         from energyflow.learning.trainer import train
 
-        section, key = sections.training(a.method), a.filter_key
-        train(task, a.seed, section, a.demos, out, filter_key=key, existing=_existing(a))
+        train(task, a.seed, section, a.demos, out, filter_key=a.filter_key, existing=_existing(a))
     print(f"wrote {out}/model.safetensors")
 
 
@@ -96,7 +114,7 @@ def _evaluate(a: Arguments) -> None:
     model = checkpoint_file(a.model)
     trained = read_description(model)
     task, seed = a.task or trained.task, trained.seed if a.seed is None else a.seed
-    section = _params(a).of(task).evaluate_levels()
+    section = _given(a, _params(a).of(task).evaluate_levels())
     beside = Path("runs", task, trained.method, f"seed{seed}") if results_of(model) else model.parent
     out = _own(a, beside / "evaluate")
     if not _dry(a, section):
@@ -170,6 +188,7 @@ def _add(commands: Commands, name: str, text: str, *, flags: bool = True) -> arg
         command.epilog = "section.key=value, for example train.steps=2000, changes a number of the params file"
         command.add_argument("--config", type=Path, help="params file (default: params.yaml, or what is shipped)")
         command.add_argument("--preset", help="preset of the file (default: the one that it names)")
+        command.add_argument("--params", metavar="JSON", help="every number at once, as --dry prints them")
         command.add_argument("--dry", action="store_true", help="print the numbers that would be used, and stop")
         command.add_argument("--out", type=Path, help="folder of the outputs")
     return command

@@ -180,7 +180,7 @@ def _check_values(where: str, model: Model) -> None:
     for name, values in model.normalizer.named_buffers():
         if name.endswith("_std") and not bool((values > 0).all()):
             raise UserError(f"{where}: 'normalizer.{name}' is not positive everywhere; train again")
-    if not bool((model.normalizer.action_low < model.normalizer.action_high).all()):
+    if not bool((model.normalizer.action_low <= model.normalizer.action_high).all()):
         raise UserError(f"{where}: the box of the actions is empty; train again")
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
+import energyflow
 from energyflow.cli import main
 from energyflow.cli.people import results_of
 from energyflow.config.sections import TrainParams
@@ -93,6 +94,18 @@ def test_a_complete_run_is_there_refused_replaced_or_done_again(
     (out / "train.csv").unlink()
     train(TASK, 0, short, other, out, CPU, existing="refuse")
     assert (out / "train.csv").is_file()
+
+
+@pytest.mark.parametrize("options", [{"count": 1, "length": 1}, {"length": 3}, {"actions": 1}, {"actions": 40}])
+def test_files_of_unusual_sizes_are_trained_on(tmp_path: Path, short: TrainParams, options: dict[str, int]) -> None:
+    """One step is a demonstration in which every action rests."""
+    path, out = write(tmp_path / "bench.hdf5", **options), tmp_path / "run"
+    train(TASK, 0, short, path, out, CPU)
+    plan = energyflow.load(out).act(np.zeros((short.obs_horizon, 5)))
+    assert plan.shape == (short.pred_horizon, options.get("actions", 2))
+    if options.get("length") == 1:
+        with h5py.File(path) as file:
+            np.testing.assert_allclose(plan, np.tile(file["data/demo_0/actions"][:], (len(plan), 1)))
 
 
 def test_demonstrations_of_another_task_are_refused(tmp_path: Path, short: TrainParams) -> None:

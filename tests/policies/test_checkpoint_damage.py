@@ -201,6 +201,19 @@ def test_a_deviation_that_is_not_positive_is_refused(policy: Policy, model: Path
         load(model)
 
 
+def test_a_range_of_actions_may_be_a_point_and_not_upside_down(policy: Policy, model: Path) -> None:
+    """A joint that rests has a range of one value."""
+    other = copy.deepcopy(policy)
+    other.normalizer.action_low[0] = other.normalizer.action_high[0] = 0.25
+    save(other, model, FROM)
+    assert load(model).normalizer.action_low[0] == 0.25
+    before = model.read_bytes()
+    other.normalizer.action_low[0] = 0.5
+    with pytest.raises(UserError, match="not written: the box of the actions is empty"):
+        save(other, model, FROM)
+    assert model.read_bytes() == before
+
+
 def _resave(model: Path) -> None:
     weights = load_file(model)
     name = next(key for key in weights if key.endswith("weight"))

@@ -1,4 +1,5 @@
 # Parameters, grids, wildcards and the environment of every job.
+import atexit
 import os
 import re
 import shlex
@@ -22,6 +23,7 @@ from energyflow.studies.registry import STUDIES
 from energyflow.studies.study import CheckKey
 
 HELD = ExitStack()  # what a run holds to its end, however it ends
+atexit.register(HELD.close)  # later, when modules are gone already, it could not
 try:
     P = resolve(dict(config))
     if workflow.is_main_process:
