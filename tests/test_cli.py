@@ -71,12 +71,16 @@ def test_demonstrations_are_collected_by_name(tmp_path: Path, capsys: pytest.Cap
     assert "did you mean 'metaworld/button_press'" in capsys.readouterr().err
 
 
-def test_a_method_of_the_simulator_trains_from_one_line(demos_path: Path, tmp_path: Path) -> None:
+def test_a_method_of_the_simulator_trains_from_one_line(
+    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["--demos", str(demos_path), *SMOKE, "--method", "iq_learn", "--seed", "2", "--out", str(tmp_path)]
     assert main(["train", *command]) == 0
     trained = read_json(tmp_path / "model.json")
     assert (trained["method"], trained["task"], trained["seed"]) == ("iq_learn", "metaworld/button_press", 2)
     assert pd.read_csv(tmp_path / "train.csv")["step"].tolist() == [150, 300]
+    assert main(["train", *command, "--overwrite"]) == 2
+    assert "iq_learn is trained in the simulator" in capsys.readouterr().err
 
 
 def test_own_data_and_own_runs_are_shown(demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

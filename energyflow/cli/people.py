@@ -98,6 +98,8 @@ def _train(a: Arguments) -> None:
     if _dry(a, section):
         return
     if isinstance(section, OnlineParams):
+        if a.filter_key or a.overwrite:
+            raise UserError(f"{section.method} is trained in the simulator, without --filter-key and --overwrite")
         from energyflow.agents.online import train_online
 
         train_online(task, a.seed, section, a.demos, a.model, out)
