@@ -93,6 +93,12 @@ def test_jobs_import_what_snakemake_has_as_their_inputs(finished: Tree) -> None:
             id="share of demonstrations",
         ),
         pytest.param(
+            lambda raw: raw["shape"].update(demo_share=0.25),
+            {"shape": 2} | ONLINE | LEARNING,
+            {"shape", "train"},
+            id="demonstrations in every replay",
+        ),
+        pytest.param(
             lambda raw: raw["shape"].update(batch_size=64),
             {"shape": 2} | ONLINE | LEARNING,
             {"shape", "train"},

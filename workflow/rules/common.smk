@@ -82,14 +82,14 @@ def grid(rule, *names, **fixed):
 
 
 def read_by(source, wildcards):
-    """What a source reads: a reward model of the same seed, demonstrations, both, or nothing (sparse, dense)."""
+    """What SAC on a source reads: a reward model of the same seed, demonstrations, both, or nothing (sparse, dense)."""
     spec, found = SOURCES[source], {}
     if spec.model is not None:
         names = {"model": "model.safetensors", "spec": "model.json"}
         found = {
             key: pattern("reward_model", name).format(**wildcards, model=spec.model) for key, name in names.items()
         }
-    if spec.demos:
+    if spec.demos or P.of(wildcards.task).shape[source].demo_share:
         found["demos"] = pattern("collect", "demos.hdf5").format(**wildcards)
     return found
 
