@@ -32,7 +32,7 @@ from energyflow.datasets.manifest import collected_task
 from energyflow.datasets.reading import DemoFile, env_args
 from energyflow.datasets.recognition import recognised
 from energyflow.datasets.selection import EVERY, demo_names, masks, observation_keys
-from energyflow.envs.tasks import CUSTOM
+from energyflow.envs.tasks import CUSTOM, check_widths, named_task
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,24 @@ class Demos:
     def action_dim(self) -> int:
         """Width Da of the action."""
         return self.episodes[0].actions.shape[1]
+
+    def check_fits(self, task: str) -> None:
+        """Check that they can be those of a task that was asked for.
+
+        Raises:
+            UserError: the task has a simulator, and they were recorded in another one.
+        """
+        named = named_task(self.env_args)
+        if task.startswith(f"{CUSTOM}/") or task == self.task:
+            return
+        if self.differs and named == task:
+            raise UserError(f"{self.path}: {self.differs}; leave --task out, or give it a name of its own: {self.task}")
+        if named not in (None, task):
+            raise UserError(f"{self.path}: its env_args say {named}, asked for {task}; leave --task out, or pass that")
+        try:
+            check_widths(task, self.layout, self.action_dim)
+        except UserError as error:
+            raise UserError(f"{self.path}: {error}") from None
 
 
 def write_demos(

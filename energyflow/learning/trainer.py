@@ -21,7 +21,6 @@ from energyflow.core.resume import ResumePoint
 from energyflow.core.seeding import integer_seed, torch_generator
 from energyflow.core.tensors import below, optimizer_tensors, restore_optimizer, within
 from energyflow.datasets.format import Demos, load_demos
-from energyflow.datasets.recognition import check_fits
 from energyflow.datasets.windows import Windows, make_windows
 from energyflow.envs.tasks import check_task
 from energyflow.learning.kernels import fastest, keep_memory, using
@@ -207,7 +206,7 @@ def train(
     check_task(task)
     device = device or default_device()
     data = load_demos(demos, params.obs_keys, filter_key=filter_key)
-    check_fits(data, task)
+    data.check_fits(task)
     run = Run(
         "train",
         out,

@@ -17,7 +17,6 @@ import pytest
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json, sha256
 from energyflow.datasets.format import Demos, load_demos
-from energyflow.datasets.recognition import check_fits
 from energyflow.envs.robomimic.simulator import env_kwargs
 from tests.datasets.files import write
 
@@ -325,8 +324,8 @@ def test_a_file_of_another_setting_is_a_task_of_its_own_and_says_why(
     assert reason in demos.differs
     assert reason in said(caplog)
     with pytest.raises(UserError, match="leave --task out"):
-        check_fits(demos, "robomimic/lift")
-    check_fits(demos, "custom/anything")
+        demos.check_fits("robomimic/lift")
+    demos.check_fits("custom/anything")
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"robots": None}, 3, None, {"robots": "Panda", "controller_configs": {}}])
@@ -336,7 +335,7 @@ def test_what_a_file_does_not_state_is_said(tmp_path: Path, caplog: pytest.LogCa
     assert "env_args does not state" in said(caplog)
     assert "control_freq" in said(caplog)
     with pytest.raises(UserError, match="env_args say robomimic/lift, asked for robomimic/can"):
-        check_fits(demos, "robomimic/can")
+        demos.check_fits("robomimic/can")
 
 
 def test_a_simulators_actions_are_clipped_and_others_are_mapped(
