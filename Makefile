@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help setup results full readme generated docs smoke test test-long benchmark mutants lint format clean
+.PHONY: help setup results full readme generated docs smoke test test-long benchmark mutants lint audit sbom format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,21 @@ lint: $(STAMP)  ## style, types, and arrows between rooms that go down
 	snakefmt --check Snakefile workflow
 	mypy
 	lint-imports --no-logo
+
+# pip-audit reads the advisories of the package index, cyclonedx-bom writes CycloneDX. In an environment of their own,
+# so that neither is among what it looks at.
+AUDITOR := build/audit
+$(AUDITOR)/.installed:
+	python -m venv $(AUDITOR)
+	$(AUDITOR)/bin/python -m pip install --quiet pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	touch $@
+
+audit: $(STAMP) $(AUDITOR)/.installed  ## known vulnerabilities of the pinned packages; fails where one could not be looked up
+	cat requirements.lock requirements-nodeps.lock > build/audit/all.txt
+	$(AUDITOR)/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement build/audit/all.txt
+
+sbom: $(STAMP) $(AUDITOR)/.installed  ## bill of materials of the environment: build/sbom.json
+	$(AUDITOR)/bin/cyclonedx-py environment --pyproject pyproject.toml --of JSON --output-file build/sbom.json $(BIN)/python
 
 format: $(STAMP)  ## rewrite the code in the house style
 	ruff check --fix .

@@ -173,7 +173,7 @@ def test_the_flow_is_followed_from_noise_to_data(laptop: Params, nfe: int) -> No
 
 
 def ddpm(params: Params) -> DiffusionPolicy:
-    policy = policy_of(params, "diffusion_policy", train_steps=20)
+    policy = policy_of(params, "diffusion_policy", train_steps=20, nfe=20)
     assert isinstance(policy, DiffusionPolicy)
     return policy
 
