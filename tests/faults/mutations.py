@@ -100,7 +100,7 @@ HDF5: dict[str, tuple[Callable[[Any], object], bool]] = {
     "a link to itself": (lambda f: _link(f, h5py.SoftLink("/data/demo_0/actions")), True),
     "env_args that is no JSON": (lambda f: f["data"].attrs.modify("env_args", "{"), False),
     "env_args that is a list": (lambda f: f["data"].attrs.modify("env_args", "[]"), False),
-    "env_args that is a number": (lambda f: f["data"].attrs.modify("env_args", 3), False),
+    "env_args that is a number": (lambda f: f["data"].attrs.create("env_args", 3), False),
     "a name without a number": (lambda f: f.move("data/demo_0", "data/demo_x"), False),
     "a name without demo": (lambda f: f.move("data/demo_0", "data/first"), False),
     "a picture beside the observations": (lambda f: _picture(f), False),
