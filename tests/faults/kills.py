@@ -1,4 +1,7 @@
-"""Runs of a tiny preset that are killed at a random moment, and continued by the very same command."""
+"""Runs of a tiny preset that are killed, and continued by the very same command.
+
+At a random moment, or as soon as one output stands: between an output and the record of it, or in DVC's commit.
+"""
 
 from __future__ import annotations
 
@@ -55,19 +58,24 @@ def kill(root: Path, folder: Path, rng: Rng) -> tuple[str, Verdict]:
     engine, victim = str(rng.choice(list(TARGETS))), str(rng.choice(VICTIMS))
     undisturbed, seconds = whole(root, engine)
     tree = Tree.fresh(folder / "project")
-    after = float(rng.uniform(0.0, seconds))
+    after, awaited = float(rng.uniform(0.0, seconds)), _awaited(outputs(undisturbed), rng)
     quiet = subprocess.DEVNULL
     with subprocess.Popen(
         command(engine), cwd=tree.path, env=tree.env, stdout=quiet, stderr=quiet, start_new_session=True
     ) as running:
-        time.sleep(after)
+        if awaited:
+            after = _appears(tree.path / awaited, LIMIT)
+            time.sleep(wait := float(rng.choice([0.0, 0.5])))
+            after += wait
+        else:
+            time.sleep(after)
         _kill(running.pid, victim, rng)
         try:
             running.wait(LIMIT)
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGKILL)
             return f"{engine}, {victim} after {after:.1f} s: did not end", "hang"
-    what = f"{engine}, {victim} after {after:.1f} of {seconds:.1f} s"
+    what = f"{engine}, {victim} after {after:.1f} of {seconds:.1f} s{f', once {awaited} stood' if awaited else ''}"
     again = tree.run(*command(engine), ok=False)
     if again.returncode:
         said = (again.stdout + again.stderr).strip().splitlines()
@@ -75,6 +83,19 @@ def kill(root: Path, folder: Path, rng: Rng) -> tuple[str, Verdict]:
     found, wanted = outputs(tree), outputs(undisturbed)
     differing = sorted(name for name in wanted if found.get(name) != wanted[name])
     return f"{what}: {json.dumps(differing)}" if differing else what, "silent" if differing else "fine"
+
+
+def _awaited(made: dict[str, object], rng: Rng) -> str:
+    """In every other trial, the output that a kill waits for; otherwise none."""
+    return str(rng.choice(sorted(name for name in made if not name.endswith(".md")))) if rng.random() < 0.5 else ""
+
+
+def _appears(file: Path, limit: float) -> float:
+    """Seconds until a file stands, at most `limit`."""
+    started = time.monotonic()
+    while not file.exists() and time.monotonic() - started < limit:
+        time.sleep(0.005)
+    return time.monotonic() - started
 
 
 def _kill(leader: int, victim: str, rng: Rng) -> None:
