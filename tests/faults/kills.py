@@ -75,6 +75,7 @@ def kill(root: Path, folder: Path, rng: Rng) -> tuple[str, Verdict]:
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGKILL)
             return f"{engine}, {victim} after {after:.1f} s: did not end", "hang"
+        _wait_for_orphans(running.pid)
     what = f"{engine}, {victim} after {after:.1f} of {seconds:.1f} s{f', once {awaited} stood' if awaited else ''}"
     again = tree.run(*command(engine), ok=False)
     if again.returncode:
@@ -104,7 +105,6 @@ def _kill(leader: int, victim: str, rng: Rng) -> None:
         os.killpg(leader, signal.SIGKILL)
     elif victim == "engine":
         os.kill(leader, signal.SIGKILL)
-        _wait_for_orphans(leader)
     else:
         jobs = [pid for pid in _session(leader) if b"energyflow.cli" in _command_line(pid)]
         if jobs:
@@ -132,7 +132,7 @@ def _command_line(pid: int) -> bytes:
 
 
 def _wait_for_orphans(leader: int) -> None:
-    """The jobs of a dead engine go on, and end; a user who starts again at once is told that they are still writing."""
+    """What a dead process had started goes on, and ends; who starts again at once is told that it still runs."""
     deadline = time.monotonic() + LIMIT
     while _session(leader) and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -88,7 +88,7 @@ HDF5: dict[str, tuple[Callable[[Any], object], bool]] = {
     "NaN among the actions": (lambda f: _set(f, "actions", lambda a: _put(a, np.nan)), True),
     "infinity among the observations": (lambda f: _set(f, "obs/state", lambda a: _put(a, np.inf)), True),
     "actions of rank 1": (lambda f: _set(f, "actions", lambda a: a[:, 0]), True),
-    "actions of rank 3": (lambda f: _set(f, "actions", lambda a: a[:, None]), True),
+    "actions of rank 3": (lambda f: _set(f, "actions", lambda a: np.stack([a, a], axis=1)), True),
     "actions of another width": (lambda f: _set(f, "actions", lambda a: a[:, :-1]), True),
     "observations of another width": (lambda f: _set(f, "obs/state", lambda a: a[:, :-1]), True),
     "fewer observations than actions": (lambda f: _set(f, "obs/state", lambda a: a[:-3]), True),
