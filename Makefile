@@ -49,7 +49,7 @@ docs: $(STAMP)  ## the documentation site, in build/docs; a warning is an error,
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build
 
 smoke: $(STAMP)  ## every rule on the real simulator, in minutes; the numbers mean nothing
-	$(SMOKE) --quiet reason -- all theory ablations
+	$(SMOKE) --quiet reason -- all stage_studies
 	$(SMOKE) --report results/report-smoke.html
 
 test: $(STAMP)  ## fast tests

@@ -1,6 +1,6 @@
 # Contents page: parameters in, rules included, targets named. `snakemake --cores all` makes all of the preset and grid in
-# params.yaml but `theory` and `ablations`, targets of their own; `--config preset=smoke grid=full` takes others, `-n` says
-# what would run.
+# params.yaml but the studies, targets of their own (`stage_studies`: all that the preset has); `--config preset=smoke
+# grid=full` takes others, `-n` says what would run.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -31,7 +31,7 @@ rule all:
 
 
 # Targets for a part: `snakemake stage_train` makes what `dvc repro train` does.
-for target, files in plan.outputs(P).items():
+for target, files in {**plan.outputs(P), "studies": [study.page(P.preset) for study in WANTED]}.items():
 
     rule:
         name:
