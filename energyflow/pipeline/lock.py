@@ -57,7 +57,8 @@ def workflow_lock(root: Path, *, wait: bool = False) -> Iterator[None]:
             yield
             return
         if not take(descriptor, wait=wait):
-            raise UserError(f"{root}: the workflow is being run by {_holder(path)}; wait for it to end, or stop it")
+            where = f"{root.absolute()}: the workflow"  # a path, also where the root is the present folder
+            raise UserError(f"{where} is being run by {_holder(path)}; wait for it to end, or stop it")
         _enter(descriptor)
         before = os.environ.get(HOLDER)
         os.environ[HOLDER] = str(os.getpid())
