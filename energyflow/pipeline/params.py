@@ -263,7 +263,7 @@ def parse_flags(flags: Iterable[str]) -> Layer:
         if first not in known:
             raise UserError(f"'{flag}': no section '{first}'; {nearest(first, known)}")
         try:
-            value: Any = yaml.load(text, _Loader)
+            value = _parsed(text)
         except yaml.YAMLError:
             raise UserError(f"'{flag}': the value is not YAML; quote text with special characters") from None
         for key in reversed(rest):
@@ -291,6 +291,15 @@ _Loader.add_implicit_resolver(
 )
 
 
+def _parsed(text: str) -> Any:
+    """Plain values of a YAML document: a safe loader builds numbers, text, lists and mappings, and no other object."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
 def read(path: str | Path | None = None) -> Layer:
     """Content of a params file; without a path, that of the working directory, or else the one that is shipped.
 
@@ -301,7 +310,7 @@ def read(path: str | Path | None = None) -> Layer:
     local = Path(path or SHIPPED)
     file = shipped if path is None and not local.is_file() and shipped.is_file() else local
     try:
-        raw = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+        raw = _parsed(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{file}: no such file; run from the repository root") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

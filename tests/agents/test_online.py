@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import time
 from functools import partial
 from pathlib import Path
@@ -39,7 +36,7 @@ from energyflow.policies.registry import METHODS
 from energyflow.rewards.base import Ingredients, RewardSource
 from energyflow.rewards.dense import Dense
 from energyflow.rewards.sources import build_source
-from tests.conftest import TASK
+from tests.conftest import TASK, kill_at_resume_point
 from tests.rewards.conftest import ACTION_DIM, OBS_DIM, PointSimulator, as_demos
 
 GAIN = -1.5  # of the expert: a = GAIN * position, which stays inside the box
@@ -279,14 +276,7 @@ def test_an_interrupted_run_continues_bit_for_bit(every: Params, tmp_path: Path,
 def test_a_killed_run_continues_bit_for_bit(every: Params, tmp_path: Path) -> None:
     """As above, by SIGKILL in a process of its own."""
     _, whole = run(every, "ebil_bc")
-    child = multiprocessing.get_context("spawn").Process(target=run, args=(every, "ebil_bc", tmp_path, Slow))
-    child.start()
-    while not (tmp_path / "resume.json").exists() and child.is_alive():
-        time.sleep(0.01)
-    assert child.pid is not None
-    os.kill(child.pid, signal.SIGKILL)
-    child.join()
-    assert child.exitcode == -signal.SIGKILL
+    kill_at_resume_point(tmp_path, run, every, "ebil_bc", tmp_path, Slow)
     assert run(every, "ebil_bc", tmp_path)[1] == whole
 
 

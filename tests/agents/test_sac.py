@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +22,7 @@ from energyflow.core.resume import ResumePoint
 from energyflow.learning.trainer import train
 from energyflow.rewards.dense import Dense
 from energyflow.rewards.sparse import Sparse
+from tests.conftest import kill_at_resume_point
 from tests.core.damage import flip
 from tests.rewards.conftest import PointSimulator
 
@@ -79,14 +77,7 @@ def test_evaluating_more_often_does_not_change_the_training(brief: ShapeParams) 
 def test_a_killed_run_continues_bit_for_bit(brief: ShapeParams, tmp_path: Path, train_freq: int) -> None:
     params = brief.model_copy(update={"train_freq": train_freq})
     one, whole = train_sac(PointSimulator, Dense(), params, 0, terminate=True)
-    child = multiprocessing.get_context("spawn").Process(target=_train, args=(params, tmp_path))
-    child.start()
-    while not (tmp_path / "resume.json").exists() and child.is_alive():
-        time.sleep(0.01)
-    assert child.pid is not None
-    os.kill(child.pid, signal.SIGKILL)
-    child.join()
-    assert child.exitcode == -signal.SIGKILL
+    kill_at_resume_point(tmp_path, _train, params, tmp_path)
     stored = read_json(tmp_path / "resume.json")["state"]["step"]
     assert 0 < stored < params.steps
     resume = ResumePoint(tmp_path, IDENTITY)

@@ -95,6 +95,14 @@ def test_a_killed_run_resumes_to_the_same_bits(smoke: Params, demos_path: Path, 
     assert not list(killed.glob("resume.*"))
 
 
+def interrupt(params: TrainParams, demos: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train, and stop before the model is written: a resume point stays."""
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(TASK, 0, params, demos, out, CPU)
+
+
 def test_a_resume_point_of_other_params_is_not_continued(
     short: TrainParams,
     demos_path: Path,
@@ -103,10 +111,7 @@ def test_a_resume_point_of_other_params_is_not_continued(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            train(TASK, 0, short, demos_path, out, CPU)
+    interrupt(short, demos_path, out, monkeypatch)
     assert (out / "resume.json").exists()
     changed = short.model_copy(update={"lr": 2 * short.lr})
     train(TASK, 0, changed, demos_path, out, CPU)
@@ -123,10 +128,7 @@ def test_a_damaged_resume_point_starts_over_to_the_same_bits(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            train(TASK, 0, short, demos_path, out, CPU)
+    interrupt(short, demos_path, out, monkeypatch)
     flip(out / "resume.safetensors", -1)
     capsys.readouterr()
     train(TASK, 0, short, demos_path, out, CPU)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -26,7 +23,7 @@ from energyflow.policies.near_energy import NEAREnergy
 from energyflow.rewards.base import ChangingSource, Ingredients
 from energyflow.rewards.registry import SOURCES
 from energyflow.rewards.sources import build_source
-from tests.conftest import TASK
+from tests.conftest import TASK, kill_at_resume_point
 
 from .conftest import ACTION_DIM, OBS_DIM, PointSimulator, as_demos, fill, make_demos
 
@@ -158,14 +155,7 @@ def test_a_killed_run_continues_bit_for_bit(every: Params, tmp_path: Path) -> No
     """As above, by SIGKILL in a process of its own."""
     params, resume = brief(every, "airl"), ResumePoint(tmp_path, IDENTITY)
     _, whole = train_sac(PointSimulator, changing(every, "airl"), params, 0, terminate=False)
-    child = multiprocessing.get_context("spawn").Process(target=_train, args=(every, "airl", tmp_path))
-    child.start()
-    while not (tmp_path / "resume.json").exists() and child.is_alive():
-        time.sleep(0.01)
-    assert child.pid is not None
-    os.kill(child.pid, signal.SIGKILL)
-    child.join()
-    assert child.exitcode == -signal.SIGKILL
+    kill_at_resume_point(tmp_path, _train, every, "airl", tmp_path)
     source = changing(every, "airl")
     _, rows = train_sac(PointSimulator, source, params, 0, terminate=False, resume=resume)
     assert rows == whole
