@@ -1,12 +1,13 @@
-"""The learning rate of each method of the laptop preset, picked on initial states that no result uses.
+"""Learning rate and evaluations of each method, picked on initial states and training seeds that no result uses.
 
-    python benchmarks/learning_rate.py            # about an hour on 2 cores; finished runs are kept
+    python -m benchmarks.learning_rate            # hours on 2 cores; finished runs are kept
 
-Every method gets the same trials: five learning rates on two tasks whose success is not saturated, one training seed
-that no result uses, the preset's own steps, and episodes from initial states that neither collection nor evaluation
-meets; `LOWER` has three more for one of them. Methods trained in the simulator have none: theirs is the rate of
-`shape`, whatever the reward. Writes one row a trial to `benchmarks/learning_rate.csv`, where rows of methods that were
-not asked for stay, and prints the mean success by method and rate.
+Every method gets the same trials: the same rates on four tasks of both suites, two training seeds, the preset's own
+demonstrations, network and steps, and episodes from initial states that neither collection nor evaluation meets, by
+both decoders and with few and many network evaluations; `LOWER` has three more rates for one of them. Methods trained
+in the simulator have none: theirs is the rate of `shape`, whatever the reward. Writes a row for each trial, decoder and
+number of evaluations to `benchmarks/learning_rate.csv`, where rows of trials that were not asked for stay, and prints
+the mean success by method and rate.
 """
 
 from __future__ import annotations
@@ -16,43 +17,68 @@ import itertools
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from tqdm import tqdm
 
-from energyflow.core.files import write_csv
+from energyflow.core.files import read_json, write_csv
+from energyflow.datasets.collect import collect
 from energyflow.learning.evaluation import evaluate
 from energyflow.learning.trainer import train
 from energyflow.pipeline import params as params_module
 from energyflow.pipeline.sections import COLLECT_SEEDS
 from energyflow.policies.registry import policies
 
-TASKS = ("metaworld/assembly", "metaworld/bin_picking")
-RATES = (1e-3, 2e-3, 4e-3, 8e-3, 16e-3)
+TASKS = {  # task -> preset
+    "metaworld/assembly": "laptop",
+    "metaworld/bin_picking": "laptop",
+    "robomimic/square": "robomimic",
+    "robomimic/tool_hang": "robomimic",
+}
+RATES = (1e-3, 2e-3, 4e-3, 8e-3)
 LOWER = {"iq_learn_offline": (1.25e-4, 2.5e-4, 5e-4)}  # published: 3e-4; the upper two of the others leave it at 0 %
-SEED = 100  # of training; results use the seeds of the preset
-EPISODES = 50
+EVALUATIONS = (3, 10)  # of a sampled plan
+SEEDS = (100, 101)  # of training; results use those of the preset
+EPISODES = 25
 OUT = Path("results/learning_rate")
 TABLE = Path("benchmarks/learning_rate.csv")
+TRIAL = ["task", "method", "lr", "seed"]
 
 
-def trial(task: str, method: str, rate: float) -> dict[str, Any]:
-    """Train and evaluate one policy, unless both were done before; return its row."""
+def demonstrations(task: str) -> Path:
+    """The demonstrations of the preset, collected unless they are there."""
+    made = Path("data", TASKS[task], task, "demos.hdf5")
+    if not made.with_name("manifest.json").is_file():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        collect(task, params_module.load(preset=TASKS[task]).of(task).collect, made.parent)
+    return made
+
+
+def trial(task: str, method: str, rate: float, seed: int) -> pd.DataFrame:
+    """Train and evaluate one policy, unless both were done before; return its rows."""
     torch.set_num_threads(1)
-    preset = params_module.load(preset="laptop")
-    section = preset.train[method].model_copy(update={"lr": rate})
-    states = {"episodes": EPISODES, "seed": preset.collect.seed + COLLECT_SEEDS, "nfe": []}
-    held_out = preset.evaluate_nfe().model_copy(update=states)  # the unperturbed level alone
-    out = OUT / task / method / f"{rate:g}"
+    sections = params_module.load(preset=TASKS[task]).of(task)
+    section = sections.train[method].model_copy(update={"lr": rate})
+    own = section.method_params.get("nfe")  # a method that samples in one way alone is evaluated in that way
+    states = {"episodes": EPISODES, "seed": sections.collect.seed + COLLECT_SEEDS}
+    held_out = sections.evaluate_nfe().model_copy(update=states)  # the unperturbed level alone
+    out = OUT / task / method / f"{rate:g}" / f"seed{seed}"
     if not (out / "train/run.json").is_file():
-        train(task, SEED, section, Path("data/laptop", task, "demos.hdf5"), out / "train")
-    if not (out / "evaluate/run.json").is_file():
-        evaluate(task, SEED, held_out, out / "train/model.safetensors", out / "evaluate")
-    success = pd.read_csv(out / "evaluate/episodes.csv")["success"]
-    row = {"task": task, "method": method, "lr": rate, "steps": section.steps, "seed": SEED}
-    return row | {"n": len(success), "success": float(success.mean())}
+        train(task, seed, section, demonstrations(task), out / "train")
+    parts = []
+    for name, nfe in (("decoders", []), ("evaluations", [n for n in EVALUATIONS if own is not None and n != own])):
+        if name == "evaluations" and not nfe:
+            continue
+        if not (out / name / "run.json").is_file():
+            wanted = held_out.model_copy(update={"nfe": nfe})
+            evaluate(task, seed, wanted, out / "train/model.safetensors", out / name)
+        parts.append(pd.read_csv(out / name / "episodes.csv"))
+    found = pd.concat(parts).groupby(["decoder", "nfe"])["success"].agg(["size", "mean"]).reset_index()
+    seconds = read_json(out / "train/run.json")["cpu_seconds"]
+    identity = dict(zip(TRIAL, (task, method, rate, seed), strict=True)) | {"steps": section.steps}
+    rows = found.rename(columns={"size": "n", "mean": "success"})
+    return pd.DataFrame([identity] * len(rows)).join(rows).assign(train_cpu_seconds=seconds)
 
 
 def main() -> None:
@@ -62,20 +88,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="trials at once, one core each")
     parser.add_argument("--methods", nargs="+", default=methods, choices=methods, help="default: all")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS, help="default: all")
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), help="default: both")
     given = parser.parse_args()
     trials = [
-        (task, method, rate)
-        for method, task in itertools.product(given.methods, TASKS)
+        (task, method, rate, seed)
+        for seed, method, task in itertools.product(given.seeds, given.methods, given.tasks)
         for rate in (*LOWER.get(method, ()), *RATES)
     ]
+    for task in given.tasks:
+        demonstrations(task)
     with ProcessPoolExecutor(given.jobs) as pool:
         futures = [pool.submit(trial, *which) for which in trials]
-        rows = [future.result() for future in tqdm(as_completed(futures), total=len(futures), desc="trials")]
-    kept = pd.read_csv(TABLE) if TABLE.is_file() else pd.DataFrame(columns=list(rows[0]))
-    kept = kept[~kept["method"].isin(given.methods)]
-    frame = pd.concat([kept, pd.DataFrame(rows)]).sort_values(["method", "task", "lr"], ignore_index=True)
-    write_csv(TABLE, frame)
-    print((100 * frame.pivot_table(index="method", columns="lr", values="success")).round(1).to_string())
+        found = pd.concat(
+            [future.result() for future in tqdm(as_completed(futures), total=len(futures), desc="trials")]
+        )
+    if TABLE.is_file():
+        kept = pd.read_csv(TABLE)
+        asked = kept[TRIAL].apply(tuple, axis=1).isin(trials)
+        found = pd.concat([kept[~asked], found])
+    found = found.sort_values([*TRIAL, "decoder", "nfe"], ignore_index=True)
+    write_csv(TABLE, found)
+    print((100 * found.pivot_table(index=["method", "decoder", "nfe"], columns="lr", values="success")).round(1))
 
 
 if __name__ == "__main__":

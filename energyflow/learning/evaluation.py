@@ -123,7 +123,7 @@ def evaluate(
 
 
 def evaluate_expert(task: str, params: EvaluateParams, out: Path) -> None:
-    """Run the scripted expert, without action noise, from the same initial states: the ceiling of every curve."""
+    """Run the scripted expert, undisturbed and of the fixed style, from the same states: the ceiling of every curve."""
     env = make_env(task)
     with Run("expert", out, params=params.model_dump(), inputs=[], task=task, method="expert", seed=0) as run:
         outcomes = []
@@ -131,7 +131,7 @@ def evaluate_expert(task: str, params: EvaluateParams, out: Path) -> None:
             started, done = time.perf_counter(), False
             outcome = Outcome(episode, False, 0.0, 0, 0.0)
             obs = env.reset(episode.env_seed, episode.level)
-            expert = env.expert(episode.env_seed)
+            expert = env.expert(style=None)
             while not done:
                 obs, reward, outcome.success = env.step(expert(obs))
                 outcome.total_reward += reward

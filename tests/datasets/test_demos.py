@@ -60,15 +60,16 @@ def test_replaying_the_actions_reproduces_the_observations(demos_path: Path, col
     episode = load_demos(demos_path).episodes[0]
     env = MetaWorldEnv(TASK)
     obs = env.reset(collect_params.seed)
-    for expected, action in zip(episode.obs, episode.actions, strict=True):
+    for expected, action in zip(episode.obs, episode.executed, strict=True):
         np.testing.assert_array_equal(obs, expected)
         obs, _, _ = env.step(action)
 
 
 @pytest.mark.parametrize("size", [0.0, 0.02, 0.1])
-def test_actions_are_the_expert_s_with_noise_of_the_given_size(collect_params: CollectParams, size: float) -> None:
-    env = MetaWorldEnv(TASK)
-    episodes = [demonstrate(env, seed, collect_params.model_copy(update={"noise": size})) for seed in range(3)]
+def test_without_label_noise_what_was_executed_is_recorded(collect_params: CollectParams, size: float) -> None:
+    env, calm = MetaWorldEnv(TASK), collect_params.burst.model_copy(update={"chance": 0.0})
+    params = collect_params.model_copy(update={"noise": size, "burst": calm, "label_noise": None})
+    episodes = [demonstrate(env, seed, params) for seed in range(3)]
     parts = []
     for seed, episode in enumerate(episodes):
         assert episode is not None

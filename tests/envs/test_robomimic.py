@@ -116,7 +116,7 @@ def test_experts_succeed_and_replays_reproduce_it(env: RobomimicEnv) -> None:
     assert demonstration.states is not None
     obs = env.reset(seed)
     np.testing.assert_array_equal(env.state(), demonstration.states[0])
-    for expected, action, success in zip(demonstration.obs, demonstration.actions, demonstration.success, strict=True):
+    for expected, action, success in zip(demonstration.obs, demonstration.executed, demonstration.success, strict=True):
         np.testing.assert_array_equal(obs, expected)
         obs, _, reached = env.step(action)
         assert reached == bool(success)
