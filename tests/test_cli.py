@@ -50,16 +50,23 @@ def test_a_policy_without_a_simulator_says_so(tmp_path: Path, capsys: pytest.Cap
     assert "custom/cup_stacking has demonstrations only" in capsys.readouterr().err
 
 
-def test_a_file_of_a_known_task_is_recognised_and_evaluated(lift_path: Path, tmp_path: Path) -> None:
+def test_a_file_of_a_known_task_is_recognised_and_evaluated(
+    lift_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "run"
     command = ["train", "--demos", str(lift_path), *SMOKE, "--method", "flow_policy", "--seed", "3", "--out", str(out)]
     assert main(command) == 0
     assert (read_json(out / "model.json")["task"], read_json(out / "model.json")["seed"]) == ("robomimic/lift", 3)
     assert main(["evaluate", "--model", str(out / "model.safetensors"), *SMOKE]) == 0
+    said = capsys.readouterr().out.splitlines()[-2:]
+    assert [line.split(": level 0 0 % [0, 66], level S ")[0] for line in said] == ["sample", "mean"]  # Wilson, 0 of 2
+    assert all(line.endswith("; 2 episodes each, 95 % intervals") for line in said)
     rows = pd.read_csv(out / "evaluate/episodes.csv")
     assert set(rows["task"]) == {"robomimic/lift"}
     assert set(rows["seed"]) == {3}
-    assert len(rows) == 8  # two episodes at each of four levels
+    assert main(["evaluate", "--model", str(out), *SMOKE, "--decoder", "mean", "--dry"]) == 0
+    assert json.loads(capsys.readouterr().out)["decoders"] == ["mean"]
+    assert len(rows) == 16  # by either decoder, two episodes at each of four levels
 
 
 def test_demonstrations_are_collected_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +138,7 @@ def test_what_dry_prints_is_taken_whole(
     levels = {"0": {"hand": 0.0, "object": 0.0, "goal": 0.0}}
     rolled = smoke.evaluate_levels().model_copy(update={"episodes": 1, "horizon": 2, "levels": levels})
     assert main(["evaluate", "--model", str(out), "--params", rolled.canonical()]) == 0
-    assert len(pd.read_csv(out / "evaluate/episodes.csv")) == 1
+    assert len(pd.read_csv(out / "evaluate/episodes.csv")) == 2
     capsys.readouterr()
     collected = smoke.collect.model_copy(update={"demos": 2})
     assert main(["collect", "metaworld/hammer", "--params", collected.canonical(), "--dry"]) == 0

@@ -30,7 +30,6 @@ from energyflow.policies import squashed
 
 Floats = NDArray[np.float32]
 
-LOG_STD = (-20.0, 2.0)
 EDGE = 1e-6  # keeps the log-density of an action at the edge of the box finite
 TAU = 0.005
 
@@ -105,7 +104,7 @@ class Agent:
         """One action [Da] drawn in a state [Do]."""
         mean, log_std = self._heads(self._seen(torch.from_numpy(obs)[None]))
         noise = torch.randn(mean.shape, generator=self.noise)
-        action: Floats = torch.addcmul(mean, log_std.clamp_(*LOG_STD).exp_(), noise).tanh_().numpy()[0]
+        action: Floats = torch.addcmul(mean, log_std.clamp_(*squashed.LOG_STD).exp_(), noise).tanh_().numpy()[0]
         return action
 
     def mode(self, obs: Floats) -> Floats:
@@ -117,7 +116,7 @@ class Agent:
     def log_density(self, obs: Tensor, action: Tensor) -> Tensor:
         """Log-density [B] of actions [B, Da] under the present policy in states [B, Do], environment units."""
         mean, log_std = self._heads(self._seen(obs))
-        return squashed.log_density(mean, log_std.clamp(*LOG_STD), action)
+        return squashed.log_density(mean, log_std.clamp(*squashed.LOG_STD), action)
 
     def _seen(self, obs: Tensor) -> Tensor:
         return obs if self.normalizer is None else self.normalizer.standardize_obs(obs)
@@ -156,7 +155,7 @@ class Agent:
         """
         out, tape = self.actor.evaluate(seen)
         mean, log_std = out[0].chunk(2, dim=-1)
-        bounded = log_std.clamp(*LOG_STD)
+        bounded = log_std.clamp(*squashed.LOG_STD)
         spread = bounded.exp() * noise
         action = (mean + spread).tanh_()
         inside = 1.0 - action * action

@@ -78,13 +78,13 @@ def clone(params: OnlineParams, data: Demos, seed: int) -> SoftActor:
 def paired(actor: SoftActor, agent: Agent) -> list[tuple[Tensor, Tensor]]:
     """Parameters of the policy, each beside the agent's own, of which it is a copy.
 
-    The agent's last layer holds the rows of `mean`, then those of `log_std`.
+    The agent's last layer holds the rows of `means`, then those of `log_std`.
     """
     *hidden, last = agent.actor.layers
     linear = [module for module in actor.body if isinstance(module, nn.Linear)]
     pairs = list(zip(linear, ((layer.weight[0], layer.bias[0, 0]) for layer in hidden), strict=True))
     heads = zip(last.weight[0].chunk(2), last.bias[0, 0].chunk(2), strict=True)
-    pairs += zip((actor.mean, actor.log_std), heads, strict=True)
+    pairs += zip((actor.means, actor.log_std), heads, strict=True)
     return [pair for ours, theirs in pairs for pair in zip((ours.weight.data, ours.bias.data), theirs, strict=True)]
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from energyflow.config.sections import DECODERS
 from energyflow.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -116,7 +117,9 @@ def _evaluate(a: Arguments) -> None:
     model = checkpoint_file(a.model)
     trained = read_description(model)
     task, seed = a.task or trained.task, trained.seed if a.seed is None else a.seed
-    section = _given(a, _params(a).of(task).evaluate_levels())
+    a.flags += [f"evaluate.decoders=[{a.decoder}]"] if a.decoder else []
+    params = _params(a)
+    section = _given(a, params.of(task).evaluate_levels())
     beside = Path("runs", task, trained.method, f"seed{seed}") if results_of(model) else model.parent
     out = _own(a, beside / "evaluate")
     if not _dry(a, section):
@@ -124,6 +127,23 @@ def _evaluate(a: Arguments) -> None:
 
         evaluate(task, seed, section, model, out, existing=_existing(a))
         print(f"wrote {out}/episodes.csv")
+        print("\n".join(_success(out / "episodes.csv", params.report.confidence)))
+
+
+def _success(file: Path, confidence: float) -> list[str]:
+    """Success of one checkpoint, a line a decoder: by level, with Wilson's interval over episodes."""
+    from energyflow.report.rows import read_rows
+    from energyflow.report.statistics import wilson
+
+    lines = []
+    for decoder, rows in read_rows([file], ("decoder", "level", "success")).groupby("decoder", sort=False):
+        said = []
+        for level, part in rows.groupby("level", sort=False):
+            low, high = wilson(float(part["success"].sum()), len(part), confidence)
+            said.append(f"level {level} {100 * part['success'].mean():.0f} % [{100 * low:.0f}, {100 * high:.0f}]")
+        episodes = len(rows) // len(said)
+        lines.append(f"{decoder}: {', '.join(said)}; {episodes} episodes each, {100 * confidence:g} % intervals")
+    return lines
 
 
 def _plot(a: Arguments) -> None:
@@ -213,6 +233,9 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--model", type=Path, required=True, help="folder of a run, or its model.safetensors")
     evaluate.add_argument("--task", help="default: the one that it was trained on")
     evaluate.add_argument("--seed", type=_seed, help="default: that of the training")
+    evaluate.add_argument(
+        "--decoder", choices=DECODERS, help="what plans are made by (default: evaluate.decoders, both)"
+    )
     for command in (train, evaluate):
         command.add_argument("--overwrite", action="store_true", help="compute again, in place of what is there")
     evaluate.set_defaults(handler=_evaluate, computes=True)

@@ -62,8 +62,8 @@ class Sections(BaseModel):
         return self.evaluate.model_copy(update={"nfe": []})
 
     def evaluate_nfe(self) -> EvaluateParams:
-        """Section of the NFE sweep: the unperturbed level only."""
-        return self.evaluate.model_copy(update={"levels": {"0": self.evaluate.levels["0"]}})
+        """Section of the NFE sweep: draws, from the unperturbed level only."""
+        return self.evaluate.model_copy(update={"levels": {"0": self.evaluate.levels["0"]}, "decoders": ["sample"]})
 
 
 class Params(Sections):

@@ -30,6 +30,8 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Metres = Annotated[float, Field(ge=0, le=1)]
 Evaluations = Annotated[int, Field(ge=1, le=10_000)]
+Decoder = Literal["sample", "mean"]  # how a plan is made of a policy: a draw, or its mean (policies/base.py)
+DECODERS: tuple[Decoder, ...] = ("sample", "mean")
 # Twice differentiable: the loss of an energy differentiates it twice.
 Activation = Literal["mish", "silu", "softplus", "tanh"]
 
@@ -179,12 +181,22 @@ class Level(Section):
 
 
 class EvaluateParams(Section):
-    """Rollouts of one checkpoint on the held-out initial states."""
+    """Rollouts of one checkpoint on the held-out initial states.
+
+    Attributes:
+        episodes: at each level.
+        horizon: step budget of an episode.
+        seed: of the first initial state.
+        levels: of perturbation, by name.
+        decoders: what plans are made by, each at the method's own number of network evaluations.
+        nfe: in their place, draws at each of these numbers of evaluations; empty: none.
+    """
 
     episodes: Count
     horizon: int = Field(ge=1, le=100_000)
     seed: Seed
     levels: dict[str, Level] = Field(min_length=1)
+    decoders: Annotated[list[Decoder], Field(min_length=1), Distinct] = Field(default_factory=lambda: [*DECODERS])
     nfe: Annotated[list[Evaluations], Distinct] = Field(default_factory=list)
 
     @model_validator(mode="after")

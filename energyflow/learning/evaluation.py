@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from energyflow.config.sections import EvaluateParams
+from energyflow.config.sections import Decoder, EvaluateParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.core.provenance import Existing, Run
@@ -33,9 +33,16 @@ def episodes_of(params: EvaluateParams) -> list[Episode]:
     ]
 
 
-def planner(policy: Policy, generator: torch.Generator, nfe: int) -> Plan:
+def plans_of(policy: Policy, params: EvaluateParams) -> list[tuple[Decoder, int]]:
+    """What plans episodes: each decoder at the method's own number of evaluations, or draws at each one of a sweep."""
+    if params.nfe:
+        return [("sample", nfe) for nfe in params.nfe]
+    return [(decoder, policy.nfe) for decoder in params.decoders]
+
+
+def planner(policy: Policy, generator: torch.Generator, nfe: int, decoder: Decoder = "sample") -> Plan:
     """What rollouts ask: the executed part [B, exec_horizon, Da] of a chunk."""
-    whole = fast_plan(policy, generator, nfe)
+    whole = fast_plan(policy, generator, nfe, decoder)
 
     def plan(obs: NDArray[np.float64], elapsed: NDArray[np.int64]) -> NDArray[np.float64]:
         return whole(obs, elapsed)[:, : policy.spec.exec_horizon].astype(np.float64)
@@ -85,8 +92,8 @@ def evaluate(
 ) -> None:
     """Roll a checkpoint out and write `episodes.csv` and `run.json`.
 
-    With `params.nfe` empty, every level at the method's own number of network evaluations; otherwise every level at
-    each number of the list.
+    With `params.nfe` empty, every level by each decoder at the method's own number of network evaluations; otherwise
+    every level by draws at each number of the list.
 
     Raises:
         UserError: the checkpoint is missing, damaged, of another task, or of one without a simulator; the widths of
@@ -107,17 +114,20 @@ def evaluate(
     with run:
         episodes = episodes_of(params)
         envs = [make_env(task, policy.spec.obs_keys) for _ in range(min(SIMULATORS, len(episodes)))]
-        rows = []
-        for nfe in params.nfe or [policy.nfe]:
-            generator = torch_generator(seed, f"evaluation nfe {nfe}", device)
-            outcomes = rollout(
-                planner(policy, generator, nfe),
-                envs,
-                episodes,
-                obs_horizon=policy.spec.obs_horizon,
-                horizon=params.horizon,
-            )
-            rows += _rows(outcomes, task=task, method=method, seed=seed, nfe=nfe)
+        rows, outcomes = [], list[Outcome]()
+        for decoder, nfe in plans_of(policy, params):
+            # Where both decoders are one function, their rows are the same episodes, which are run once.
+            if not outcomes or not policy.deterministic:
+                generator = torch_generator(seed, f"evaluation {decoder} nfe {nfe}", device)
+                outcomes = rollout(
+                    planner(policy, generator, nfe, decoder),
+                    envs,
+                    episodes,
+                    obs_horizon=policy.spec.obs_horizon,
+                    horizon=params.horizon,
+                )
+            taken = policy.evaluations(decoder, nfe)
+            rows += _rows(outcomes, task=task, method=method, seed=seed, nfe=taken, decoder=decoder)
         run.write_csv("episodes.csv", rows)
         run.note(device=str(device), episodes=len(rows))
 
@@ -139,5 +149,5 @@ def evaluate_expert(task: str, params: EvaluateParams, out: Path) -> None:
                 done = outcome.success or outcome.length >= params.horizon
             outcome.seconds = time.perf_counter() - started
             outcomes.append(outcome)
-        run.write_csv("episodes.csv", _rows(outcomes, task=task, method="expert", seed=0, nfe=0))
+        run.write_csv("episodes.csv", _rows(outcomes, task=task, method="expert", seed=0, nfe=0, decoder="expert"))
         run.note(episodes=len(outcomes))

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from energyflow.config.sections import TrainParams
-from energyflow.core.errors import UserError
+from energyflow.config.sections import DECODERS, Decoder, TrainParams
+from energyflow.core.errors import UserError, nearest
 from energyflow.core.seeding import torch_generator
 from energyflow.networks.blocks import gradient
 from energyflow.networks.build import Potential, Spec, VectorField
@@ -64,23 +64,42 @@ class Policy(Model):
     obs        o      o                                   To = 2
     action            a     a   ...   a    ...    a       Tp = 16 predicted
     executed          x     x   ...   x                   exec_horizon = 8, then re-plan
+
+    A plan is made by one of two decoders: `sample`, a draw of the model, or `mean`, its mean or what is nearest to one.
+
+    Attributes:
+        one_pass: a plan is one evaluation of the network, whatever a caller asks for.
+        deterministic: nothing is drawn, so that both decoders are the same function of the observations.
     """
 
+    one_pass: ClassVar[bool] = False
+    deterministic: ClassVar[bool] = False
     _generator: torch.Generator | None = None
 
     @abstractmethod
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """Draw chunks: obs [B, To, Do] -> [B, Tp, Da], both standardised; `nfe` network evaluations."""
 
+    @abstractmethod
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """Mean chunks, in the same form, or the nearest thing that the method has; its file says which."""
+
     @property
     def nfe(self) -> int:
         """Network evaluations per sampled chunk, unless a caller asks for another number."""
-        return int(self.params.method_params["nfe"])
+        return 1 if self.one_pass else int(self.params.method_params["nfe"])
+
+    def evaluations(self, decoder: Decoder, nfe: int) -> int:
+        """Network evaluations that a plan really takes, at most, where a caller asks for `nfe`."""
+        return 1 if self.one_pass else nfe
+
+    def zero(self, obs: Tensor) -> Tensor:
+        """Chunks [B, Tp, Da] of zeros for a batch of observations: the mean of the prior."""
+        return obs.new_zeros((len(obs), self.spec.pred_horizon, self.spec.action_dim))
 
     def prior(self, obs: Tensor, generator: torch.Generator) -> Tensor:
         """Standard normal chunks [B, Tp, Da] for a batch of observations."""
-        shape = (len(obs), self.spec.pred_horizon, self.spec.action_dim)
-        return self.noise(obs.new_empty(shape), generator)
+        return self.noise(self.zero(obs), generator)
 
     def act(
         self,
@@ -88,6 +107,7 @@ class Policy(Model):
         generator: torch.Generator | None = None,
         nfe: int | None = None,
         elapsed: Tensor | None = None,
+        decoder: Decoder = "sample",
     ) -> Any:
         """Plan.
 
@@ -96,27 +116,34 @@ class Policy(Model):
             generator: draws the initial noise, on the policy's device; by default one of the policy's own.
             nfe: network evaluations; the method's own number by default.
             elapsed: [B] steps since the episode began, at least To - 1 by default; only recurrent policies read it.
+            decoder: `sample`: a draw; `mean`: the mean, or the nearest thing that the method has.
 
         Returns:
             [Tp, Da] or [B, Tp, Da], the same kind of array, environment units: inside the range of the demonstrations
             where that is not the box [-1, 1], else inside the box.
 
         Raises:
-            UserError: a key is missing, a size is wrong, or a value is no finite number.
+            UserError: a key is missing, a size is wrong, a value is no finite number, or there is no such decoder.
         """
+        if decoder not in DECODERS:
+            raise UserError(f"unknown decoder '{decoder}'; {nearest(decoder, DECODERS)}")
         if nfe is not None and nfe < 1:
             raise UserError(f"nfe is {nfe}: a plan takes at least one network evaluation")
         weights = next(self.parameters())
         frames, batched = as_batch(obs, self.spec)
         with torch.no_grad():
             states = self.normalizer.standardize_obs(frames.to(weights.device)).to(weights.dtype)
-            chunk = self.plan(states, generator or self._own_generator(weights.device), nfe or self.nfe, elapsed)
+            noise = generator or self._own_generator(weights.device)
+            chunk = self.plan(states, noise, nfe or self.nfe, elapsed, decoder)
             chunk = self.normalizer.from_box(chunk)
         return like(chunk if batched else chunk[0], obs)
 
-    def plan(self, obs: Tensor, generator: torch.Generator, nfe: int, elapsed: Tensor | None) -> Tensor:
+    def plan(
+        self, obs: Tensor, generator: torch.Generator, nfe: int, elapsed: Tensor | None, decoder: Decoder
+    ) -> Tensor:
         """Chunks [B, Tp, Da] in the box, for standardised observations [B, To, Do]; see `act`."""
-        return self.normalizer.unstandardize_action(self.sample(obs, generator, nfe))
+        decode = self.sample if decoder == "sample" else self.mean
+        return self.normalizer.unstandardize_action(decode(obs, generator, nfe))
 
     def _own_generator(self, device: torch.device) -> torch.Generator:
         """The generator of a caller who brings none: equal from run to run, other noise at each plan."""
@@ -128,8 +155,8 @@ class Policy(Model):
 class TransportPolicy(Policy):
     """A policy that carries noise to a chunk along the vectors of one network.
 
-    The network is a vector field, or a potential whose slope is followed. `transport` is written in operations that
-    PyTorch's tensors and NumPy's arrays share, so that `policies/plan.py` runs it on either.
+    The network is a vector field, or a potential whose slope is followed. `transport` and `mean_transport` are written
+    in operations that PyTorch's tensors and NumPy's arrays share, so that `policies/plan.py` runs them on either.
     """
 
     @property
@@ -147,6 +174,20 @@ class TransportPolicy(Policy):
             nfe: evaluations.
         """
 
+    def mean_transport(self, vector: Callable[[Array, float], Array], zero: Array, nfe: int) -> Array:
+        """The mean chunks [B, Tp, Da], standardised; by default where one evaluation leads from zero noise.
+
+        Args:
+            vector: as of `transport`.
+            zero: chunks [B, Tp, Da] of zeros.
+            nfe: evaluations that a draw takes.
+        """
+        return self.transport(vector, lambda: zero, 1)
+
+    def evaluations(self, decoder: Decoder, nfe: int) -> int:
+        """See `Policy.evaluations`."""
+        return 1 if decoder == "mean" else super().evaluations(decoder, nfe)
+
     def vector(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
         """Vectors [B, Tp, Da] of the network at chunks, observations and times [B]."""
         network = self.network
@@ -155,12 +196,17 @@ class TransportPolicy(Policy):
 
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """See `Policy.sample`."""
-
-        def vector(chunk: Tensor, time: float) -> Tensor:
-            return self.vector(chunk, obs, chunk.new_full((len(chunk),), time))
-
-        found: Tensor = self.transport(vector, lambda: self.prior(obs, generator), nfe)
+        found: Tensor = self.transport(self._vectors(obs), lambda: self.prior(obs, generator), nfe)
         return found
+
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """See `Policy.mean`; draws nothing."""
+        found: Tensor = self.mean_transport(self._vectors(obs), self.zero(obs), nfe)
+        return found
+
+    def _vectors(self, obs: Tensor) -> Callable[[Tensor, float], Tensor]:
+        """The vectors at observations [B, To, Do], of chunks and one time."""
+        return lambda chunk, time: self.vector(chunk, obs, chunk.new_full((len(chunk),), time))
 
 
 class ScorePolicy(Policy):

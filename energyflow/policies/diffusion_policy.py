@@ -1,4 +1,7 @@
-"""Diffusion Policy (Chi et al. 2023): DDPM with epsilon prediction, written from its equations."""
+"""Diffusion Policy (Chi et al. 2023): DDPM with epsilon prediction, written from its equations.
+
+It has no mean that one evaluation tells: decoded by `mean`, it takes all its steps from zero noise and adds none.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from energyflow.config.section import Section
-from energyflow.config.sections import Activation, TrainParams
+from energyflow.config.sections import Activation, Decoder, TrainParams
 from energyflow.networks.blocks import expand
 from energyflow.networks.build import Spec, VectorField
 from energyflow.networks.closed_form import Array
@@ -96,6 +99,14 @@ class DiffusionPolicy(TransportPolicy):
             eps = vector(action, step / self.own.train_steps)
             action = ancestral(action, eps, signals[index + 1], signals[index], low, high, draw())
         return action
+
+    def mean_transport(self, vector: Callable[[Array, float], Array], zero: Array, nfe: int) -> Array:
+        """The same steps, each to the mean of its distribution, from the mean of the prior."""
+        return self.transport(vector, lambda: zero, nfe)
+
+    def evaluations(self, decoder: Decoder, nfe: int) -> int:
+        """As many by either decoder."""
+        return nfe
 
 
 def like(array: Array, bound: Tensor) -> Array:

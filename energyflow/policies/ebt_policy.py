@@ -5,6 +5,7 @@
     v <- mu v - alpha exp(E) g,  a <- a + v
 
 The loss is the squared error after the last step, the only one that is differentiated. No time enters the energy.
+It has no mean that can be computed: decoded by `mean`, the same descent starts from zero noise.
 """
 
 from __future__ import annotations
@@ -131,6 +132,10 @@ class EBTPolicy(Policy):
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         """At most `nfe` steps from noise."""
         return self.settle(obs, self.prior(obs, generator), nfe)
+
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """At most `nfe` steps from zero; draws nothing."""
+        return self.settle(obs, self.zero(obs), nfe)
 
     def settle(self, obs: Tensor, start: Tensor, nfe: int) -> Tensor:
         """Descend from `start` [B, Tp, Da] until the gradient is small, then take one more step; at most `nfe` steps.

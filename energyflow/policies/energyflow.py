@@ -3,7 +3,8 @@
     E(a, s, sigma) = (1 - c_skip) / (2 sigma^2) |a|^2 - c_out / (sigma^2 c_in) f(c_in a, s, sigma)
 
 so that -dE/da = (D - a) / sigma^2 with the denoiser D = c_skip a + c_out grad f(c_in a): exactly a gradient, while the
-network sees inputs and targets of unit variance at every noise level.
+network sees inputs and targets of unit variance at every noise level. Decoded by `mean`, D(0, s, sigma_max), one
+evaluation: E[a | s] as sigma_max grows.
 """
 
 from __future__ import annotations

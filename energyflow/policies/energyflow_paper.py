@@ -2,6 +2,8 @@
 
 sigma(t) = sigma_min^(1-t) sigma_max^t, loss E || sigma(t) S(a0 + sigma(t) eps, s, t) + eps ||^2 with S = -dE/da and
 t ~ U[0, 1] (paper section 4; official code diffusion.py). Departures are in DEVIATIONS.md.
+
+Decoded by `mean`, Tweedie's a + sigma^2 S(a, s, t) at a = 0 and t = 1, one evaluation: E[a | s] as sigma_max grows.
 """
 
 from __future__ import annotations
@@ -75,6 +77,10 @@ class EnergyFlowPaper(TransportPolicy, EnergyPolicy):
             # d[sigma^2]/dt = 2 sigma^2 log(sigma_max / sigma_min)
             action = action + (after - now) * rate * self.sigma(now) ** 2 * vector(action, now)
         return action
+
+    def mean_transport(self, vector: Callable[[Array, float], Array], zero: Array, nfe: int) -> Array:
+        """Tweedie's formula at the largest noise, in which a chunk of zeros says nothing."""
+        return zero - self.own.sigma_max**2 * vector(zero, 1.0)
 
     def energy(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
         """See `EnergyPolicy.energy`; sigma is mapped to the time at which the schedule reaches it."""

@@ -1,4 +1,7 @@
-"""Flow Policy: rectified flow from Gaussian noise to action chunks (Lipman et al. 2022; Liu et al. 2022)."""
+"""Flow Policy: rectified flow from Gaussian noise to action chunks (Lipman et al. 2022; Liu et al. 2022).
+
+Decoded by `mean`, one Euler step from zero noise: v(0, s, t = 0) = E[a_1 - a_0 | a_0 = 0, s] = E[a_1 | s], exactly.
+"""
 
 from __future__ import annotations
 

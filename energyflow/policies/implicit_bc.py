@@ -5,6 +5,9 @@
 Two published samplers. `langevin` (google-research/ibc): negatives descend the energy with noise, in training and in
 rollouts. `dfo` (Diffusion Policy's implementation): uniform negatives; rollouts resample, without a gradient.
 Samples live in the action box [-1, 1], and so do lengths and gradients of the energy here.
+
+Either sampler makes candidates. Decoded by `sample`, one is drawn with weight exp(-E), as published for `dfo`; by
+`mean`, the one of lowest energy, as published for `langevin`: the model has no mean that can be computed.
 """
 
 from __future__ import annotations
@@ -190,14 +193,17 @@ class ImplicitBC(Policy):
         return langevin(lambda a: self.energy_and_slope(a, obs)[1], start, count, self.sampler, generator)
 
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
-        """The candidate of lowest energy, or for `dfo` one drawn with weight exp(-E)."""
+        """A candidate, drawn with weight exp(-E)."""
         found = self.candidates(obs, generator, nfe)
-        preference = -self.energy(found, obs)
-        if isinstance(self.sampler, DFOParams):
-            chosen = torch.multinomial(preference.softmax(dim=1), 1, generator=generator)
-        else:
-            chosen = preference.argmax(dim=1, keepdim=True)
+        weights = (-self.energy(found, obs)).softmax(dim=1)
+        chosen = torch.multinomial(weights, 1, generator=generator)
         return self.normalizer.standardize_action(pick(found, chosen)[:, 0])
+
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """The candidate of lowest energy; the candidates are drawn."""
+        found = self.candidates(obs, generator, nfe)
+        best = self.energy(found, obs).argmin(dim=1, keepdim=True)
+        return self.normalizer.standardize_action(pick(found, best)[:, 0])
 
 
 def contrast(energy: Tensor) -> Tensor:

@@ -4,7 +4,8 @@
     J_Q  = E_demo [ -r + (V(s) - gamma V(s')) + r^2 / (4 c) ]        chi-squared form, value term on demonstrations
 
 Inside J_Q, V(s') is that of a target network and is not differentiated. The actor is soft actor-critic's on the
-demonstrated states. Episodes do not end: the last observation of a demonstration follows itself.
+demonstrated states. Episodes do not end: the last observation of a demonstration follows itself. Decoded by `sample`, a
+draw of the actor, tanh of a Gaussian; by `mean`, tanh of the Gaussian's mean.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class IQLearnOffline(Policy):
 
     sequences = True
     transitions = True
+    one_pass = True
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build actor, critic and target critic."""
@@ -94,13 +96,13 @@ class IQLearnOffline(Policy):
         for slow, fast in zip(self.target.parameters(), self.critic.parameters(), strict=True):
             slow.lerp_(fast, self.own.tau)
 
-    @property
-    def nfe(self) -> int:
-        """One evaluation of the actor."""
-        return 1
-
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
-        """The actor's mean in the newest observation, repeated over the chunk, of which one step is executed."""
+        """A draw of the actor in the newest observation, repeated over the chunk, of which one step is executed."""
+        action, _ = self._act(obs[:, -1], generator)
+        return action[:, None].expand(-1, self.spec.pred_horizon, -1)
+
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """The actor's squashed mean, in the same form; draws nothing."""
         mean, _ = self._gaussian(obs[:, -1])
         action = self.normalizer.standardize_action(mean.tanh())
         return action[:, None].expand(-1, self.spec.pred_horizon, -1)

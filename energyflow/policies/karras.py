@@ -2,7 +2,8 @@
 
     D(a, s, sigma) = c_skip a + c_out F(c_in a, s, c_noise)
 
-The network F sees inputs and targets of unit variance at every noise level.
+The network F sees inputs and targets of unit variance at every noise level. Decoded by `mean`, D(0, s, sigma_max), one
+evaluation: E[a | s] as sigma_max grows, for then a chunk of noise says nothing of a.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     p(a_t | h_t) = sum_k w_k(h_t) N(a_t; tanh(mu_k(h_t)), diag(s_k(h_t)^2)),  s_k = softplus(.) + min_std
 
 Trained on windows that hold an observation beside each action. In a rollout it acts one step at a time, and its hidden
-state is reset to zero every To steps, so that it never sees a longer sequence than in training.
+state is reset to zero every To steps, so that it never sees a longer sequence than in training. Decoded by `sample`, a
+draw of the mixture; by `mean`, the mean of its most likely mode, for that of the mixture lies between its modes.
 """
 
 from __future__ import annotations
@@ -17,12 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from energyflow.config.section import Section
-from energyflow.config.sections import TrainParams
+from energyflow.config.sections import Decoder, TrainParams
 from energyflow.networks.build import Spec
 from energyflow.policies.base import Policy
 from energyflow.policies.registry import Method
-
-ACTING_STD = 1e-4  # robomimic's `low_noise_eval`: pick a mode, take its mean
 
 
 class MixtureParams(Section):
@@ -50,6 +49,7 @@ class LSTMGMM(Policy):
     """Mixture of Gaussians over the next action, in the action box; its parameters are linear in an LSTM's output."""
 
     sequences = True
+    one_pass = True
 
     def __init__(self, spec: Spec, params: TrainParams) -> None:
         """Build the LSTM and one linear head each for means, standard deviations and logits."""
@@ -80,17 +80,17 @@ class LSTMGMM(Policy):
         stds = F.softplus(self.scales(hidden).reshape(shape)) + self.own.min_std
         return self.logits(hidden).log_softmax(dim=-1), means, stds
 
-    @property
-    def nfe(self) -> int:
-        """One pass of the network, whatever a caller asks for."""
-        return 1
-
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
-        """The action after the last of To observations: [B, To, Do] -> [B, 1, Da], both standardised."""
-        phase = torch.full((len(obs),), self.spec.obs_horizon - 1, device=obs.device)
-        return self.normalizer.standardize_action(self._draw(obs, phase, generator))
+        """An action after the last of To observations: [B, To, Do] -> [B, 1, Da], both standardised."""
+        return self.normalizer.standardize_action(self.plan(obs, generator, nfe, None, "sample"))
 
-    def plan(self, obs: Tensor, generator: torch.Generator, nfe: int, elapsed: Tensor | None) -> Tensor:
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        """The mean of the most likely mode, in the same form; draws nothing."""
+        return self.normalizer.standardize_action(self.plan(obs, generator, nfe, None, "mean"))
+
+    def plan(
+        self, obs: Tensor, generator: torch.Generator, nfe: int, elapsed: Tensor | None, decoder: Decoder
+    ) -> Tensor:
         """Plan one action: [B, 1, Da]. See `Policy.act`; there is no telling a second action before its observation.
 
         The hidden state is a function of the observations since the last reset, `elapsed` mod To steps ago, which are
@@ -99,15 +99,19 @@ class LSTMGMM(Policy):
         horizon = self.spec.obs_horizon
         if elapsed is None:
             elapsed = torch.full((len(obs),), horizon - 1, device=obs.device)
-        return self._draw(obs, elapsed % horizon, generator)
+        log_weights, means, stds = self._now(obs, elapsed % horizon)
+        if decoder == "mean":
+            mode, actions = log_weights.argmax(dim=-1), means
+        else:
+            mode = torch.multinomial(log_weights.exp(), 1, generator=generator)[:, 0]
+            actions = means + stds * self.noise(means, generator)  # of every mode: draws as PyTorch's mixture does
+        return actions[torch.arange(len(obs), device=obs.device), mode][:, None]
 
-    def _draw(self, obs: Tensor, phase: Tensor, generator: torch.Generator) -> Tensor:
-        """Actions [B, 1, Da] in the box, from the last `phase` + 1 frames of obs [B, To, Do], standardised."""
+    def _now(self, obs: Tensor, phase: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The mixture [B, K] and [B, K, Da] of the next action, from the last `phase` + 1 frames of obs [B, To, Do]."""
         rows = torch.arange(len(obs), device=obs.device)
         ahead = torch.arange(self.spec.obs_horizon, device=obs.device) + (self.spec.obs_horizon - 1 - phase)[:, None]
         # Frames beyond the last are repeats that nobody reads: an output depends on earlier frames alone.
         since_reset = obs[rows[:, None], ahead.clamp(max=self.spec.obs_horizon - 1)]
-        log_weights, means, _ = self.mixture(since_reset)
-        mode = torch.multinomial(log_weights[rows, phase].exp(), 1, generator=generator)[:, 0]
-        mean = means[rows, phase, mode]
-        return (mean + ACTING_STD * self.noise(mean, generator))[:, None]
+        log_weights, means, stds = self.mixture(since_reset)
+        return log_weights[rows, phase], means[rows, phase], stds[rows, phase]

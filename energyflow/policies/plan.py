@@ -1,9 +1,9 @@
 """A trained policy as a function of NumPy arrays, as fast as the machine allows one plan at a time.
 
 One evaluation is eight products of a small matrix and a vector; what surrounds each of them in PyTorch costs more than
-the product. A policy on an MLP is therefore frozen into NumPy: its sampler (`transport`) and its network
-(`networks/closed_form.py`) are the code that training runs, on arrays, and what does not change during a plan, the
-share of the observations and of the times in the first layer, is computed once. Any other policy plans as it is.
+the product. A policy on an MLP is therefore frozen into NumPy: its decoders (`transport`, `mean_transport`) and its
+network (`networks/closed_form.py`) are the code that training runs, on arrays, and what does not change during a plan,
+the share of the observations and of the times in the first layer, is computed once. Any other policy plans as it is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from energyflow.config.sections import Decoder
 from energyflow.networks.build import Potential, ScalarPotential, VectorField
 from energyflow.networks.closed_form import Array, Perceptron, climb, descend, perceptron_of
 from energyflow.networks.mlp import MLPTrunk
@@ -95,18 +96,19 @@ def freeze(network: VectorField | Potential) -> FrozenNetwork | None:
     return FrozenNetwork(network.trunk, layers, last, offset)
 
 
-def fast_plan(policy: Policy, generator: torch.Generator, nfe: int | None = None) -> Plan:
+def fast_plan(policy: Policy, generator: torch.Generator, nfe: int | None = None, decoder: Decoder = "sample") -> Plan:
     """What `policy.act` plans with the same generator, to float rounding, at the weights that it has now.
 
     Args:
         policy: for inference, on any device.
         generator: draws the initial noise.
         nfe: network evaluations; the method's own number by default.
+        decoder: as of `policy.act`.
     """
     nfe = nfe or policy.nfe
     frozen = freeze(policy.network) if isinstance(policy, TransportPolicy) else None
     if frozen is None:
-        return _eager(policy, generator, nfe)
+        return _eager(policy, generator, nfe, decoder)
     assert isinstance(policy, TransportPolicy)
     statistics = policy.normalizer
     obs_mean, obs_std = _array(statistics.obs_mean), _array(statistics.obs_std)
@@ -121,7 +123,11 @@ def fast_plan(policy: Policy, generator: torch.Generator, nfe: int | None = None
 
         # statistics, and so these two steps, are in double precision, as in the normaliser
         vector = frozen.at(((obs - obs_mean) / obs_std).astype(np.float32))
-        chunk: Floats = policy.transport(vector, draw, nfe)
+        chunk: Floats
+        if decoder == "sample":
+            chunk = policy.transport(vector, draw, nfe)
+        else:
+            chunk = policy.mean_transport(vector, np.zeros((len(obs), *shape), np.float32), nfe)
         boxed = (chunk * action_std + action_mean).astype(np.float32).astype(np.float64).clip(-1.0, 1.0)
         action: Numbers = ((low + high) / 2 + (high - low) / 2 * boxed).clip(low, high)
         return action
@@ -129,12 +135,12 @@ def fast_plan(policy: Policy, generator: torch.Generator, nfe: int | None = None
     return plan
 
 
-def _eager(policy: Policy, generator: torch.Generator, nfe: int) -> Plan:
+def _eager(policy: Policy, generator: torch.Generator, nfe: int, decoder: Decoder) -> Plan:
     device = next(policy.parameters()).device
 
     def plan(obs: Numbers, elapsed: NDArray[np.int64] | None = None) -> Numbers:
         steps = None if elapsed is None else torch.as_tensor(elapsed, device=device)
-        found: Numbers = policy.act(obs, generator, nfe, steps)
+        found: Numbers = policy.act(obs, generator, nfe, steps, decoder)
         return found
 
     return plan

@@ -76,6 +76,7 @@ METHODS: Registry[Method] = Registry(
         "unconstrained",
         "diffusion_policy",
         "flow_policy",
+        "bc",
         "lstm_gmm",
         "implicit_bc",
         "ebt_policy",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+LOG_STD = (-20.0, 2.0)  # Stable-Baselines3: range of the log deviation that an agent draws with
 EDGE = 1e-3  # actions are moved this far into the box before their density is asked for: at its edge it diverges
 
 

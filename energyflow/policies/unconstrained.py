@@ -1,4 +1,7 @@
-"""The ablation that isolates the conservative constraint: `energyflow` with a vector network."""
+"""The ablation that isolates the conservative constraint: `energyflow` with a vector network.
+
+Decoded by `mean`, D(0, s, sigma_max), one evaluation: E[a | s] as sigma_max grows.
+"""
 
 from __future__ import annotations
 

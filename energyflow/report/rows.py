@@ -24,11 +24,11 @@ STAGES = {
     "shape": paths.SHAPE,
     "latency": paths.LATENCY,
 }
-EPISODE_COLUMNS = ("task", "method", "seed", "level", "nfe", "env_seed", "success")
+EPISODE_COLUMNS = ("task", "method", "seed", "level", "nfe", "decoder", "env_seed", "success")
 CURVE_COLUMNS = ("task", "source", "seed", "step", "episode", "success")
 LATENCY_COLUMNS = ("method", "network", "parameters", "nfe", "batch", "repeat", "ms")
 LOSS_COLUMNS = ("step", "loss")
-_TEXT = ("task", "method", "level", "source", "network")
+_TEXT = ("task", "method", "decoder", "level", "source", "network")
 # What a wildcard stands for, where it is more than one folder's name: tasks have two, subjects one or two.
 _WILDCARDS = {"task": "[^/]+/[^/]+", "subject": "[^/]+(?:/[^/]+)?", "seed": r"\d+"}
 

@@ -16,9 +16,10 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor
 from torch.distributions import Normal
 
-from energyflow.agents.agent import EDGE, LOG_STD, TAU, Agent
+from energyflow.agents.agent import EDGE, TAU, Agent
 from energyflow.agents.relabel import Batch
 from energyflow.config.sections import ShapeParams
+from energyflow.policies import squashed
 
 OBS_DIM, ACTION_DIM, ROWS = 6, 3, 32
 GAMMA = 0.99
@@ -59,7 +60,7 @@ def losses(agent: Agent, batch: Batch, noise: Tensor) -> dict[str, Tensor]:
 
     def policy(vector: Tensor, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_std = network(agent.actor, vector, obs)[0].chunk(2, dim=-1)
-        std = log_std.clamp(*LOG_STD).exp()
+        std = log_std.clamp(*squashed.LOG_STD).exp()
         raw = mean + std * noise
         action = raw.tanh()
         density = Normal(mean, std).log_prob(raw) - (1.0 - action.square() + EDGE).log()

@@ -133,7 +133,7 @@ def test_cloning_reaches_a_known_linear_expert(every: Params) -> None:
     actor = clone(params, data, seed=0)
     obs = shown(episodes=5).episodes[0].obs
     frames = torch.as_tensor(obs, dtype=torch.float32)[:, None]
-    found = actor.act(frames, torch.Generator())[:, 0].numpy()
+    found = actor.act(frames, torch.Generator(), decoder="mean")[:, 0].numpy()
     assert np.abs(found - expert(obs)).mean() < 0.04
     hidden = actor.body(actor.normalizer.standardize_obs(frames[:, 0]))
     inside = 1.0 - found**2  # slope of tanh: from u to actions
@@ -290,9 +290,13 @@ def test_the_saved_actor_acts_as_the_agent(every: Params, tmp_path: Path, method
     save(from_agent(agent, new_actor(params, data, 0, 120)), tmp_path / "model.safetensors", {"task": TASK, "seed": 0})
     policy = energyflow.load(tmp_path / "model.safetensors")
     obs = np.concatenate([e.obs for e in data.episodes]).astype(np.float32)
-    found = policy.act(torch.as_tensor(obs)[:, None], torch.Generator())[:, 0].numpy()
+    found = policy.act(torch.as_tensor(obs)[:, None], torch.Generator(), decoder="mean")[:, 0].numpy()
     np.testing.assert_allclose(found, agent.mode(obs), atol=1e-5)
     assert found.std(axis=0).min() > 1e-3
+    agent.noise.manual_seed(7)
+    drawn = [policy.act(obs[:1, None], torch.Generator().manual_seed(7))[0, 0], agent.act(obs[0])]
+    np.testing.assert_allclose(*drawn, atol=1e-5)
+    assert np.abs(drawn[0] - found[0]).max() > 1e-3
     assert (policy.nfe, policy.spec.exec_horizon) == (1, 1)
 
 

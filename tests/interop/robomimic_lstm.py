@@ -37,7 +37,7 @@ theirs = RNNGMMActorNetwork(
     num_modes=own["modes"],
     min_std=1e-4,
     std_activation="softplus",
-    low_noise_eval=True,
+    low_noise_eval=False,
     use_tanh=False,
 )
 with torch.no_grad():

@@ -42,5 +42,5 @@ def test_lstm_gmm_is_robomimics_bc_rnn_gmm(laptop: Params) -> None:
     theirs, ours = result["losses"]
     assert ours == pytest.approx(theirs, rel=1e-5)
     assert len(result["differences"]) == 25
-    assert max(result["differences"]) < 2e-3  # both add noise of 1e-4
+    assert max(result["differences"]) < 1e-5  # both draw from the whole mixture, by the same noise
     assert result["spread"] > 0.1

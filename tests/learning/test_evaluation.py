@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from energyflow.config.sections import EvaluateParams, Level, TrainParams
+from energyflow.config.sections import Decoder, EvaluateParams, Level, TrainParams
 from energyflow.core.files import read_json
-from energyflow.envs.rollout import Episode
-from energyflow.learning import latency
+from energyflow.envs.rollout import Episode, Outcome, rollout
+from energyflow.learning import evaluation, latency
 from energyflow.learning.evaluation import episodes_of, evaluate, evaluate_expert, planner
 from energyflow.learning.trainer import train
 from energyflow.networks.build import Spec
@@ -41,11 +41,19 @@ class Recorder(Policy):
         self.asked[-1] |= {"nfe": nfe}
         return 0.1 * torch.arange(4.0)[None, :, None].expand(len(obs), 4, 3)
 
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        return -self.sample(obs, generator, nfe)
+
     def act(
-        self, obs: Tensor, generator: torch.Generator, nfe: int | None = None, elapsed: Tensor | None = None
+        self,
+        obs: Tensor,
+        generator: torch.Generator,
+        nfe: int | None = None,
+        elapsed: Tensor | None = None,
+        decoder: Decoder = "sample",
     ) -> Tensor:
         self.asked.append({"obs": obs, "elapsed": elapsed, "generator": generator})
-        return super().act(obs, generator, nfe, elapsed)
+        return super().act(obs, generator, nfe, elapsed, decoder)
 
 
 @pytest.fixture
@@ -81,6 +89,7 @@ def test_a_plan_is_the_executed_part_of_a_chunk(recorder: Recorder) -> None:
     assert asked["generator"] is generator
     assert asked["obs"].tolist() == obs.tolist()
     assert asked["elapsed"].tolist() == [3, 0]
+    np.testing.assert_array_equal(planner(recorder, generator, 7, "mean")(obs, elapsed), -actions)
 
 
 def read(out: Path) -> pd.DataFrame:
@@ -91,22 +100,59 @@ def test_rows_say_what_was_run_and_another_run_says_the_same(checkpoint: Path, t
     for name in ("one", "two"):
         evaluate(TASK, 3, section(), checkpoint, tmp_path / name)
     rows = read(tmp_path / "one")
-    assert rows["level"].tolist() == ["0", "0", "M", "M"]
-    assert rows["episode"].tolist() == [0, 1, 0, 1]
-    assert rows["env_seed"].tolist() == [500, 501, 500, 501]
+    assert list(rows)[:6] == ["task", "method", "seed", "nfe", "decoder", "level"]
+    assert rows["level"].tolist() == ["0", "0", "M", "M"] * 2
+    assert rows["episode"].tolist() == [0, 1, 0, 1] * 2
+    assert rows["env_seed"].tolist() == [500, 501, 500, 501] * 2
     nfe = read_json(checkpoint.with_suffix(".json"))["params"]["method_params"]["nfe"]
-    whose = rows[["task", "method", "seed", "nfe"]].drop_duplicates().to_numpy().tolist()
-    assert whose == [[TASK, "energyflow", 3, nfe]]
-    assert rows["length"].tolist() == [10] * 4
-    assert rows["success"].tolist() == [0] * 4  # eight training steps, ten of the task
-    assert rows["return"].nunique() == 4
+    whose = rows[["task", "method", "seed", "nfe", "decoder"]].drop_duplicates().to_numpy().tolist()
+    assert whose == [[TASK, "energyflow", 3, nfe, "sample"], [TASK, "energyflow", 3, 1, "mean"]]
+    assert rows["length"].tolist() == [10] * 8
+    assert rows["success"].tolist() == [0] * 8  # eight training steps, ten of the task
+    assert rows["return"].nunique() == 8
     assert rows["return"].between(0.0, 100.0).all()
     assert (rows["seconds"] > 0).all()
     pd.testing.assert_frame_equal(rows.drop(columns="seconds"), read(tmp_path / "two").drop(columns="seconds"))
     record = read_json(tmp_path / "one" / "run.json")
-    assert (record["task"], record["method"], record["seed"], record["episodes"]) == (TASK, "energyflow", 3, 4)
+    assert (record["task"], record["method"], record["seed"], record["episodes"]) == (TASK, "energyflow", 3, 8)
     assert record["device"] == str(default_device())
     assert str(checkpoint) in str(record["inputs"])
+
+
+def test_each_decoder_has_the_rows_that_it_has_alone(checkpoint: Path, tmp_path: Path) -> None:
+    """Whatever is rolled out beside it, in whichever order."""
+    level = {"levels": {"0": LEVELS["0"]}, "horizon": 3}
+    evaluate(TASK, 0, section(decoders=["mean", "sample"], **level), checkpoint, tmp_path / "both")
+    both = read(tmp_path / "both")
+    assert both["decoder"].tolist() == ["mean", "mean", "sample", "sample"]
+    for decoder in ("sample", "mean"):
+        evaluate(TASK, 0, section(decoders=[decoder], **level), checkpoint, tmp_path / decoder)
+        alone, part = read(tmp_path / decoder), both[both["decoder"] == decoder].reset_index(drop=True)
+        pd.testing.assert_frame_equal(alone.drop(columns="seconds"), part.drop(columns="seconds"))
+    with pytest.raises(ValueError, match="listed twice"):
+        section(decoders=["mean", "mean"])
+    with pytest.raises(ValueError, match="at least 1"):
+        section(decoders=[])
+
+
+def test_where_both_decoders_are_one_function_its_episodes_are_run_once(
+    smoke: Any, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(TASK, 0, smoke.train["bc"].model_copy(update={"steps": 8}), demos_path, tmp_path, torch.device("cpu"))
+    calls: list[int] = []
+
+    def counted(*given: Any, **more: Any) -> list[Outcome]:
+        calls.append(1)
+        return rollout(*given, **more)
+
+    monkeypatch.setattr(evaluation, "rollout", counted)
+    evaluate(TASK, 0, section(horizon=3), tmp_path / "model.safetensors", tmp_path)
+    rows = read(tmp_path)
+    sampled, mean = (rows[rows["decoder"] == decoder].drop(columns="decoder") for decoder in ("sample", "mean"))
+    assert len(calls) == 1
+    assert set(rows["nfe"]) == {1}
+    assert len(rows) == 8
+    pd.testing.assert_frame_equal(sampled.reset_index(drop=True), mean.reset_index(drop=True))
 
 
 def test_each_number_of_evaluations_has_its_own_rows_and_draws(checkpoint: Path, tmp_path: Path) -> None:
@@ -114,6 +160,7 @@ def test_each_number_of_evaluations_has_its_own_rows_and_draws(checkpoint: Path,
     evaluate(TASK, 0, section(nfe=[1], levels={"0": LEVELS["0"]}, horizon=3), checkpoint, tmp_path / "one")
     both, one = read(tmp_path / "both"), read(tmp_path / "one")
     assert both["nfe"].tolist() == [3, 3, 1, 1]
+    assert set(both["decoder"]) == {"sample"}
     assert both["return"][2:].tolist() == one["return"].tolist()  # whatever was run before
     assert both["return"][:2].tolist() != both["return"][2:].tolist()
 
@@ -122,7 +169,8 @@ def test_the_expert_sets_the_ceiling_from_the_same_initial_states(tmp_path: Path
     evaluate_expert(TASK, section(horizon=200), tmp_path)
     rows = read(tmp_path)
     assert rows["env_seed"].tolist() == [500, 501, 500, 501]
-    assert rows[["task", "method", "seed", "nfe"]].drop_duplicates().to_numpy().tolist() == [[TASK, "expert", 0, 0]]
+    whose = rows[["task", "method", "seed", "nfe", "decoder"]].drop_duplicates().to_numpy().tolist()
+    assert whose == [[TASK, "expert", 0, 0, "expert"]]
     assert rows["success"].tolist() == [1] * 4
     assert rows["length"].between(20, 199).all()
     assert (rows["return"] > 20).all()

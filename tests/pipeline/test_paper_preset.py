@@ -29,7 +29,7 @@ def test_train_evaluate_and_time_a_unet(paper: Params, demos_path: Path, tmp_pat
     model = tmp_path / "model.safetensors"
     rollouts = paper.evaluate_levels().model_copy(update={"episodes": 1, "horizon": 9})
     evaluate(TASK, 0, rollouts, model, tmp_path / "evaluate")
-    assert len(pd.read_csv(tmp_path / "evaluate/episodes.csv")) == len(rollouts.levels)
+    assert len(pd.read_csv(tmp_path / "evaluate/episodes.csv")) == 2 * len(rollouts.levels)
     policy = energyflow.load(model)
     chunk = policy.act(torch.zeros(1, policy.spec.obs_horizon, 39), torch.Generator().manual_seed(0), nfe=2)
     assert chunk.shape == (1, 1 if method in one_step else METHODS[method].train.get("pred_horizon", 16), 4)

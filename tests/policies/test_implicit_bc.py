@@ -127,13 +127,14 @@ def test_samples_stay_in_the_box_and_negatives_carry_no_gradient(laptop: Params,
         assert 0.8 < float(samples.abs().max()) <= 1.0
 
 
-def test_a_plan_is_the_candidate_of_lowest_energy(laptop: Params) -> None:
-    policy, obs = policy_of(laptop, "langevin"), torch.zeros(5, 2, 3)
+@pytest.mark.parametrize("sampler", ["langevin", "dfo"])
+def test_the_mean_decoder_takes_the_candidate_of_lowest_energy(laptop: Params, sampler: str) -> None:
+    policy, obs = policy_of(laptop, sampler), torch.zeros(5, 2, 3)
     found = policy.candidates(obs, torch.Generator().manual_seed(0), nfe=1)
     with torch.no_grad():
         energy = policy.energy(found, obs)
     best = found[torch.arange(len(obs)), energy.argmin(dim=1)]
-    plan = policy.sample(obs, torch.Generator().manual_seed(0), nfe=1)
+    plan = policy.mean(obs, torch.Generator().manual_seed(0), nfe=1)
     torch.testing.assert_close(policy.normalizer.unstandardize_action(plan), best)
 
 

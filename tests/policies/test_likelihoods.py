@@ -85,23 +85,30 @@ def test_the_mixture_s_loss_is_its_negative_log_likelihood(laptop: Params) -> No
     assert policy.lstm.num_layers == 2
 
 
-def test_the_mixture_acts_by_the_weights_of_its_modes(laptop: Params) -> None:
-    """Modes are drawn, their means are taken: deviations are those of low noise."""
+def test_the_mixture_draws_a_mode_and_an_action_of_it_or_takes_the_mean_of_the_likeliest(laptop: Params) -> None:
     torch.manual_seed(0)
     own = {"hidden": 16, "layers": 1, "modes": 2, "min_std": 0.05}
     policy = LSTMGMM(spec_of(2, 2), section(laptop, "lstm_gmm", **own))
+    unit(policy)
     with torch.no_grad():
         policy.logits.weight.zero_()
-        policy.logits.bias.copy_(torch.tensor([0.7, 0.3]).log())
+        policy.logits.bias.copy_(torch.tensor([0.3, 0.7]).log())
+        policy.means.bias.copy_(torch.tensor([0.9, 0.9, -0.9, -0.9]))  # far apart, for the spread that they have
+        policy.scales.bias.fill_(-4.0)
     obs = draw(1, 2, 3).expand(4000, -1, -1)
     actions = policy.act(obs, generator())[:, 0].detach()
-    _, means, _ = policy.mixture(obs[:1])
+    with torch.no_grad():
+        _, means, stds = policy.mixture(obs[:1])
     nearest = (actions[:, None] - means[0, -1]).norm(dim=-1).argmin(dim=1)
-    assert float((nearest == 0).float().mean()) == pytest.approx(0.7, abs=0.03)
-    spread = actions - means[0, -1][nearest]
-    assert float(spread.std()) == pytest.approx(1e-4, rel=0.05)
-    assert float(spread.abs().max()) < 1e-3
-    assert policy.nfe == 1
+    assert float((nearest == 0).float().mean()) == pytest.approx(0.3, abs=0.03)
+    for mode in (0, 1):
+        drawn = actions[nearest == mode]
+        torch.testing.assert_close(drawn.mean(dim=0), means[0, -1, mode], atol=0.01, rtol=0)
+        torch.testing.assert_close(drawn.std(dim=0), stds[0, -1, mode], atol=0, rtol=0.1)
+    plan = policy.act(obs[:3], generator(), decoder="mean")
+    torch.testing.assert_close(plan[:, 0], means[0, -1, 1].expand(3, 2))
+    torch.testing.assert_close(policy.mean(obs[:3], generator(), 1).detach(), (plan - MEAN) / STD)
+    assert (policy.nfe, policy.evaluations("sample", 7), policy.evaluations("mean", 7)) == (1, 1, 1)
 
 
 def test_cloning_maximises_the_density_of_the_squashed_gaussian(laptop: Params) -> None:
@@ -114,12 +121,12 @@ def test_cloning_maximises_the_density_of_the_squashed_gaussian(laptop: Params) 
     hidden = policy.body(obs[:, 0])
     assert bool((policy.log_std(hidden) > LOG_STD[1]).any())
     assert bool((policy.log_std(hidden) < LOG_STD[0]).any())
-    normal = Independent(Normal(policy.mean(hidden), policy.log_std(hidden).clamp(*LOG_STD).exp()), 1)
+    normal = Independent(Normal(policy.means(hidden), policy.log_std(hidden).clamp(*LOG_STD).exp()), 1)
     taken = (action[:, 0] * STD + MEAN).clamp(-1 + squashed.EDGE, 1 - squashed.EDGE)
     expected = -TransformedDistribution(normal, [TanhTransform()]).log_prob(taken).mean() / 2
     torch.testing.assert_close(policy.loss(obs, action, generator()), expected, rtol=1e-4, atol=1e-4)
-    plan = policy.act(obs, generator())
-    torch.testing.assert_close(plan[:, 0], policy.mean(hidden).tanh().detach())
+    plan = policy.act(obs, generator(), decoder="mean")
+    torch.testing.assert_close(plan[:, 0], policy.means(hidden).tanh().detach())
     assert plan.shape == (64, 1, 2)
     assert [type(layer) for layer in policy.body] == [nn.Linear, nn.ReLU] * 2
     assert policy.nfe == 1
@@ -215,14 +222,36 @@ def test_the_gradients_of_iq_learn_are_those_of_its_two_objectives(laptop: Param
         assert float((found - true).norm() / true.norm()) < 0.05
 
 
-def test_the_actor_of_iq_learn_plans_its_mean(laptop: Params) -> None:
+def test_a_soft_actor_draws_from_its_squashed_gaussian(laptop: Params) -> None:
+    """With a deviation beyond what cloning learns, but not beyond what an agent draws with."""
+    torch.manual_seed(0)
+    policy = SoftActor(spec_of(1, 1), section(laptop, "ebil", hidden=[16, 16]))
+    unit(policy)
+    with torch.no_grad():
+        policy.log_std.weight.zero_()
+        policy.log_std.bias.copy_(torch.tensor([-1.0, -6.0]))
+    obs = draw(1, 1, 3).expand(ROWS, -1, -1)
+    drawn = policy.act(obs, generator())[:, 0].detach().atanh()
+    expected = policy.means(policy.body(obs[0, 0])).detach()
+    torch.testing.assert_close(drawn.mean(dim=0), expected, atol=0.01, rtol=0)
+    torch.testing.assert_close(drawn.std(dim=0), torch.tensor([-1.0, -6.0]).exp(), atol=0, rtol=0.03)
+
+
+def test_the_actor_of_iq_learn_plans_a_draw_or_its_mean(laptop: Params) -> None:
     torch.manual_seed(0)
     model = IQLearnOffline(spec_of(2, 2), section(laptop, "iq_learn_offline", **IQ))
     unit(model)
     obs = draw(6, 2, 3)
-    plan = model.act(obs, generator())
+    plan = model.act(obs, generator(), decoder="mean")
     mean = model.actor(obs[:, -1]).detach()[:, :2].tanh()
     torch.testing.assert_close(plan, mean[:, None].expand(6, 2, 2))
+    drawn = model.act(obs[:1].expand(ROWS, -1, -1), generator())
+    torch.testing.assert_close(drawn[:, 0], drawn[:, 1])  # one action, repeated
+    centre, raw = model.actor(obs[0, -1]).detach().chunk(2)
+    torch.testing.assert_close(drawn[:, 0].atanh().mean(dim=0), centre, atol=0.03, rtol=0)
+    torch.testing.assert_close(
+        drawn[:, 0].atanh().std(dim=0), (-3.0 + 2.0 * (raw.tanh() + 1.0)).exp(), atol=0, rtol=0.05
+    )
     assert model.nfe == 1
     action, other = draw(6, 2, seed=1), draw(9, 2, seed=2)
     states = obs[:, 0]

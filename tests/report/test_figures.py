@@ -259,6 +259,9 @@ class Gaussian(EnergyPolicy):
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         return 0.1 * self.spread * self.prior(obs, generator)
 
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        return self.zero(obs)
+
     def energy(self, action: Tensor, obs: Tensor, sigma: Tensor) -> Tensor:
         variance = (0.1 * self.spread) ** 2 + sigma[:, None, None] ** 2
         return (action**2 / (2 * variance)).sum(dim=(1, 2))

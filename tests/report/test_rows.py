@@ -58,26 +58,32 @@ def test_levels_stay_text(episodes: Path) -> None:
     ("text", "message"),
     [
         ("task,method,seed\n", "missing column 'level'; found: task, method, seed"),
-        ("task,method,seed,level,nfe,env_seed,success\n", "no rows, only a header"),
+        ("task,method,seed,level,nfe,decoder,env_seed,success\n", "no rows, only a header"),
         ("", "empty file"),
         (
-            "task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,1,1\na/b,m,0,0,1,2,\n",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,1,1\na/b,m,0,0,1,sample,2,\n",
             ":3: column 'success' is empty",
         ),
-        ("task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,1,nan\n", ":2: column 'success' is empty"),
         (
-            "task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,inf,1\n",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,1,nan\n",
+            ":2: column 'success' is empty",
+        ),
+        (
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,inf,1\n",
             ":2: column 'env_seed' .* not finite",
         ),
         (
-            "task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,1,2\n",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,1,2\n",
             ":2: column 'success' must be 0 or 1",
         ),
         (
-            "task,method,seed,level,nfe,env_seed,success\na/b,m,0,0,1,1,yes\n",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,1,yes\n",
             ":2: column 'success' is not a number",
         ),
-        ("task,method,seed,level,nfe,env_seed,success\na/b,,0,0,1,1,1\n", ":2: column 'method' is empty"),
+        (
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,,0,0,1,sample,1,1\n",
+            ":2: column 'method' is empty",
+        ),
     ],
 )
 def test_a_bad_file_is_an_error_that_names_it(episodes: Path, text: str, message: str) -> None:

@@ -47,6 +47,9 @@ class GaussianExpert(EnergyPolicy):
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
         raise AssertionError("never sampled")
 
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        raise AssertionError("never asked for")
+
 
 def no_offset(state: Tensor) -> Tensor:
     return torch.zeros(len(state))

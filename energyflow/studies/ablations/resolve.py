@@ -160,7 +160,7 @@ def shape_section(p: Params, axis: str, value: str, task: str, item: str) -> Sha
 
 
 def evaluate_section(p: Params, axis: str, task: str) -> EvaluateParams:
-    """Rollouts from the unperturbed initial states of the evaluation."""
+    """Rollouts from the unperturbed initial states of the evaluation, planned by draws."""
     section = p.of(task).evaluate_nfe()
     return section if ablations_of(p).axes[axis].every_nfe else section.model_copy(update={"nfe": []})
 

@@ -16,6 +16,7 @@ from energyflow.report.render import Column, Table, records
 from energyflow.report.statistics import estimate, numbers, paired
 from energyflow.report.style import REFERENCE_COLOUR, Look, look_of
 from energyflow.report.wording import listed
+from energyflow.studies.ablations.points import runs
 from energyflow.studies.ablations.points.effects import is_clear
 from energyflow.studies.ablations.sections import PointParams
 from energyflow.studies.ablations.study import FIELDS
@@ -31,7 +32,7 @@ CLAIM = (
 
 def build(paths: Sequence[Path], params: PointParams) -> Point:
     """The point of the page."""
-    frame = table_rows(summaries.episodes(paths, "ablation levels"), params)
+    frame = table_rows(runs.drawn(summaries.episodes(paths, "ablation levels")), params)
     return Point(TITLE, CLAIM, sentences(frame), table(frame, params), frame, draw(frame, params))
 
 

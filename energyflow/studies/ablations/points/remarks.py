@@ -18,7 +18,7 @@ from energyflow.studies.ablations.sections import PointParams
 from energyflow.studies.ablations.study import FIELDS
 
 GRADIENTS = ("zero", "zero_biases", "loss")
-EPISODES = ("level", "env_seed", "success")
+EPISODES = ("level", "decoder", "env_seed", "success")
 
 
 def gradients(_frame: pd.DataFrame, paths: Sequence[Path], params: PointParams) -> list[str]:

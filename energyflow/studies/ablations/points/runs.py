@@ -13,6 +13,8 @@ from energyflow.report.rows import identity, parsed, read_rows
 from energyflow.studies.ablations import study
 from energyflow.studies.ablations.sections import PointParams
 
+DECODER = "sample"  # what is compared: most choices are about how a chunk is drawn
+
 
 def places(path: Path, params: PointParams) -> list[dict[str, Any]]:
     """The settings that a file holds rows of: `axis`, `item`, `value`, `task`, `seed`.
@@ -35,7 +37,7 @@ def places(path: Path, params: PointParams) -> list[dict[str, Any]]:
 
 
 def read(paths: Sequence[Path], columns: Sequence[str], params: PointParams) -> pd.DataFrame:
-    """Rows of all files with the columns of `places` before `columns`.
+    """Rows of all files with the columns of `places` before `columns`; of episodes, those planned by draws.
 
     Raises:
         UserError: no file belongs to an axis, or one is damaged.
@@ -43,4 +45,9 @@ def read(paths: Sequence[Path], columns: Sequence[str], params: PointParams) -> 
     found = [read_rows([path], columns).assign(**place) for path in paths for place in places(path, params)]
     if not found:
         raise UserError(f"no rows of the axes {', '.join(params.axes)} among {len(paths)} inputs")
-    return pd.concat(found, ignore_index=True)
+    return drawn(pd.concat(found, ignore_index=True))
+
+
+def drawn(rows: pd.DataFrame) -> pd.DataFrame:
+    """The episodes that were planned by draws; runs of the ablations have no others, those of the preset do."""
+    return rows[rows["decoder"] == DECODER].reset_index(drop=True) if "decoder" in rows else rows
