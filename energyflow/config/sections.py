@@ -32,6 +32,7 @@ Metres = Annotated[float, Field(ge=0, le=1)]
 Evaluations = Annotated[int, Field(ge=1, le=10_000)]
 # Twice differentiable: the loss of an energy differentiates it twice.
 Activation = Literal["mish", "silu", "softplus", "tanh"]
+DECODERS = ("sample", "mean")  # how a policy decides on an action: a draw, or the mean (or its nearest)
 
 
 class RunParams(Section):

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from energyflow.report import columns, drawing, names, summaries
 from energyflow.report.columns import signed, with_interval
+from energyflow.report.comparisons import paired
 from energyflow.report.point import Point
 from energyflow.report.render import Column, Table, records
-from energyflow.report.statistics import estimate, numbers, paired
+from energyflow.report.statistics import estimate, numbers
 from energyflow.report.style import REFERENCE_COLOUR, Look, look_of
 from energyflow.report.wording import listed
 from energyflow.studies.ablations.points.effects import is_clear
@@ -36,8 +37,8 @@ def build(paths: Sequence[Path], params: PointParams) -> Point:
 
 
 def table_rows(rows: pd.DataFrame, params: PointParams) -> pd.DataFrame:
-    """One row a task (and the average) and level: success of each field, and conservative minus unconstrained."""
-    grid = summaries.cells(rows)
+    """One row a task (and the average) and level: success of each field by sample, and their difference."""
+    grid = summaries.cells(summaries.decoded(rows, names.SAMPLE))
     ran = [{task for task, method, _ in grid if method == field} for field in FIELDS]
     found = []
     for scope, members in summaries.scopes(

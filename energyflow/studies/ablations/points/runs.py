@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from energyflow.core.errors import UserError
+from energyflow.report.names import SAMPLE
 from energyflow.report.rows import identity, parsed, read_rows
 from energyflow.studies.ablations import study
 from energyflow.studies.ablations.sections import PointParams
@@ -35,7 +36,7 @@ def places(path: Path, params: PointParams) -> list[dict[str, Any]]:
 
 
 def read(paths: Sequence[Path], columns: Sequence[str], params: PointParams) -> pd.DataFrame:
-    """Rows of all files with the columns of `places` before `columns`.
+    """Rows of all files with the columns of `places` before `columns`; of rollouts, those by sample.
 
     Raises:
         UserError: no file belongs to an axis, or one is damaged.
@@ -43,4 +44,5 @@ def read(paths: Sequence[Path], columns: Sequence[str], params: PointParams) -> 
     found = [read_rows([path], columns).assign(**place) for path in paths for place in places(path, params)]
     if not found:
         raise UserError(f"no rows of the axes {', '.join(params.axes)} among {len(paths)} inputs")
-    return pd.concat(found, ignore_index=True)
+    rows = pd.concat(found, ignore_index=True)
+    return rows[rows["decoder"] == SAMPLE] if "decoder" in rows else rows
