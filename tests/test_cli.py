@@ -103,11 +103,18 @@ def test_own_data_and_own_runs_are_shown(demos_path: Path, tmp_path: Path, capsy
         assert main(["plot", str(run), "--out", str(tmp_path / name)]) == 0
         assert (tmp_path / name).stat().st_size > 1000
         (run / "evaluate").mkdir(exist_ok=True)
-        rows = [{"level": level, "success": int(level == "0")} for level in ("0", "S") for _ in range(4)]
+        rows = [
+            {"decoder": decoder, "level": level, "success": int(level == "0" and decoder == "sample")}
+            for decoder in ("sample", "mean")
+            for level in ("0", "S")
+            for _ in range(4)
+        ]
         pd.DataFrame(rows).to_csv(run / "evaluate/episodes.csv", index=False)
-    shown = success_of(run).set_index("level")
-    assert shown["success"].to_dict() == {"0": 100.0, "S": 0.0}
-    assert shown.loc["0", "success_low"] == pytest.approx(51.0, abs=0.1)  # Wilson, 4 of 4
+    shown = success_of(run).set_index(["decoder", "level"])
+    assert shown["success"].to_dict() == {
+        ("sample", "0"): 100.0, ("sample", "S"): 0.0, ("mean", "0"): 0.0, ("mean", "S"): 0.0,
+    }  # fmt: skip
+    assert shown.loc[("sample", "0"), "success_low"] == pytest.approx(51.0, abs=0.1)  # Wilson, 4 of 4
     assert main(["plot", str(tmp_path), "--out", str(tmp_path / "no.png")]) == 2
     assert "no train.csv" in capsys.readouterr().err
 

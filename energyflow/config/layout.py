@@ -12,8 +12,8 @@ from energyflow.config.params import Params
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
 TABLE_FORMATS = ("csv", "md", "tex")
-TABLES = ("success", "ranking", "ood", "nfe", "learning", "cost")
-FIGURES = ("success", "ood", "nfe", "learning", "loss", "landscape")
+TABLES = ("success", "ranking", "ood", "ood_differences", "nfe", "learning", "cost", "claims_cost")
+FIGURES = ("success", "ood", "nfe", "learning", "loss", "time", "landscape")
 PLOT_DATA = ("ood", "nfe", "learning", "loss")  # small CSV files that `dvc plots` draws
 SHAPED = "learning"  # what there is of these only if rewards are tried: `shape_tasks` is not empty
 

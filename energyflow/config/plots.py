@@ -51,6 +51,7 @@ PLOTS: dict[str, type[Plot]] = {
     "nfe": ColouredPlot,
     "learning": LearningPlot,
     "loss": ColouredPlot,
+    "time": ColouredPlot,
     "landscape": LandscapePlot,
     "theory": ColouredPlot,
     "ablations": ColouredPlot,

@@ -34,6 +34,7 @@ Decoder = Literal["sample", "mean"]  # how a plan is made of a policy: a draw, o
 DECODERS: tuple[Decoder, ...] = ("sample", "mean")
 # Twice differentiable: the loss of an energy differentiates it twice.
 Activation = Literal["mish", "silu", "softplus", "tanh"]
+DECODERS = ("sample", "mean")  # how a policy decides on an action: a draw, or the mean (or its nearest)
 
 
 class RunParams(Section):

@@ -9,9 +9,15 @@ import pandas as pd
 
 from energyflow.config.sections import ReportParams
 from energyflow.core.files import read_json
-from energyflow.report import costs, names, published
+from energyflow.report import names, published
+from energyflow.report.recorded import trained
 from energyflow.report.rows import select
 from energyflow.report.wording import counted, grouped, joined, span
+
+DECODERS = (
+    "By sample: a draw of the policy at each plan. By mean: the mean of its actions, or what the method has nearest to"
+    " it (the page of each method says what)."
+)
 
 
 def intervals(params: ReportParams) -> str:
@@ -24,24 +30,37 @@ def intervals(params: ReportParams) -> str:
 
 
 def budget(rows: pd.DataFrame) -> str:
-    """What was run, from the rows of episodes: tasks, methods, seeds, initial states, sampler evaluations."""
+    """What was run, from the rows of episodes: tasks, methods, seeds, initial states, network evaluations."""
     policies = rows[rows["method"] != names.EXPERT]
     states = policies.groupby(["task", "method", "seed", "level"])["env_seed"].nunique()
     order = names.in_order(policies["method"], "method")
-    evaluations = policies.groupby("method")["nfe"].unique()
-    nfe = "; ".join(f"{names.method_name(m)} {'/'.join(str(int(v)) for v in sorted(evaluations[m]))}" for m in order)
+    nfe = "; ".join(f"{names.method_name(m)} {_evaluations(policies[policies['method'] == m])}" for m in order)
     return (
         f"{counted(policies['task'].nunique(), 'task')}, {counted(len(order), 'method')},"
         f" {counted(policies['seed'].nunique(), 'training seed')}, {span(states)} held-out initial states per"
-        f" seed and level, the same for every method. Function evaluations per plan: {nfe}."
+        f" seed and level, the same for every method. Function evaluations per plan, by sample and by mean: {nfe}."
     )
+
+
+def _evaluations(rows: pd.DataFrame) -> str:
+    """Evaluations by each decoder, `10, 1`; the range where they differ between tasks."""
+    found = [rows.loc[rows["decoder"] == decoder, "nfe"] for decoder in (names.SAMPLE, names.MEAN)]
+    return ", ".join(span(values) if len(values) else "–" for values in found)
+
+
+def published_on(frame: pd.DataFrame) -> str:
+    """What the paper's policies were trained on, suite by suite."""
+    known = frame.dropna(subset=["published_on"])
+    parts = {names.suite(row["task"]): row["published_on"] for row in known.to_dict("records")}
+    said = "; ".join(f"on {names.suite_name(suite)} {trained_on}" for suite, trained_on in parts.items())
+    return f"The paper's policies were trained on: {said}." if said else ""
 
 
 def training(paths: Sequence[Path]) -> str:
     """Training budget, from the model.json files among the inputs."""
     if not select(paths, "train", "model.json"):
         return ""
-    models = costs.recorded(paths, "train", "model.json", "caption")
+    models = trained(paths, "caption")
     return f"Training: {span(models['steps'])} steps of batch {span(models['batch_size'])}."
 
 
@@ -58,7 +77,11 @@ def demonstrations(paths: Sequence[Path]) -> str:
             )
         else:
             rate = f"{100 * found['expert_success_rate']:.1f} % of {found['attempts']} attempts"
-            parts.append(f"{kept} of a scripted expert with action noise ({rate} succeeded and were kept)")
+            noise = found.get("params", {})
+            executed, label = noise.get("noise"), noise.get("label_noise")
+            told = f", executed with noise of {executed:g}" if executed is not None else ""
+            told += f", recorded with {label:g}" if label is not None else ""
+            parts.append(f"{kept} of a scripted expert{told} ({rate} succeeded and were kept)")
     return "; ".join(parts) + "." if parts else ""
 
 

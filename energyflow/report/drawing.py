@@ -81,6 +81,8 @@ def estimates(
     *,
     joined: bool = True,
     along: Which = "x",
+    hollow: bool = False,
+    across: NDArray[np.float64] | None = None,
 ) -> None:
     """Values with their intervals.
 
@@ -93,15 +95,31 @@ def estimates(
         label: for the legend.
         joined: by a line, in the order of the places.
         along: the axis of the places.
+        hollow: whether markers are white inside: what is decoded by mean, beside what is by sample.
+        across: distances [2, N] to the ends of the intervals of the places.
     """
     part = part.sort_values(at, kind="stable")
     places, values = part[at].to_numpy(dtype=float), part[value].to_numpy(dtype=float)
     x, y = (places, values) if along == "x" else (values, places)
     bars: dict[str, Any] = {"yerr" if along == "x" else "xerr": whiskers(part, value)}
+    if across is not None:
+        bars["xerr" if along == "x" else "yerr"] = across
     axes.errorbar(
         x, y, **bars, color=look.colour, marker=look.marker, label=label,
-        linestyle="-" if joined else "none", linewidth=1.2, elinewidth=0.9, markersize=4.5,
+        linestyle="-" if joined else "none", linewidth=1.2, elinewidth=0.9, markersize=4.5, **inside(look, hollow),
     )  # fmt: skip
+
+
+def inside(look: Look, hollow: bool) -> dict[str, Any]:
+    """Options of a marker: white inside, so that what lies below does not fill it, or of its colour."""
+    return {"markerfacecolor": "white" if hollow else look.colour, "markeredgewidth": 1.0}
+
+
+def decoders(axes: Axes) -> None:
+    """Two entries of the legend: filled by sample, hollow by mean; in grey, since both take their method's colour."""
+    for label, hollow in (("By sample", False), ("By mean", True)):
+        look = Look("0.4", "o")
+        axes.plot([], [], "o", color=look.colour, markersize=4.5, label=label, **inside(look, hollow))
 
 
 def shaded(
@@ -155,6 +173,11 @@ def side_by_side(
 def published(axes: Axes, x: ArrayLike, y: ArrayLike, colour: Colour, label: str | None = None) -> None:
     """Numbers of the paper, as dashes."""
     axes.plot(x, y, linestyle="none", marker="_", markersize=11, markeredgewidth=1.6, color=colour, label=label)
+
+
+def published_range(axes: Axes, x: ArrayLike, low: ArrayLike, high: ArrayLike, colour: Colour) -> None:
+    """Ranges of the paper, as bars behind what was measured."""
+    axes.vlines(x, np.asarray(low, float), np.asarray(high, float), colors=[colour], linewidth=6, alpha=0.3, zorder=1)
 
 
 def predicted(axes: Axes, x: ArrayLike, y: ArrayLike, label: str | None = None, **line: Any) -> None:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from energyflow.config.plots import ColouredPlot, LearningPlot
 from energyflow.config.sections import ReportParams
-from energyflow.report import drawing, learning, names, summaries
+from energyflow.report import costs, drawing, learning, names, robustness, summaries
 from energyflow.report.style import REFERENCE_COLOUR, Look, look_of
 
 Build = Callable[[Sequence[Path], Any, ReportParams], Figure]
@@ -26,19 +26,27 @@ def _lines(methods: Iterable[str], plot: ColouredPlot) -> dict[str, tuple[str, L
 
 
 def success(paths: Sequence[Path], plot: ColouredPlot, report: ReportParams) -> Figure:
-    """Success by task and method with intervals, published values, and the expert's ceiling."""
+    """Success by task, method and decoder with intervals, published values, and the expert's ceiling."""
     frame = summaries.success(summaries.episodes(paths, "figure success"), report)
     tasks, lines = list(dict.fromkeys(frame["task"])), _lines(frame["method"], plot)
-    width = (0.55 + 0.14 * len(lines)) * len(tasks) + 0.8
+    width = (0.55 + 0.2 * len(lines)) * len(tasks) + 0.8
     figure = Figure(figsize=(max(7.2, width), 2.6), layout="constrained")
     axes = figure.subplots()
-    for method, offset in zip(lines, np.linspace(-0.33, 0.33, len(lines)), strict=True):
+    step = 0.72 / max(len(lines) - 1, 1)
+    for method, offset in zip(lines, np.linspace(-0.36, 0.36, len(lines)), strict=True):
         label, look = lines[method]
         part = frame[frame["method"] == method]
         part = part.assign(place=[tasks.index(task) + offset for task in part["task"]])
-        drawing.estimates(axes, part, "place", "success", look, label, joined=False)
+        for decoder, beside in ((names.SAMPLE, -0.18), (names.MEAN, 0.18)):
+            known = part.dropna(subset=[f"by_{decoder}"])
+            placed, told = known.assign(place=known["place"] + beside * step), _told(label, decoder)
+            hollow = decoder == names.MEAN
+            drawing.estimates(axes, placed, "place", f"by_{decoder}", look, told, joined=False, hollow=hollow)
         known = part.dropna(subset=["published"])
         drawing.published(axes, known["place"], known["published"].astype(float), look.colour)
+        ranges = part[part["published"].isna()].dropna(subset=["published_low"])
+        drawing.published_range(axes, ranges["place"], ranges["published_low"], ranges["published_high"], look.colour)
+    drawing.decoders(axes)
     # One neutral legend entry: published values take the colour of their method.
     sources = " and ".join(frame["published_on"].dropna().unique())
     drawing.published(axes, [], [], "0.4", f"Published ({sources})" if sources else "Published")
@@ -46,7 +54,7 @@ def success(paths: Sequence[Path], plot: ColouredPlot, report: ReportParams) -> 
     places = np.array([tasks.index(task) for task in expert["task"]])
     ceiling: dict[str, Any] = {"color": REFERENCE_COLOUR, "linestyle": ":", "label": names.method_name(names.EXPERT)}
     if len(expert):
-        axes.hlines(expert["success"].astype(float), places - 0.42, places + 0.42, **ceiling)
+        axes.hlines(expert[f"by_{names.SAMPLE}"].astype(float), places - 0.46, places + 0.46, **ceiling)
     for i in range(0, len(tasks), 2):
         axes.axvspan(i - 0.5, i + 0.5, color="0.96", zorder=0, linewidth=0)
     drawing.category_axis(axes, [names.task_label(task) for task in tasks])
@@ -54,6 +62,11 @@ def success(paths: Sequence[Path], plot: ColouredPlot, report: ReportParams) -> 
     drawing.percent_axis(axes)
     drawing.legend_below(figure)
     return figure
+
+
+def _told(label: str, decoder: str) -> str:
+    """What a line is called: by mean, something that no legend shows, for the method's own entry is by sample."""
+    return label if decoder == names.SAMPLE else f"_{label}, by mean"
 
 
 def _by_task(frame: pd.DataFrame, at: str, marks: Sequence[Any], label: str, plot: ColouredPlot) -> Figure:
@@ -75,13 +88,22 @@ def _by_task(frame: pd.DataFrame, at: str, marks: Sequence[Any], label: str, plo
 
 
 def ood(paths: Sequence[Path], plot: ColouredPlot, report: ReportParams) -> Figure:
-    """Success by perturbation level."""
-    frame = summaries.ood(summaries.episodes(paths, "figure ood"), report)
-    return _by_task(frame, "level", sorted(set(frame["level"]), key=names.level_key), "Perturbation level", plot)
+    """Success by sample at each perturbation level, its distances in metres on the axis."""
+    rows = summaries.episodes(paths, "figure ood")
+    frame = robustness.ood(summaries.decoded(rows, names.SAMPLE), report)
+    moved, order = robustness.distances(paths, "figure ood"), sorted(set(frame["level"]), key=names.level_key)
+    figure = _by_task(frame, "level", order, f"Level: {moved.axis} moved by (m)" if moved else "Level", plot)
+    if moved:
+        labels = ["\n".join((level, *moved.metres.get(level, ()))) for level in order]
+        figure.axes[0].set_xticks(range(len(order)), labels)  # the panels share it
+        for axes in figure.axes:
+            axes.tick_params(axis="x", labelsize=7)
+            axes.xaxis.label.set_size(8)
+    return figure
 
 
 def nfe(paths: Sequence[Path], plot: ColouredPlot, report: ReportParams) -> Figure:
-    """Success against the sampler's network evaluations."""
+    """Success by sample against the sampler's network evaluations."""
     frame = summaries.nfe(summaries.sweep(paths, "figure nfe"), report)
     return _by_task(frame, "nfe", sorted(set(frame["nfe"])), "NFE per plan", plot)
 
@@ -156,4 +178,36 @@ def loss(paths: Sequence[Path], plot: ColouredPlot, _report: ReportParams) -> Fi
     return figure
 
 
-FIGURES: dict[str, Build] = {"success": success, "ood": ood, "nfe": nfe, "learning": learned, "loss": loss}
+def time(paths: Sequence[Path], plot: ColouredPlot, report: ReportParams) -> Figure:
+    """Success by either decoder against CPU seconds of training: a panel a suite, of its average over tasks."""
+    frame = summaries.success(summaries.episodes(paths, "figure time"), report)
+    seconds = costs.cpu_seconds(paths, report, "figure time")
+    frame = frame.merge(seconds, "inner", ["task", "method"])
+    shown = [*filter(names.is_average, dict.fromkeys(frame["task"]))] or list(dict.fromkeys(frame["task"]))
+    figure, flat = drawing.panels(len(shown), 2, x="CPU seconds of a training run", y="Success (%)")
+    for axes, task in zip(flat, shown, strict=True):
+        for method, (label, look) in _lines(frame["method"], plot).items():
+            part = frame[(frame["task"] == task) & (frame["method"] == method)]
+            for decoder in (names.MEAN, names.SAMPLE):
+                known, told = part.dropna(subset=[f"by_{decoder}"]), _told(label, decoder)
+                across = drawing.whiskers(known, "train_cpu_seconds") if decoder == names.SAMPLE else None
+                drawing.estimates(
+                    *(axes, known, "train_cpu_seconds", f"by_{decoder}", look, told),
+                    joined=False, hollow=decoder == names.MEAN, across=across,
+                )  # fmt: skip
+        axes.set_title(names.task_name(task))
+        drawing.log_axis(axes, "x")
+        drawing.percent_axis(axes)
+    drawing.decoders(flat[0])
+    drawing.legend_below(figure)
+    return figure
+
+
+FIGURES: dict[str, Build] = {
+    "success": success,
+    "ood": ood,
+    "nfe": nfe,
+    "learning": learned,
+    "loss": loss,
+    "time": time,
+}

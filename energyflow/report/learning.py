@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report import names
+from energyflow.report.comparisons import paired
 from energyflow.report.rows import CURVE_COLUMNS, read_rows, require
 from energyflow.report.statistics import (
     Cell,
@@ -30,7 +31,6 @@ from energyflow.report.statistics import (
     estimate,
     measured,
     numbers,
-    paired,
     replicate,
     verdict,
 )

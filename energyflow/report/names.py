@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from energyflow.config.sections import DECODERS
 from energyflow.envs.registry import SUITES
 from energyflow.policies.registry import METHODS, policies
 from energyflow.rewards.registry import SOURCES
@@ -14,6 +15,7 @@ Kind = Literal["method", "source"]
 AVERAGE = "average"
 EXPERT = "expert"
 REFERENCE = "energyflow"  # paired differences are taken against it
+SAMPLE, MEAN = DECODERS
 BASE_LEVEL = "0"
 
 NETWORKS = {"mlp": "MLP", "unet": "U-Net", "recurrent": "LSTM"}

@@ -15,7 +15,7 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError, nearest
 from energyflow.core.files import write_csv, write_json, write_text
 from energyflow.core.registry import implementation
-from energyflow.report import learning, names, style, summaries
+from energyflow.report import learning, names, robustness, style, summaries
 from energyflow.report.figures import FIGURES, Build
 from energyflow.report.rows import select
 from energyflow.report.tables import TABLES
@@ -107,7 +107,13 @@ def _lines(frame: pd.DataFrame, x: str, by: str, value: str = "success") -> pd.D
 
 
 def _plot_ood(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
-    return _lines(summaries.overall(summaries.ood(summaries.episodes(inputs, "plots"), params)), "level", "method")
+    frame = summaries.overall(robustness.ood(by_sample(inputs, "plots"), params))
+    return _lines(frame, "level", "method")
+
+
+def by_sample(inputs: Sequence[Path], wanted_by: str) -> pd.DataFrame:
+    """Rows of episodes by sample, and of the expert."""
+    return summaries.decoded(summaries.episodes(inputs, wanted_by), names.SAMPLE)
 
 
 def _plot_nfe(inputs: Sequence[Path], params: ReportParams) -> pd.DataFrame:
@@ -139,13 +145,18 @@ def write_metrics(inputs: Sequence[Path], params: ReportParams, outputs: Sequenc
     rows = summaries.episodes(inputs, "metrics")
     metrics: dict[str, Any] = {"success": {}, "ood": {}, "nfe": {}, "learning": {}}
     success = summaries.success(rows, params)
-    for row in summaries.overall(success).to_dict("records"):
-        entry = {"mean": row["success"], "low": row["success_low"], "high": row["success_high"]}
-        metrics["success"][row["method"]] = _rounded(entry | {"worst_seed": row["worst_seed"]})
-    for row in success[~success["task"].map(names.is_average)].to_dict("records"):
-        metrics["success"][row["method"]][row["task"].split("/")[1]] = round(float(row["success"]), 2)
+    for decoder in (names.SAMPLE, names.MEAN):
+        column = f"by_{decoder}"
+        for row in summaries.overall(success).dropna(subset=[column]).to_dict("records"):
+            entry = {"average": row[column], "low": row[f"{column}_low"], "high": row[f"{column}_high"]}
+            entry["worst_seed"] = row[f"worst_seed_{decoder}"]
+            metrics["success"].setdefault(row["method"], {})[decoder] = _rounded(entry)
+        known = success[~success["task"].map(names.is_average)].dropna(subset=[column])
+        for row in known.to_dict("records"):
+            if decoder in metrics["success"].get(row["method"], {}):
+                metrics["success"][row["method"]][decoder][row["task"].split("/")[1]] = round(float(row[column]), 2)
     for topic, frame, key in (
-        ("ood", summaries.ood(rows, params), "level"),
+        ("ood", robustness.ood(summaries.decoded(rows, names.SAMPLE), params), "level"),
         ("nfe", summaries.nfe(summaries.sweep(inputs, "metrics"), params), "nfe"),
     ):
         for row in summaries.overall(frame).to_dict("records"):

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from energyflow.config import layout as paths
+from energyflow.config.sections import DECODERS
 from energyflow.core.errors import UserError
 from energyflow.core.provenance import check_rows
 
@@ -28,7 +29,8 @@ EPISODE_COLUMNS = ("task", "method", "seed", "level", "nfe", "decoder", "env_see
 CURVE_COLUMNS = ("task", "source", "seed", "step", "episode", "success")
 LATENCY_COLUMNS = ("method", "network", "parameters", "nfe", "batch", "repeat", "ms")
 LOSS_COLUMNS = ("step", "loss")
-_TEXT = ("task", "method", "decoder", "level", "source", "network")
+KNOWN_DECODERS = (*DECODERS, "expert")  # the scripted expert has none
+_TEXT = ("task", "method", "level", "decoder", "source", "network")
 # What a wildcard stands for, where it is more than one folder's name: tasks have two, subjects one or two.
 _WILDCARDS = {"task": "[^/]+/[^/]+", "subject": "[^/]+(?:/[^/]+)?", "seed": r"\d+"}
 
@@ -183,3 +185,9 @@ def _check_values(path: Path, column: str, values: pd.Series) -> None:
     if column == "success" and not values.isin([0, 1]).all():
         line = int((~values.isin([0, 1])).to_numpy().argmax()) + 2
         raise UserError(f"{path}:{line}: column 'success' must be 0 or 1 (got {values.iloc[line - 2]})")
+    if column == "decoder" and not values.isin(KNOWN_DECODERS).all():
+        line = int((~values.isin(KNOWN_DECODERS)).to_numpy().argmax()) + 2
+        raise UserError(
+            f"{path}:{line}: column 'decoder' must be one of {', '.join(KNOWN_DECODERS)} (got {values.iloc[line - 2]});"
+            " run its stage again"
+        )

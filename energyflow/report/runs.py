@@ -10,7 +10,7 @@ import pandas as pd
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.report import drawing, style
-from energyflow.report.names import BASE_LEVEL, method_name
+from energyflow.report.names import BASE_LEVEL, MEAN, method_name
 from energyflow.report.rows import read_rows
 from energyflow.report.statistics import wilson
 from energyflow.report.style import nth_look
@@ -18,22 +18,24 @@ from energyflow.report.style import nth_look
 PALETTE = "colorblind"
 DPI = 150
 CONFIDENCE = 0.95
+KEYS = ["decoder", "level"]
 
 
 def success_of(run: Path) -> pd.DataFrame:
-    """Success by level of a run that was evaluated, in percent with Wilson intervals; else no rows.
+    """Success by decoder and level of a run that was evaluated, in percent with Wilson intervals; else no rows.
 
     Args:
         run: folder of a checkpoint; its rollouts are in `evaluate`.
     """
     files = sorted(run.glob("evaluate/episodes.csv"))
     if not files:
-        return pd.DataFrame(columns=["level", "success", "success_low", "success_high"])
+        return pd.DataFrame(columns=["decoder", "level", "success", "success_low", "success_high"])
     rows = []
-    for level, part in read_rows(files, ("level", "success")).groupby("level", sort=False):
+    for (decoder, level), part in read_rows(files, ("decoder", "level", "success")).groupby(KEYS, sort=False):
         low, high = wilson(float(part["success"].sum()), len(part), CONFIDENCE)
         share = float(part["success"].mean())
-        rows.append({"level": level, "success": 100 * share, "success_low": 100 * low, "success_high": 100 * high})
+        percent = {"success": 100 * share, "success_low": 100 * low, "success_high": 100 * high}
+        rows.append({"decoder": decoder, "level": level} | percent)
     return pd.DataFrame(rows)
 
 
@@ -61,7 +63,9 @@ def draw_runs(runs: Sequence[Path], out: Path) -> None:
             axes[0].plot(loss["step"], loss["loss"], color=look.colour, lw=1, label=None if levels else label)
             if levels:
                 part = evaluated[run].assign(place=[levels.index(level) for level in evaluated[run]["level"]])
-                drawing.estimates(axes[1], part, "place", "success", look, label)
+                for decoder, own in part.groupby("decoder", sort=False):
+                    told, hollow = (f"_{label}", True) if decoder == MEAN else (label, False)
+                    drawing.estimates(axes[1], own, "place", "success", look, told, hollow=hollow)
         axes[0].set_xlabel("training step")
         axes[0].set_ylabel("loss")
         if levels:
@@ -69,5 +73,6 @@ def draw_runs(runs: Sequence[Path], out: Path) -> None:
             drawing.percent_axis(axes[1])
             axes[1].set_xlabel("level" if levels != [BASE_LEVEL] else "initial states as in training")
             axes[1].set_ylabel("success (%)")
+            drawing.decoders(axes[1])
         drawing.legend_below(figure, 2)
         style.save(figure, DPI, [out])

@@ -9,8 +9,7 @@ that seed.
 
 A percentile interval collapses where (nearly) all rows agree: 75 successes in 75 episodes would read [100, 100]. Binary
 outcomes are therefore never given an interval narrower than the Wilson score interval of their pooled episodes; other
-bounded scores get it only where all rows are equal. Paired differences get the same floor from Wilson limits of the two
-discordant proportions.
+bounded scores get it only where all rows are equal. Comparisons of two cells: comparisons.py.
 
 How honest that is, by simulation of 25 states with log-odds that vary between states (standard deviation 1.5): 95 %
 intervals cover the truth in 98 % of cases if seeds do not differ, in 97 % if they differ by 0.6 (three seeds; 95 % with
@@ -19,7 +18,7 @@ five), but only in 88 % if they differ by as much as 1.5: a few seeds cannot say
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
@@ -45,10 +44,6 @@ class Estimate:
     high: float
     n: int  # rows (episodes, or curves)
     seeds: int
-
-    def covers(self, value: float, tolerance: float = 0.0) -> bool:
-        """Whether `value` lies in the interval, widened by the rounding error of a published number."""
-        return bool(self.low - tolerance <= value <= self.high + tolerance)
 
     def scaled(self, factor: float) -> Estimate:
         """The same estimate in another unit, e.g. percent."""
@@ -199,101 +194,12 @@ def estimate(cells: Sequence[Cell], params: ReportParams, purpose: str, statisti
         point = float(np.mean([p.mean() for p in points]))
         means = np.mean([s.mean(axis=1) for s in samples], axis=0)
     low, high = percentiles(means, params.confidence)
-    if _binary(cells) or low == high:
+    if is_binary(cells) or low == high:
         floor = wilson(point * n * kept, max(round(n * kept), 1), params.confidence)
         low, high = min(low, floor[0]), max(high, floor[1])
     return Estimate(point, min(low, point), max(high, point), n, len({s for c in cells for s in c.seeds}))
 
 
-def paired(
-    pairs: Sequence[tuple[Cell, Cell]], params: ReportParams, purpose: str, *, same_seeds: bool = False
-) -> Estimate:
-    """Mean difference first - second over the initial states that both met, averaged over tasks.
-
-    Args:
-        pairs: one pair of cells per task.
-        params: confidence, number of resamples, seed.
-        purpose: name of the comparison.
-        same_seeds: the two cells are the same checkpoints (e.g. two levels of one method), resampled
-            together; otherwise the seeds of the two are drawn independently, the states together.
-
-    Raises:
-        UserError: a pair shares no initial state, or `same_seeds` and it has different seeds.
-    """
-    samples, points, discordant, n = [], [], [], 0
-    for a, b, first, second in _resampled(pairs, params, purpose, same_seeds=same_seeds):
-        samples.append(first.mean(axis=1) - second.mean(axis=1))
-        points.append(float(a.seed_means.mean() - b.seed_means.mean()))
-        discordant.append(_discordance(a, b))
-        n += min(a.n, b.n)
-    low, high = percentiles(np.mean(samples, axis=0), params.confidence)
-    point = float(np.mean(points))
-    if _binary([c for pair in pairs for c in pair]) or low == high:
-        more, less = (float(x) for x in np.mean(discordant, axis=0))
-        more_low, more_high = wilson(more * n, n, params.confidence)
-        less_low, less_high = wilson(less * n, n, params.confidence)
-        low = min(low, point - float(np.hypot(more - more_low, less_high - less)))
-        high = max(high, point + float(np.hypot(more_high - more, less - less_low)))
-    return Estimate(point, max(min(low, point), -1.0), min(max(high, point), 1.0), n, _seeds(pairs))
-
-
-def wins(first: Array, second: Array) -> Array:
-    """Share of pairs (x, y) with x > y, ties counted half: [..., S] and [..., R] -> [...]."""
-    x, y = first[..., :, None], second[..., None, :]
-    return np.asarray(((x > y) + 0.5 * (x == y)).mean(axis=(-2, -1)))
-
-
-def improvement(pairs: Sequence[tuple[Cell, Cell]], params: ReportParams, purpose: str) -> Estimate:
-    """Probability that a run of the first method scores higher than a run of the second on a task drawn at random.
-
-    As in rliable: over all pairs of runs (training seeds) of a task, ties count half; then the mean over tasks. Runs
-    and initial states are resampled as in `paired`. The interval is never narrower than Wilson's for as many runs.
-
-    Args:
-        pairs: one pair of cells per task.
-        params: confidence, number of resamples, seed.
-        purpose: name of the comparison.
-
-    Raises:
-        UserError: a pair shares no initial state.
-    """
-    samples, points, runs = [], [], 0
-    for a, b, first, second in _resampled(pairs, params, purpose):
-        samples.append(wins(first, second))
-        points.append(float(wins(a.seed_means, b.seed_means)))
-        runs += min(len(a.seeds), len(b.seeds))
-    point = float(np.mean(points))
-    low, high = percentiles(np.mean(samples, axis=0), params.confidence)
-    floor = wilson(point * runs, runs, params.confidence)
-    return Estimate(point, min(low, floor[0], point), max(high, floor[1], point), runs, _seeds(pairs))
-
-
-def _resampled(
-    pairs: Sequence[tuple[Cell, Cell]], params: ReportParams, purpose: str, *, same_seeds: bool = False
-) -> Iterator[tuple[Cell, Cell, Array, Array]]:
-    """Both cells of each pair on the states that they share, and their seed-level scores in every resample."""
-    for i, (a, b) in enumerate(pairs):
-        shared = sorted(set(a.states) & set(b.states))
-        if not shared:
-            raise UserError(f"{purpose}: no initial state in common to pair by; evaluate both on one seed list")
-        a, b = a.at(shared), b.at(shared)
-        if same_seeds and a.seeds != b.seeds:
-            raise UserError(f"{purpose}: seeds differ: {a.seeds} and {b.seeds}")
-        states = draw_states(len(shared), params, f"{purpose} {i}")
-        first = draw_seeds(len(a.seeds), params, f"{purpose} {i} first")
-        second = first if same_seeds else draw_seeds(len(b.seeds), params, f"{purpose} {i} second")
-        yield a, b, replicate(a, first, states), replicate(b, second, states)
-
-
-def _seeds(pairs: Sequence[tuple[Cell, Cell]]) -> int:
-    return len({seed for pair in pairs for cell in pair for seed in cell.seeds})
-
-
-def _discordance(a: Cell, b: Cell) -> tuple[float, float]:
-    """Share of pairs in which the first wins, and in which the second wins, over all pairings of seeds."""
-    p, q = np.nanmean(a.scores, axis=0), np.nanmean(b.scores, axis=0)
-    return float((p * (1 - q)).mean()), float(((1 - p) * q).mean())
-
-
-def _binary(cells: Sequence[Cell]) -> bool:
+def is_binary(cells: Sequence[Cell]) -> bool:
+    """Whether every outcome is a success or a failure."""
     return all(bool(np.isin(c.scores[np.isfinite(c.scores)], (0.0, 1.0)).all()) for c in cells)

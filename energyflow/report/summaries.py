@@ -1,4 +1,4 @@
-"""Episodes -> one row per cell, in percent: success, OOD levels, NFE sweep; and training losses.
+"""Episodes -> one row per cell, in percent: success, NFE sweep; and training losses. Levels: robustness.py.
 
 A cell's interval is the same in every table and figure that shows it, because its resamples are named after
 the cell.
@@ -10,27 +10,28 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report import names, published
+from energyflow.report.comparisons import paired
 from energyflow.report.rows import EPISODE_COLUMNS, LOSS_COLUMNS, identity, read_rows, require, select
-from energyflow.report.statistics import Cell, Estimate, cell, estimate, improvement, measured, numbers, paired, verdict
+from energyflow.report.statistics import Cell, Estimate, cell, estimate, measured, numbers
 
 Key = tuple[str, str, str]  # task, method, level
 Cells = dict[Key, Cell]
 
 
 def episodes(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
-    """Rows of the level evaluations of all methods, and of the scripted expert where its files are given."""
+    """Rows of the level evaluations of all methods, by either decoder, and of the expert where its are given."""
     rows = read_rows(require(paths, "evaluate", "episodes.csv", wanted_by), EPISODE_COLUMNS)
     expert = select(paths, "expert", "episodes.csv")
     if not expert:
         return rows
-    columns = [c for c in EPISODE_COLUMNS if c not in ("method", "nfe")]  # an expert has no sampler
-    return pd.concat([rows, read_rows(expert, columns).assign(method=names.EXPERT, nfe=0)], ignore_index=True)
+    own = dict.fromkeys(("method", "decoder"), names.EXPERT) | {"nfe": 0}  # it has neither decoder nor sampler
+    columns = [c for c in EPISODE_COLUMNS if c not in own]
+    return pd.concat([rows, read_rows(expert, columns).assign(**own)], ignore_index=True)
 
 
 def sweep(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
@@ -38,8 +39,18 @@ def sweep(paths: Sequence[Path], wanted_by: str) -> pd.DataFrame:
     return read_rows(require(paths, "nfe", "episodes.csv", wanted_by), EPISODE_COLUMNS)
 
 
+def decoded(rows: pd.DataFrame, decoder: str) -> pd.DataFrame:
+    """Rows by one decoder, and those of the expert, who has none."""
+    return rows[rows["decoder"].isin([decoder, names.EXPERT])]
+
+
+def by_decoder(rows: pd.DataFrame) -> dict[str, Cells]:
+    """Cells by `sample` and by `mean`, the expert's among either; only its own where a decoder was not run."""
+    return {decoder: cells(decoded(rows, decoder)) for decoder in (names.SAMPLE, names.MEAN)}
+
+
 def cells(rows: pd.DataFrame, level: str = "level") -> Cells:
-    """Group rows by task, method and level (or a column that plays its part, such as `nfe`)."""
+    """Group rows of one decoder by task, method and level (or a column that plays its part, such as `nfe`)."""
     grouped = rows.groupby(["task", "method", level], sort=False)
     return {(str(t), str(m), str(v)): cell(group) for (t, m, v), group in grouped}
 
@@ -82,7 +93,9 @@ def pick(grid: Cells, tasks: Sequence[str], method: str, level: str) -> list[Cel
 
 
 def success(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
-    """Success at the unperturbed level, beside the published numbers.
+    """Success at the unperturbed level by either decoder, beside the published numbers.
+
+    The expert has no decoder: its success stands in the columns of both.
 
     Args:
         rows: from `episodes`.
@@ -94,23 +107,36 @@ def success(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
     Raises:
         UserError: no episode at level "0".
     """
-    grid = cells(rows[rows["level"] == names.BASE_LEVEL])
-    if not grid:
+    base = rows[rows["level"] == names.BASE_LEVEL]
+    if base.empty:
         raise UserError(f"no episodes at level '{names.BASE_LEVEL}'; found: {', '.join(sorted(set(rows['level'])))}")
+    grid = by_decoder(base)
+    every = grid[names.SAMPLE] | grid[names.MEAN]
     out = []
-    for scope, tasks in scopes(tasks_of(grid)).items():
-        for method in methods(grid):
-            found = pick(grid, tasks, method, names.BASE_LEVEL)
-            if found is None:
+    for scope, tasks in scopes(tasks_of(every)).items():
+        for method in methods(every):
+            found = {d: pick(grid[d], tasks, method, names.BASE_LEVEL) for d in grid}
+            shown = {d: estimate(c, params, f"{scope} {method} {names.BASE_LEVEL}") for d, c in found.items() if c}
+            if not shown:
                 continue
-            purpose = f"{scope} {method} {names.BASE_LEVEL}"
-            value = estimate(found, params, purpose)
-            row: dict[str, Any] = {"task": scope, "method": method} | measured("success", value)
-            row |= numbers("iqm", estimate(found, params, purpose, "iqm"))
-            row["worst_seed"] = 100 * min(float(c.seed_means.min()) for c in found)
-            row |= numbers("difference", _difference(grid, tasks, method, params))
-            out.append(row | _published(scope, method, value, tasks_of(grid)))
+            first = next(iter(shown.values()))
+            row: dict[str, Any] = {"task": scope, "method": method, "n": first.n, "seeds": first.seeds}
+            for decoder, own in found.items():
+                row |= numbers(f"by_{decoder}", shown.get(decoder))
+                row[f"worst_seed_{decoder}"] = 100 * min(float(c.seed_means.min()) for c in own) if own else None
+            row |= numbers("gain", _gain(found, method, params, scope))
+            for decoder in grid:
+                row |= numbers(f"difference_{decoder}", _difference(grid[decoder], tasks, method, params))
+            out.append(row | _published(scope, method, shown, tasks_of(every)))
     return pd.DataFrame(out)
+
+
+def _gain(found: dict[str, list[Cell] | None], method: str, params: ReportParams, scope: str) -> Estimate | None:
+    """Success by mean minus success by sample: the same checkpoints on the same states."""
+    mean, sample = found[names.MEAN], found[names.SAMPLE]
+    if mean is None or sample is None or method == names.EXPERT:
+        return None
+    return paired(list(zip(mean, sample, strict=True)), params, f"{scope} {method} mean - sample", same_seeds=True)
 
 
 def _difference(grid: Cells, tasks: list[str], method: str, params: ReportParams) -> Estimate | None:
@@ -122,116 +148,13 @@ def _difference(grid: Cells, tasks: list[str], method: str, params: ReportParams
     return paired(list(zip(ours, reference, strict=True)), params, purpose)
 
 
-def _published(scope: str, method: str, value: Estimate, tasks: list[str]) -> dict[str, Any]:
+def _published(scope: str, method: str, shown: dict[str, Estimate], tasks: list[str]) -> dict[str, Any]:
     paper = published.find(scope, method, tasks)
-    if paper is None:
-        return dict.fromkeys(("published", "published_std", "published_on", "grade", "published_source", "covered"))
-    return {
-        "published": paper.value,
-        "published_std": paper.std,
-        "published_on": paper.demonstrations,
-        "grade": paper.grade,
-        "published_source": paper.source,
-        "covered": value.scaled(100).covers(paper.value, published.ROUNDING),
+    covered = {
+        f"covered_{decoder}": paper.overlaps(shown[decoder].scaled(100)) if paper and decoder in shown else None
+        for decoder in (names.SAMPLE, names.MEAN)
     }
-
-
-def ranking(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
-    """Methods of each suite by interquartile mean, with the probability that they improve on the reference.
-
-    `published` is the mean of the paper's numbers for the same tasks, empty where one of them is not known. The paper
-    ranks the reference above a method with a lower number; `verdict` says what the runs say about that: `holds` or
-    `contradicted` where the whole interval of `improvement` lies on one side of 50 %, else `undecided`. Methods
-    that were not run on every task of the suite are left out.
-
-    Args:
-        rows: from `episodes`.
-        params: confidence, number of resamples, seed.
-
-    Returns:
-        One row per suite and method, best first; columns in results/README.md.
-    """
-    grid = cells(rows[(rows["level"] == names.BASE_LEVEL) & (rows["method"] != names.EXPERT)])
-    tasks = tasks_of(grid)
-    out = []
-    for suite in dict.fromkeys(map(names.suite, tasks)):
-        inside = [task for task in tasks if names.suite(task) == suite]
-        found = [_ranked(grid, suite, inside, method, params) for method in methods(grid)]
-        frame = pd.DataFrame([row for row in found if row is not None])
-        order = frame["iqm"].rank(ascending=False, method="min").astype(int)
-        paper = frame["published"].rank(ascending=False, method="min")
-        out.append(frame.assign(rank=order, published_rank=paper).sort_values("rank", kind="stable"))
-    return pd.concat(out, ignore_index=True)
-
-
-def _ranked(grid: Cells, suite: str, tasks: list[str], method: str, params: ReportParams) -> dict[str, Any] | None:
-    found = pick(grid, tasks, method, names.BASE_LEVEL)
-    if found is None:
-        return None
-    value = estimate(found, params, f"{suite}/{names.AVERAGE} {method} {names.BASE_LEVEL}", "iqm")
-    row: dict[str, Any] = {"task": f"{suite}/{names.AVERAGE}", "method": method, "n": value.n, "seeds": value.seeds}
-    row |= {"tasks": len(tasks)} | numbers("iqm", value)
-    reference = pick(grid, tasks, names.REFERENCE, names.BASE_LEVEL)
-    better = None
-    if reference is not None and method != names.REFERENCE:
-        pairs = list(zip(found, reference, strict=True))
-        better = improvement(pairs, params, f"{suite} {method} > {names.REFERENCE}")
-    ours, theirs = _paper_mean(tasks, method), _paper_mean(tasks, names.REFERENCE)
-    row |= numbers("improvement", better) | {"published": ours, "verdict": None}
-    if better is not None and ours is not None and theirs is not None and ours < theirs:
-        row["verdict"] = verdict(better.high < 0.5, better.low > 0.5)
-    return row
-
-
-def _paper_mean(tasks: list[str], method: str) -> float | None:
-    paper = [published.find(task, method, tasks) for task in tasks]
-    values = [each.value for each in paper if each is not None]
-    return float(np.mean(values)) if len(values) == len(tasks) else None
-
-
-def ood(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:
-    """Success by perturbation level, the drop from level 0, and the expert as the ceiling.
-
-    `solvable` is the success on those initial states of the level that the scripted expert itself solved.
-
-    Returns:
-        One row per scope, level and method; columns in results/README.md.
-    """
-    grid = cells(rows)
-    out = []
-    for scope, tasks in scopes(tasks_of(grid)).items():
-        for level in levels(grid):
-            expert = pick(grid, tasks, names.EXPERT, level)
-            ceiling = estimate(expert, params, f"{scope} {names.EXPERT} {level}") if expert else None
-            for method in methods(grid):
-                found = pick(grid, tasks, method, level)
-                if found is None:
-                    continue
-                value = estimate(found, params, f"{scope} {method} {level}")
-                base = pick(grid, tasks, method, names.BASE_LEVEL)
-                drop = None
-                if base is not None and level != names.BASE_LEVEL:
-                    pairs = list(zip(base, found, strict=True))
-                    drop = paired(pairs, params, f"{scope} {method} 0 - {level}", same_seeds=True)
-                row: dict[str, Any] = {"task": scope, "level": level, "method": method}
-                row |= measured("success", value) | numbers("drop", drop)
-                row["expert"] = None if ceiling is None else 100 * ceiling.mean
-                out.append(row | _solvable(found, expert, params, f"{scope} {method} {level} solvable"))
-    return pd.DataFrame(out)
-
-
-def _solvable(
-    found: list[Cell], expert: list[Cell] | None, params: ReportParams, purpose: str
-) -> dict[str, float | int | None]:
-    kept = []
-    for ours, theirs in zip(found, expert or [], strict=bool(expert)):
-        solved = np.nanmax(theirs.scores, axis=0) > 0
-        states = [s for s, ok in zip(theirs.states, solved, strict=True) if ok and s in ours.states]
-        if states:
-            kept.append(ours.at(states))
-    # A task without any solvable state has nothing to average: the row then speaks about the remaining tasks.
-    value = estimate(kept, params, purpose) if kept else None
-    return {"solvable_n": None if value is None else value.n, **numbers("solvable", value)}
+    return published.columns(paper) | covered
 
 
 def nfe(rows: pd.DataFrame, params: ReportParams) -> pd.DataFrame:

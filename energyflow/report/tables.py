@@ -1,4 +1,7 @@
-"""One builder per table: inputs -> rows (in percent) -> the columns, caption and notes for a reader."""
+"""One builder per table: inputs -> rows (in percent) -> the columns, caption and notes for a reader.
+
+Those of levels and of costs stand in level_tables.py and cost_tables.py.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from pathlib import Path
 from energyflow.config.sections import ReportParams
 from energyflow.report import captions, columns, costs, learning, names, published, summaries
 from energyflow.report.columns import NONE, fixed, plain, whole, with_interval
+from energyflow.report.cost_tables import claims_cost, cost
+from energyflow.report.level_tables import ood, ood_differences
+from energyflow.report.ranking import ranking
 from energyflow.report.render import Column, Row, Table
 from energyflow.report.wording import counted, grouped, joined, span
 
@@ -17,29 +23,37 @@ REFERENCE = names.method_name(names.REFERENCE)
 
 
 def _reported(row: Row) -> str:
+    std = "" if row["published_std"] is None else f" ± {row['published_std']:.1f}"
+    spread = "" if row["published_low"] is None else f"{row['published_low']:g}–{row['published_high']:g}"
     if row["published"] is None:
-        return NONE
-    return f"{row['published']:.1f}" + ("" if row["published_std"] is None else f" ± {row['published_std']:.1f}")
+        return spread or NONE
+    return f"{row['published']:.1f}{std}" + (f" ({spread})" if spread else "")
 
 
 def _covered(row: Row) -> str:
-    return NONE if row["covered"] is None else "yes" if row["covered"] else "no"
-
-
-def _iqm(row: Row) -> str:
-    # For the few seeds of a single task it would only repeat the mean.
-    return with_interval("iqm")(row) if names.is_average(row["task"]) else NONE
+    told = {decoder: row[f"covered_{decoder}"] for decoder in (names.SAMPLE, names.MEAN)}
+    if all(value is None for value in told.values()):
+        return NONE
+    return {2: "both", 0: "neither"}.get(sum(map(bool, told.values())), next((d for d in told if told[d]), NONE))
 
 
 def _success(params: ReportParams) -> tuple[Column, ...]:
     return columns.N, columns.SEEDS, columns.SUCCESS, columns.interval_column(params, "success")
 
 
+def _by_decoder(header: str, name: str, sign: str = "") -> tuple[Column, ...]:
+    return tuple(
+        Column(header.format(decoder), with_interval(f"{name}_{decoder}", sign=sign))
+        for decoder in (names.SAMPLE, names.MEAN)
+    )
+
+
 def success(paths: Sequence[Path], params: ReportParams) -> Table:
-    """Success by task and method, with the published numbers beside ours."""
+    """Success by task and method with both decoders, CPU seconds of training, and the published numbers."""
     rows = summaries.episodes(paths, "table success")
     base = rows[rows["level"] == names.BASE_LEVEL]
-    frame = summaries.success(rows, params)
+    seconds = costs.cpu_seconds(paths, params, "table success")
+    frame = summaries.success(rows, params).merge(seconds, "left", ["task", "method"])
     return Table(
         title="Success by task and method",
         caption=joined(
@@ -48,91 +62,69 @@ def success(paths: Sequence[Path], params: ReportParams) -> Table:
         ),
         frame=frame,
         columns=(
-            *(columns.TASK, columns.METHOD, *_success(params)),
-            Column("Worst seed", fixed("worst_seed")),
-            Column("IQM", _iqm),
-            Column(f"Minus {REFERENCE}", with_interval("difference", sign="+")),
+            *(columns.TASK, columns.METHOD, columns.N),
+            *_by_decoder("By {} (%)", "by"),
+            Column("Mean - sample", with_interval("gain", sign="+")),
+            *_by_decoder(f"Minus {REFERENCE}, by {{}}", "difference", "+"),
+            Column("Training CPU (s)", fixed("train_cpu_seconds", 0)),
             Column("Published", _reported),
-            Column("on", plain("published_on"), numeric=False),
             Column("Grade", plain("grade"), numeric=False),
-            Column("Interval covers it", _covered, numeric=False),
+            Column("Intervals cover it", _covered, numeric=False),
         ),
         groups="task",
         notes=(
-            "n: episodes. Worst seed: lowest success of one training seed on one task. IQM: interquartile mean of the"
-            " scores of all seeds and tasks.",
-            f"Minus {REFERENCE}: paired difference on the same initial states, in percentage points.",
-            "Published: success in the paper, ± its standard deviation where given, and what its policies were trained"
-            " on. Grade of its source: primary (official README), secondary (quoted by third parties), derived (implied"
-            " by another quoted number). Covers: the published value, to its rounding, lies in our interval; the"
-            " budgets differ as stated above.",
+            f"{captions.DECODERS} Both columns are of the same checkpoints on the same initial states, and n is the"
+            " number of episodes behind each. The larger of the two would be chosen on the rows that it is scored on:"
+            " no column holds it.",
+            f"Mean - sample, and minus {REFERENCE} (each method by the same decoder): paired differences on the same"
+            " initial states, in percentage points.",
+            "Training CPU: mean CPU seconds of a training run, all threads, the simulator's included where a method"
+            " trains in it.",
+            "Published: success in the paper, ± its standard deviation where given. Grade of its source: primary"
+            " (official README), secondary (quoted by third parties), derived (implied by another quoted number), range"
+            " (over EBIL, NEAR and IQ-Learn, in a summary; in brackets beside a number from another source). Cover: by"
+            " which decoder our interval has a point in common with the published value, to its rounding, or else with"
+            " the range; the budgets differ as stated above.",
             f"Both {REFERENCE} (our preconditioned energy) and {names.method_name('energyflow_paper')} are set against"
             " the one number that the paper gives for its method.",
-            "Scripted expert: the ceiling on these initial states; it has no training seeds.",
-            *filter(None, [captions.variants(base), captions.demonstrations(paths)]),
+            "Scripted expert: the ceiling on these initial states; it has neither training seeds nor a decoder, and its"
+            " success stands in both columns.",
+            *filter(None, [captions.published_on(frame), captions.variants(base), captions.demonstrations(paths)]),
         ),
     )
 
 
-def ranking(paths: Sequence[Path], params: ReportParams) -> Table:
-    """Methods of each suite, best first, and what the runs say about the paper's order."""
+def ranked(paths: Sequence[Path], params: ReportParams) -> Table:
+    """Methods of each suite, best first by either decoder, and what the runs say about the paper's order."""
     rows = summaries.episodes(paths, "table ranking")
     base = rows[rows["level"] == names.BASE_LEVEL]
     return Table(
         title="Ranking of the methods",
         caption=joined(
             f"Interquartile mean (IQM) of success at level {names.BASE_LEVEL}, in percent, over seeds and the tasks of"
-            " the suite that every method was run on.",
+            " the suite that every method was run on, one ranking a decoder.",
             "Run here:",
             captions.run(paths, base, params),
         ),
-        frame=summaries.ranking(rows, params),
+        frame=ranking(rows, params),
         columns=(
             Column("Suite", lambda row: names.suite_name(names.suite(row["task"])), numeric=False),
-            Column("Rank", whole("rank")),
-            columns.METHOD,
-            Column("Tasks", whole("tasks")),
-            *(columns.N, columns.SEEDS),
+            *(columns.DECODER, Column("Rank", whole("rank")), columns.METHOD, columns.N),
             Column("IQM", with_interval("iqm")),
             Column(f"Better than {REFERENCE} (%)", with_interval("improvement")),
-            Column("Published", fixed("published")),
+            Column("Published", lambda row: _reported(row | {"published_std": None})),
             Column("Published rank", whole("published_rank")),
             Column(f"{REFERENCE} above it, as published", plain("verdict"), numeric=False),
         ),
-        groups="task",
+        groups="decoder",
         notes=(
+            captions.DECODERS,
             f"Better than {REFERENCE}: probability of improvement as in rliable, the share of pairs of runs (one of"
             " each method, same task) in which the method has the higher success, ties counted half, averaged over"
             " tasks. Even: 50 %. Resampled as above, never narrower than the Wilson interval of as many runs.",
-            "Published: mean of the paper's numbers for the same tasks. Rank: among the methods listed.",
+            "Published: mean of the paper's numbers for the same tasks, or the range of its average. Rank: among the"
+            " methods listed; a range has none.",
             "Holds: the whole interval lies below 50 %. Contradicted: above. Undecided: it covers 50 %.",
-        ),
-    )
-
-
-def ood(paths: Sequence[Path], params: ReportParams) -> Table:
-    """Success by perturbation level."""
-    rows = summaries.episodes(paths, "table ood")
-    return Table(
-        title="Out-of-distribution success by perturbation level",
-        caption=joined(
-            "Success in percent. Run here:",
-            *(captions.budget(rows), captions.training(paths), captions.intervals(params)),
-        ),
-        frame=summaries.ood(rows, params),
-        columns=(
-            *(columns.TASK, columns.LEVEL, columns.METHOD, *_success(params)),
-            Column(f"Drop from level {names.BASE_LEVEL}", with_interval("drop", sign="+")),
-            Column("Expert ceiling", fixed("expert")),
-            Column("Success where the expert succeeds", with_interval("solvable")),
-        ),
-        groups="task",
-        notes=(
-            "Levels move the initial hand, object and goal beyond the training range, by distances in metres"
-            f" that params.yaml states (evaluate.levels). Level {names.BASE_LEVEL} is unperturbed.",
-            "Drop: paired over the same checkpoints and initial-state seeds, in percentage points.",
-            "Expert ceiling: success of the scripted expert on the same states. States that it cannot solve are left"
-            " out of the last column.",
         ),
     )
 
@@ -144,7 +136,7 @@ def nfe(paths: Sequence[Path], params: ReportParams) -> Table:
     return Table(
         title="Success by number of function evaluations (NFE)",
         caption=joined(
-            f"Success at level {names.BASE_LEVEL}, in percent: {counted(rows['task'].nunique(), 'task')},"
+            f"Success at level {names.BASE_LEVEL} by sample, in percent: {counted(rows['task'].nunique(), 'task')},"
             f" {counted(rows['seed'].nunique(), 'training seed')}, {span(states)} initial states per seed"
             " and NFE.",
             captions.intervals(params),
@@ -209,43 +201,13 @@ def learned(paths: Sequence[Path], params: ReportParams) -> Table:
     )
 
 
-def cost(paths: Sequence[Path], params: ReportParams) -> Table:
-    """Cost of each method."""
-    frame = costs.cost(paths, params)
-    devices, threads = (", ".join(sorted(set(frame[key]))) for key in ("device", "threads"))
-    return Table(
-        title="Cost of each method",
-        caption=(
-            "Wall-clock seconds and latency on the machine that made these results"
-            f" (device: {devices}; threads per job: {threads}), other jobs running beside them. Latency: one plan at"
-            " batch size 1, median over repeats; an executed action costs one plan divided by the executed steps of"
-            " its chunk, both of the first task."
-            f" Intervals: {100 * params.confidence:g} % bootstrap over runs, or over repeats."
-        ),
-        frame=frame,
-        columns=(
-            *(columns.METHOD, columns.NETWORK, columns.PARAMETERS),
-            Column("Training steps", whole("steps")),
-            Column("Runs", whole("runs")),
-            Column("Training (s per run)", with_interval("train_seconds")),
-            Column("Training CPU (s)", fixed("train_cpu_seconds")),
-            Column("Evaluation (s per run)", fixed("evaluate_seconds")),
-            Column("Peak memory (MB)", fixed("peak_memory_mb", 0)),
-            columns.NFE,
-            Column("Repeats", whole("repeats")),
-            Column("ms per plan", with_interval("ms_per_plan", 2)),
-            Column("Executed steps", whole("exec_horizon")),
-            Column("ms per action", fixed("ms_per_action", 2)),
-        ),
-        notes=("Peak memory: largest resident set of a training process, libraries included.",),
-    )
-
-
 TABLES: dict[str, Build] = {
     "success": success,
-    "ranking": ranking,
+    "ranking": ranked,
     "ood": ood,
+    "ood_differences": ood_differences,
     "nfe": nfe,
     "learning": learned,
     "cost": cost,
+    "claims_cost": claims_cost,
 }

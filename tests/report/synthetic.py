@@ -32,7 +32,9 @@ SOURCES = {
     "centered_energy_bounded": 0.9,
     "dense": 0.85,
 }
-LEVELS = {"0": 0.0, "L": 0.5, "M": 0.25, "S": 0.1}  # as sorted JSON has them, not by size
+LEVELS = {"0": 0.0, "L": 0.5, "M": 0.25, "S": 0.1}  # loss of success; as sorted JSON has them, not by size
+METRES = {"0": 0.0, "L": 0.08, "M": 0.04, "S": 0.02}
+CPU_SECONDS = 89.0
 NFE = (2, 3, 5, 10, 20)
 SEEDS = (0, 1, 2)
 EPISODES = 20
@@ -50,17 +52,28 @@ def write(path: Path, frame: pd.DataFrame | list[dict[str, object]]) -> Path:
     return path
 
 
+def write_json(path: Path, content: dict[str, object]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
+
+
 def episode_rows(
-    rng: np.random.Generator, task: str, method: str, seed: int, cells: dict[tuple[str, int], float]
+    rng: np.random.Generator,
+    task: str,
+    method: str,
+    seed: int,
+    cells: dict[tuple[str, int], float],
+    decoder: str = "sample",
 ) -> list[dict[str, object]]:
-    """Rows of one episodes.csv; `cells` maps (level, nfe) to the probability of success."""
+    """Rows of one episodes.csv by one decoder; `cells` maps (level, nfe) to the probability of success."""
     return [
         {
             "task": task,
             "method": method,
             "seed": seed,
             "nfe": nfe,
-            "decoder": "expert" if method == "expert" else "sample",
+            "decoder": decoder,
             "level": level,
             "episode": episode,
             "env_seed": FIRST_STATE + episode,
@@ -103,15 +116,19 @@ def write_results(root: Path, tasks: tuple[str, ...] = TASKS, shape_tasks: tuple
         files.append(
             write(
                 at(paths.EXPERT, root, task=task) / "episodes.csv",
-                episode_rows(rng, task, "expert", 0, cells),
+                episode_rows(rng, task, "expert", 0, cells, "expert"),
             )
         )
+        moved = {level: {"hand": far, "object": far / 2, "goal": far / 2} for level, far in METRES.items()}
+        files.append(write_json(at(paths.EXPERT, root, task=task) / "run.json", {"params": {"levels": moved}}))
         for method, p in METHODS.items():
             for seed in SEEDS:
                 run = {"task": task, "method": method, "seed": seed}
                 nfe = {"energyflow": 10, "energyflow_paper": 20}.get(method, 10)
                 cells = {(level, nfe): max(p - hard - loss, 0.0) for level, loss in LEVELS.items()}
                 rows = episode_rows(rng, task, method, seed, cells)
+                cells = {(level, 1): max(p - 0.15 - hard - loss, 0.0) for level, loss in LEVELS.items()}
+                rows += episode_rows(rng, task, method, seed, cells, "mean")
                 files.append(write(at(paths.EVALUATE, root, **run) / "episodes.csv", rows))
                 if method in ("energyflow", "energyflow_paper", "flow_policy"):
                     cells = {("0", k): (p - hard) * (1 - 1 / k) for k in NFE}
@@ -147,7 +164,8 @@ def _training(rng: np.random.Generator, root: Path, run: dict[str, object]) -> l
     loss = 2 * steps**-0.3 * np.exp(0.1 * rng.standard_normal(len(steps)))
     frame = pd.DataFrame({"step": steps, "loss": loss, "lr": 1e-3, "grad_norm": 0.5, "seconds": steps / 90})
     files = [write(trained / "train.csv", frame)]
-    record = {"device": "cpu", "threads": 1, "cpu_seconds": 89.0, "peak_memory_mb": 410.5}
+    seconds = CPU_SECONDS * (1 + list(METHODS).index(str(run["method"])))
+    record = {"device": "cpu", "threads": 1, "cpu_seconds": seconds, "peak_memory_mb": 410.5}
     model = {
         "parameters": 180_000,
         "spec": {"exec_horizon": 8},
@@ -158,7 +176,5 @@ def _training(rng: np.random.Generator, root: Path, run: dict[str, object]) -> l
         (trained / "model.json", model),
         (evaluated / "run.json", record | {"wall_seconds": 60 + float(rng.random())}),
     ):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content))
-        files.append(path)
+        files.append(write_json(path, content))
     return files

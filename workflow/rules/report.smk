@@ -6,17 +6,20 @@ if not ENERGY:
 ROWS = {
     "success": grid("evaluate", "episodes.csv")
     + grid("expert", "episodes.csv")
-    + grid("train", "model.json")
+    + grid("train", "run.json", "model.json")
     + grid("collect", "manifest.json"),
     "ranking": grid("evaluate", "episodes.csv") + grid("train", "model.json"),
-    "ood": grid("evaluate", "episodes.csv") + grid("expert", "episodes.csv") + grid("train", "model.json"),
+    "ood": grid("evaluate", "episodes.csv") + grid("expert", "episodes.csv", "run.json") + grid("train", "model.json"),
     "nfe": grid("nfe", "episodes.csv", method=P.nfe_methods),
     "learning": grid("shape", "curve.csv", task=P.shape_tasks),
     "loss": grid("train", "train.csv"),
     "cost": grid("train", "run.json", "model.json") + grid("evaluate", "run.json") + grid("latency", "latency.csv"),
+    "claims_cost": grid("train", "run.json", "model.json") + grid("latency", "latency.csv"),
+    "time": grid("evaluate", "episodes.csv") + grid("train", "run.json"),
     "landscape": grid("train", "model.safetensors", "model.json", method=ENERGY[:1], **FIRST)
     + grid("collect", "demos.hdf5", task=FIRST["task"]),
 }
+ROWS["ood_differences"] = ROWS["ood"]
 ALL_ROWS = list(dict.fromkeys(file for name in ("ood", "nfe", "learning", "loss", "cost") for file in ROWS[name]))
 
 

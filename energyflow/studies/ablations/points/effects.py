@@ -11,8 +11,9 @@ from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report import names
 from energyflow.report.columns import signed
+from energyflow.report.comparisons import paired
 from energyflow.report.render import records
-from energyflow.report.statistics import Cell, estimate, measured, numbers, paired
+from energyflow.report.statistics import Cell, estimate, measured, numbers
 from energyflow.report.summaries import overall, scopes
 from energyflow.report.wording import listed
 from energyflow.studies.ablations.sections import ComparedAxis, PointParams

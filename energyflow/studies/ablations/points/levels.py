@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from energyflow.report import columns, drawing, names, summaries
 from energyflow.report.columns import signed, with_interval
+from energyflow.report.comparisons import paired
 from energyflow.report.point import Point
 from energyflow.report.render import Column, Table, records
-from energyflow.report.statistics import estimate, numbers, paired
+from energyflow.report.statistics import estimate, numbers
 from energyflow.report.style import REFERENCE_COLOUR, Look, look_of
 from energyflow.report.wording import listed
-from energyflow.studies.ablations.points import runs
 from energyflow.studies.ablations.points.effects import is_clear
 from energyflow.studies.ablations.sections import PointParams
 from energyflow.studies.ablations.study import FIELDS
@@ -32,13 +32,13 @@ CLAIM = (
 
 def build(paths: Sequence[Path], params: PointParams) -> Point:
     """The point of the page."""
-    frame = table_rows(runs.drawn(summaries.episodes(paths, "ablation levels")), params)
+    frame = table_rows(summaries.episodes(paths, "ablation levels"), params)
     return Point(TITLE, CLAIM, sentences(frame), table(frame, params), frame, draw(frame, params))
 
 
 def table_rows(rows: pd.DataFrame, params: PointParams) -> pd.DataFrame:
-    """One row a task (and the average) and level: success of each field, and conservative minus unconstrained."""
-    grid = summaries.cells(rows)
+    """One row a task (and the average) and level: success of each field by sample, and their difference."""
+    grid = summaries.cells(summaries.decoded(rows, names.SAMPLE))
     ran = [{task for task, method, _ in grid if method == field} for field in FIELDS]
     found = []
     for scope, members in summaries.scopes(

@@ -9,7 +9,8 @@ import pandas as pd
 
 from energyflow.report import names, published
 from energyflow.report.columns import signed
-from energyflow.report.statistics import cell, numbers, paired
+from energyflow.report.comparisons import paired
+from energyflow.report.statistics import cell, numbers
 from energyflow.report.summaries import overall, scopes
 from energyflow.report.wording import listed
 from energyflow.studies.ablations.points import runs

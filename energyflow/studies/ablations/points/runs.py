@@ -9,11 +9,10 @@ from typing import Any
 import pandas as pd
 
 from energyflow.core.errors import UserError
+from energyflow.report.names import SAMPLE
 from energyflow.report.rows import identity, parsed, read_rows
 from energyflow.studies.ablations import study
 from energyflow.studies.ablations.sections import PointParams
-
-DECODER = "sample"  # what is compared: most choices are about how a chunk is drawn
 
 
 def places(path: Path, params: PointParams) -> list[dict[str, Any]]:
@@ -45,9 +44,6 @@ def read(paths: Sequence[Path], columns: Sequence[str], params: PointParams) -> 
     found = [read_rows([path], columns).assign(**place) for path in paths for place in places(path, params)]
     if not found:
         raise UserError(f"no rows of the axes {', '.join(params.axes)} among {len(paths)} inputs")
-    return drawn(pd.concat(found, ignore_index=True))
-
-
-def drawn(rows: pd.DataFrame) -> pd.DataFrame:
-    """The episodes that were planned by draws; runs of the ablations have no others, those of the preset do."""
-    return rows[rows["decoder"] == DECODER].reset_index(drop=True) if "decoder" in rows else rows
+    rows = pd.concat(found, ignore_index=True)
+    # runs of the ablations have no other decoder, those of the preset do
+    return rows[rows["decoder"] == SAMPLE].reset_index(drop=True) if "decoder" in rows else rows
