@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from energyflow.config.plots import ColouredPlot, LearningPlot
 from energyflow.config.sections import ReportParams
 from energyflow.report import drawing, learning, names, summaries
+from energyflow.report.landscape import landscape
 from energyflow.report.style import REFERENCE_COLOUR, Look, look_of
 
 Build = Callable[[Sequence[Path], Any, ReportParams], Figure]
@@ -156,4 +157,11 @@ def loss(paths: Sequence[Path], plot: ColouredPlot, _report: ReportParams) -> Fi
     return figure
 
 
-FIGURES: dict[str, Build] = {"success": success, "ood": ood, "nfe": nfe, "learning": learned, "loss": loss}
+FIGURES: dict[str, Build] = {
+    "success": success,
+    "ood": ood,
+    "nfe": nfe,
+    "learning": learned,
+    "loss": loss,
+    "landscape": landscape,
+}

@@ -23,6 +23,7 @@ STAGES = {
     "reward_model": paths.REWARD_MODEL,
     "shape": paths.SHAPE,
     "latency": paths.LATENCY,
+    "landscape": paths.LANDSCAPE,
 }
 EPISODE_COLUMNS = ("task", "method", "seed", "level", "nfe", "env_seed", "success")
 CURVE_COLUMNS = ("task", "source", "seed", "step", "episode", "success")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from energyflow.config import layout as paths
+from energyflow.core.files import write_json
 
 TASKS = (
     "metaworld/button_press",
@@ -157,7 +157,6 @@ def _training(rng: np.random.Generator, root: Path, run: dict[str, object]) -> l
         (trained / "model.json", model),
         (evaluated / "run.json", record | {"wall_seconds": 60 + float(rng.random())}),
     ):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content))
+        write_json(path, content)
         files.append(path)
     return files
