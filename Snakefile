@@ -17,7 +17,9 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/shape.smk"
+include: "workflow/rules/landscape.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/rows.smk"
 include: "workflow/rules/pages.smk"
 
 
@@ -25,13 +27,14 @@ include: "workflow/rules/pages.smk"
 rule all:
     default_target: True
     input:
-        [file for files in STAGES.values() for file in files],
+        plan.seen(P),
     message:
         "everything is there"
 
 
-# Targets for a part: `snakemake stage_train` makes what `dvc repro train` does.
-for target, files in {**plan.outputs(P), "studies": [study.page(P.preset) for study in WANTED]}.items():
+# Targets for a part: `snakemake stage_train` makes what `dvc repro train` does; `stage_all` makes every checkpoint too.
+PARTS = {"all": [file for files in STAGES.values() for file in files]}
+for target, files in {**plan.outputs(P), **PARTS, "studies": [study.page(P.preset) for study in WANTED]}.items():
 
     rule:
         name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -169,6 +170,8 @@ def _results(a: Arguments) -> int:
     if a.what == "plots":
         print(engines.plots())
         return 0
+    if a.what in ("pack", "unpack", "tables"):
+        return _rows(a)
     p = params.load(preset=a.preset, grid=a.grid)
     if a.what == "check":
         found = engines.check(p, deep=a.deep)
@@ -190,6 +193,17 @@ def _results(a: Arguments) -> int:
     return 0
 
 
+def _rows(a: Arguments) -> int:
+    from energyflow.pipeline import lock, redraw, rows
+
+    doing = {"pack": rows.pack_here, "unpack": rows.unpack_here, "tables": redraw.redraw_all}
+    with lock.workflow_lock(Path()) if a.what != "pack" else nullcontext():  # what is finished can be packed meanwhile
+        said = [print(each, flush=True) for each in doing[a.what](a.preset, a.grid)]
+    if not said:
+        print("nothing is packed (results/<preset>/rows), and no run of this preset is here")
+    return 0
+
+
 RESULTS = {
     "check": "fail unless both engines agree that everything is done",
     "times": "sum the seconds that the finished jobs of each stage took",
@@ -198,6 +212,9 @@ RESULTS = {
     "ready": "fail if this checkout could not be committed after a run",
     "guard": "fail if an output has no record of what made it",
     "plots": "draw dvc plots on a page that opens offline",
+    "pack": "pack the rows of finished runs into results/<preset>/rows, for git",
+    "unpack": "write the packed rows that are not here, so that Snakemake goes on from them",
+    "tables": "draw every table and figure again from packed rows, and say what differs from git",
     "readme": "copy the rows that documents quote into them again",
 }
 

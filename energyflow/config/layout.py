@@ -5,8 +5,9 @@ A path reads like a sentence: `results/laptop/train/metaworld/hammer/energyflow/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
+from pathlib import PurePath
 
 from energyflow.config.params import Params
 
@@ -26,6 +27,10 @@ REWARD_MODEL = "results/{preset}/reward_model/{task}/{model}/seed{seed}/"
 SHAPE = "results/{preset}/shape/{task}/{source}/seed{seed}/"
 VIDEO = "results/{preset}/figures/{task}.gif"
 LATENCY = "results/{preset}/latency/{method}/"
+LANDSCAPE = "results/{preset}/landscape/{task}/{method}/seed{seed}/"
+ROWS = "rows"  # folder of the packed rows, beside the tables that are made of them
+SMALL = (".csv", ".json")  # what is packed of the outputs of jobs: all but checkpoints and demonstrations
+INDEX, RECORDS = "files.jsonl.gz", "snakemake.jsonl.gz"
 CHECKPOINT = ("model.safetensors", "model.json", "train.csv", "run.json")
 EPISODES = ("episodes.csv", "run.json")
 STAGES: dict[str, tuple[str, tuple[str, ...]]] = {  # rule -> folder, files
@@ -38,6 +43,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {  # rule -> folder, files
     "reward_model": (REWARD_MODEL, CHECKPOINT),
     "shape": (SHAPE, ("curve.csv", *EPISODES)),
     "latency": (LATENCY, ("latency.csv", "run.json")),
+    "landscape": (LANDSCAPE, ("grid.csv", "samples.csv", "run.json")),
 }
 
 
@@ -95,3 +101,19 @@ def plot_files(params: Params) -> list[str]:
 def metrics_file(params: Params) -> str:
     """The file behind `dvc metrics`."""
     return f"{report_dir(params)}/metrics.json"
+
+
+def small(files: Iterable[str]) -> list[str]:
+    """Rows and records: those of the outputs of jobs that are small."""
+    return [file for file in files if file.endswith(SMALL)]
+
+
+def kinds(owned: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Map each file of rows to the packed file that it belongs to: one for each stage and file name."""
+    rows = [(stage, file) for stage, files in owned.items() for file in files if file.endswith(".csv")]
+    return {file: f"{stage}_{PurePath(file).stem}.csv.gz" for stage, file in rows}
+
+
+def archive_files(folder: str, owned: Mapping[str, Sequence[str]]) -> list[str]:
+    """The files that the small outputs of stages are packed in."""
+    return [f"{folder}/{name}" for name in (INDEX, RECORDS, *sorted(set(kinds(owned).values())))]

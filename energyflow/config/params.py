@@ -12,6 +12,7 @@ from energyflow.config.sections import (
     EvaluateParams,
     OnlineParams,
     ReportParams,
+    RunParams,
     ShapeParams,
     TrainParams,
 )
@@ -73,6 +74,7 @@ class Params(Sections):
     grid: Literal["core", "full"]
     methods: list[str] = Field(min_length=1)
     every_method: list[str]  # of any grid
+    core: RunParams  # what the grid `core` runs
     sources: list[str]
     tasks: list[str] = Field(min_length=1)
     every_task: list[str]  # of any grid

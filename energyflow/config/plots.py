@@ -44,6 +44,21 @@ class LandscapePlot(Plot):
     sigma: float = Field(gt=0)
     extent: float = Field(gt=0)
 
+    def slice(self, seed: int) -> SliceParams:
+        """What the numbers of the figure are computed with."""
+        own = SliceParams.model_fields.keys() - {"seed"}
+        return SliceParams(seed=seed, **{key: getattr(self, key) for key in own})
+
+
+class SliceParams(Section):
+    """What a slice through an energy is computed with: as in `LandscapePlot`, and the seed of the policy's samples."""
+
+    resolution: int = Field(ge=2)
+    samples: int = Field(ge=2)
+    sigma: float = Field(gt=0)
+    extent: float = Field(gt=0)
+    seed: int = Field(ge=0)
+
 
 PLOTS: dict[str, type[Plot]] = {
     "success": ColouredPlot,

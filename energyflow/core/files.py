@@ -51,9 +51,14 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text)
 
 
+def json_text(value: Any) -> str:
+    """Sorted, indented JSON. NaN and infinity are refused: other readers reject them."""
+    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
 def write_json(path: str | Path, value: Any) -> None:
-    """Write sorted, indented JSON atomically. NaN and infinity are refused: other readers reject them."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+    """Write `json_text` atomically."""
+    write_text(path, json_text(value))
 
 
 def write_csv(path: str | Path, rows: list[dict[str, Any]] | pd.DataFrame) -> None:

@@ -33,10 +33,11 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "nfe": (("train",), ("evaluate",)),
     "expert": ((), ("evaluate",)),
     "latency": (("train",), ()),
+    "landscape": (("collect", "train"), ("plots.landscape", "report")),
     "reward_model": (("collect",), ("train", "network", "method", "reward_model")),
     "shape": (("collect", "reward_model"), ("shape", "source", "evaluate")),
     plan.REPORT: (
-        ("collect", "train", "evaluate", "nfe", "expert", "latency", "shape"),
+        ("collect", "train", "evaluate", "nfe", "expert", "latency", "landscape", "reward_model", "shape"),
         ("report", "evaluate", *(f"plots.{name}" for name in layout.FIGURES)),
     ),
 }
@@ -65,12 +66,13 @@ def _code(stage: str) -> set[str]:
         "evaluate": [code("evaluate", method=method, task=task) for method in policies() for task in tasks],
         "expert": [code("evaluate", task=task, expert=True) for task in tasks],
         "latency": [code("latency", method=method) for method in policies()],
+        "landscape": [code("landscape", method=method) for method in plan.ENERGIES],
         "reward_model": [code("train", method=model) for model in models_of(SOURCES)],
         "shape": [code("shape", source=source, task=task) for source in SOURCES for task in tasks],
         plan.REPORT: [
             code("table"),
+            code("figure"),
             *(code("video", task=task) for task in tasks if suite_of(task).filmed),
-            *(code("figure", "energyflow.report.landscape", method=method) for method in offline),
         ],
     }
     return {file for files in each["evaluate" if stage == "nfe" else stage] for file in files}

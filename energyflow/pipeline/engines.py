@@ -92,14 +92,25 @@ def commit(p: Params) -> list[str]:
     require_safe_cache()
     require_versionable(p)
     moved = records.prune(p)
-    done = [target for target in records.targets(p) if up_to_date(target)]  # one under way waits for the next commit
-    if "all" not in done:
+    if not up_to_date("all"):
         raise UserError("snakemake still has work to do: run `snakemake --cores all` first")
+    if lacking := records.missing(p, "all"):
+        raise UserError(f"{_lacking(lacking)}; dvc.lock stays as it is")
+    # a study that is under way waits for the next commit
+    done = [t for t in records.targets(p) if t == "all" or (up_to_date(t) and not records.missing(p, t))]
     for target in done:
         said = _dvc("commit", "-f", stage_file(target), capture=True)
         if said.returncode:
             raise UserError(f"dvc commit failed:\n{said.stderr.strip()}")
     return moved
+
+
+def _lacking(files: list[str]) -> str:
+    """What keeps DVC from versioning unpacked rows."""
+    return (
+        f"{len(files)} checkpoint(s) or demonstrations are not here, e.g. {files[0]}: their rows were unpacked, and DVC"
+        " versions whole results (snakemake --cores all stage_all computes what is missing)"
+    )
 
 
 def check(p: Params, *, deep: bool = False) -> list[str]:
@@ -115,7 +126,9 @@ def check(p: Params, *, deep: bool = False) -> list[str]:
     for target in records.targets(p):
         if not up_to_date(target):
             found.append(f"snakemake has work to do (snakemake -n {target} tells what and why)")
-        if _dvc("status", "-q", stage_file(target)).returncode:
+        if lacking := records.missing(p, target):
+            found.append(_lacking(lacking))
+        elif _dvc("status", "-q", stage_file(target)).returncode:
             found.append("dvc sees changes (dvc status; after a complete run: energyflow results commit)")
     if left := records.orphans(p):
         found.append(f"{len(left)} file(s) that no rule makes, e.g. {left[0]} (energyflow results prune)")
@@ -188,7 +201,7 @@ def make_stage(name: str) -> int:
         raise UserError(f"no stage '{name}'; {nearest(name, known)}")
     for out in plan.folders(name, p) if name != PROVENANCE else ():  # DVC wants its outs, be they empty
         Path(out).mkdir(parents=True, exist_ok=True)
-    status = _snakemake(*QUIET, "--", "all" if name == PROVENANCE else f"stage_{name}").returncode
+    status = _snakemake(*QUIET, "--", f"stage_{'all' if name == PROVENANCE else name}").returncode
     if not status:  # the last stages also clean up after what was dropped from the grid
         records.prune(p, None if name in (plan.REPORT, PROVENANCE) else name)
     return status

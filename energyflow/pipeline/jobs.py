@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from energyflow.config import sections
+from energyflow.config.plots import SliceParams
 from energyflow.config.section import Section
 from energyflow.studies.ablations.sections import LatencyParams, SamplingParams
 
@@ -59,6 +60,9 @@ JOBS = {
         "energyflow.learning.evaluation:evaluate_expert", ("task", "params", "out"), section=sections.EvaluateParams
     ),
     "latency": _computing("learning.latency:measure_latency", "model", "out"),
+    "landscape": _computing(
+        "learning.landscape:measure_landscape", "model", "demos", "params", "out", section=SliceParams
+    ),
     "shape": _computing(
         "agents.sac:run_shape", *RUN, "source", section=sections.ShapeParams, optional=("model", "demos")
     ),
@@ -67,6 +71,7 @@ JOBS = {
     "figure": Job("energyflow.report.outputs:draw", ("name", "params", "report", *FILES)),
     "plots": _report("write_plot_data"),
     "metrics": _report("write_metrics"),
+    "pack": Job("energyflow.pipeline.rows:pack_finished", ("preset", "grid", "out")),
     "check": _computing("studies.check:run_check", "study", "name", "subject", "seed", "params", "inputs", "out"),
     "point": Job("energyflow.studies.pages:write_point", ("study", "name", "params", *FILES)),
     "page": Job("energyflow.studies.pages:write_page", ("study", *FILES)),

@@ -226,6 +226,7 @@ def resolve(raw: Layer, preset: str | None = None, grid: str | None = None, flag
         grid=grid,
         methods=list(run.methods),
         every_method=every_method,
+        core=core,
         sources=list(run.sources),
         tasks=run.tasks,
         every_task=every_task,

@@ -64,6 +64,12 @@ def times(p: Params) -> list[tuple[str, int, int, float]]:
     return found
 
 
+def missing(p: Params, target: str) -> list[str]:
+    """Outputs behind a target that are not here: unpacked rows come without checkpoints and demonstrations."""
+    owned = plan.stages(p) if target == "all" else STUDIES[target].stages(p)
+    return [file for files in owned.values() for file in files if not Path(file).exists()]
+
+
 def record(file: str, root: Path = METADATA) -> Path:
     """Where Snakemake keeps what it knows of a file.
 
@@ -88,7 +94,8 @@ def guard(p: Params) -> None:
     """Refuse to plan on outputs of unknown origin: called by the Snakefile before every run.
 
     Tables and figures come with the clone, so they may lack records; their risk is to look newer than the
-    results of this clone. Made old here, they are drawn again as soon as the results are there.
+    results of this clone. Made old here, they are drawn again as soon as the results are there. A video is not, where
+    the demonstration that it shows is missing: unpacked rows come without demonstrations.
 
     Raises:
         UserError: an output has no record; the message tells the ways out.
@@ -102,10 +109,11 @@ def guard(p: Params) -> None:
             "  or recompute: move those outputs away and run again\n"
             "  or, only if `dvc status` is clean: ENERGYFLOW_NO_GUARD=1 snakemake --touch --forceall -c1"
         )
-    owned = plan.outputs(p)
+    owned, films = plan.outputs(p), plan.videos(p)
     for file in (file for name in in_git() for file in owned.get(name, [])):
         if Path(file).exists() and not record(file).exists():
-            os.utime(file, (86400, 86400))
+            old = file not in films or Path(films[file]).exists()
+            os.utime(file, (86400, 86400) if old else None)
 
 
 def orphans(p: Params, stage: str | None = None) -> list[str]:

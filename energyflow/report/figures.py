@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from energyflow.config.plots import ColouredPlot, LearningPlot
 from energyflow.config.sections import ReportParams
 from energyflow.report import costs, drawing, learning, names, robustness, summaries
+from energyflow.report.landscape import landscape
 from energyflow.report.style import REFERENCE_COLOUR, Look, look_of
 
 Build = Callable[[Sequence[Path], Any, ReportParams], Figure]
@@ -210,4 +211,5 @@ FIGURES: dict[str, Build] = {
     "learning": learned,
     "loss": loss,
     "time": time,
+    "landscape": landscape,
 }

@@ -14,9 +14,8 @@ from energyflow.config.section import parse_section
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError, nearest
 from energyflow.core.files import write_csv, write_json, write_text
-from energyflow.core.registry import implementation
 from energyflow.report import learning, names, robustness, style, summaries
-from energyflow.report.figures import FIGURES, Build
+from energyflow.report.figures import FIGURES
 from energyflow.report.rows import select
 from energyflow.report.tables import TABLES
 
@@ -53,8 +52,8 @@ def write_figure(name: str, inputs: Sequence[Path], plot: Plot, report: ReportPa
     """Draw one figure in the format of each output's suffix; equal inputs and options give equal bytes.
 
     Args:
-        name: key of `figures.FIGURES`, or "landscape".
-        inputs: files of rows; for the landscape one model.safetensors and one demos.hdf5.
+        name: key of `figures.FIGURES`.
+        inputs: files of rows, told apart by their stage and file name.
         plot: the figure's own section, of the class that `config.plots.PLOTS` names.
         report: the report section.
         outputs: .png, .svg and .pdf files.
@@ -62,9 +61,10 @@ def write_figure(name: str, inputs: Sequence[Path], plot: Plot, report: ReportPa
     Raises:
         UserError: unknown figure, or an input is missing, incomplete or contradictory.
     """
-    build = _builder(name)
+    if name not in FIGURES:
+        raise UserError(f"unknown figure '{name}'; {nearest(name, FIGURES)}")
     with style.look():
-        style.save(build(inputs, plot, report), plot.dpi, outputs)
+        style.save(FIGURES[name](inputs, plot, report), plot.dpi, outputs)
 
 
 def draw(name: str, params: str, report: str, inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
@@ -73,16 +73,6 @@ def draw(name: str, params: str, report: str, inputs: Sequence[Path], outputs: S
         raise UserError(f"unknown figure '{name}'; {nearest(name, PLOT_SECTIONS)}")
     plot = parse_section(PLOT_SECTIONS[name], params)
     write_figure(name, inputs, plot, parse_section(ReportParams, report), outputs)
-
-
-def _builder(name: str) -> Build:
-    if name == "landscape":
-        # by name: it needs the policies, which no other figure depends on
-        found: Build = implementation("energyflow.report.landscape:landscape")
-        return found
-    if name not in FIGURES:
-        raise UserError(f"unknown figure '{name}'; {nearest(name, [*FIGURES, 'landscape'])}")
-    return FIGURES[name]
 
 
 def write_plot_data(inputs: Sequence[Path], params: ReportParams, outputs: Sequence[Path]) -> None:

@@ -24,6 +24,7 @@ STAGES = {
     "reward_model": paths.REWARD_MODEL,
     "shape": paths.SHAPE,
     "latency": paths.LATENCY,
+    "landscape": paths.LANDSCAPE,
 }
 EPISODE_COLUMNS = ("task", "method", "seed", "level", "nfe", "decoder", "env_seed", "success")
 CURVE_COLUMNS = ("task", "source", "seed", "step", "episode", "success")

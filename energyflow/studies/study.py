@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from energyflow.config import layout
 from energyflow.config.params import Params
 from energyflow.config.section import Section
 
@@ -141,17 +142,29 @@ class Study:
         patterns = self.outputs(p.preset)[f"{self.name}_point"]
         return [pattern.format(point=point) for point in self.points(p) for pattern in patterns]
 
+    def archive(self, preset: str) -> str:
+        """Folder of its packed rows."""
+        return f"{self.folder(preset)}/{layout.ROWS}"
+
+    def computed(self, p: Params) -> dict[str, list[str]]:
+        """What each DVC stage owns but that of the page."""
+        owned = self.made(p)
+        if self.checks:
+            owned[f"{self.name}_check"] = [file for key in self.every_check(p) for file in self.check_files(p, key)]
+        return owned
+
+    def archive_files(self, p: Params) -> list[str]:
+        """Its packed rows."""
+        return layout.archive_files(self.archive(p.preset), self.computed(p))
+
     def stages(self, p: Params) -> dict[str, list[str]]:
         """What each DVC stage owns; nothing where the preset does not have the study."""
         if not self.wanted(p):
             return {}
-        owned = self.made(p)
-        if self.checks:
-            owned[f"{self.name}_check"] = [file for key in self.every_check(p) for file in self.check_files(p, key)]
-        return owned | {self.name: [*self.point_files(p), self.page(p.preset)]}
+        return self.computed(p) | {self.name: [*self.point_files(p), self.page(p.preset), *self.archive_files(p)]}
 
     def stage_folders(self) -> dict[str, tuple[str, ...]]:
         """DVC stage -> the folders of the study that it owns, beside the page."""
         folders: dict[str, tuple[str, ...]] = {rule: (job.where.split("/")[0],) for rule, job in self.jobs.items()}
         checks: dict[str, tuple[str, ...]] = {f"{self.name}_check": ("check",)} if self.checks else {}
-        return folders | checks | {self.name: ("tables", "figures")}
+        return folders | checks | {self.name: ("tables", "figures", layout.ROWS)}

@@ -66,6 +66,7 @@ def theory_jobs(p: Params) -> dict[str, int]:
         "theory_model": len(theory.models(p)),
         "theory_check": len(checks),
         "theory_point": len(theory.POINTS),
+        "theory_rows": 1,
         "theory": 1,
     }
 
@@ -76,6 +77,7 @@ def ablations_jobs(p: Params) -> dict[str, int]:
     found = {rule: len(files) // len(ablations.JOBS[rule].files) for rule, files in owned.items()}
     return {rule: count for rule, count in found.items() if count} | {
         "ablations_point": len(ablations.points(p)),
+        "ablations_rows": 1,
         "ablations": 1,
     }
 
@@ -236,6 +238,7 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
         "nfe": nfe,
         "expert": levels,
         "latency": [p.tasks[0], p.seeds[0]],
+        "landscape": p.plots["landscape"].slice(p.report.seed).canonical(),  # type: ignore[attr-defined]
         "reward_model": [each.reward_model[model].canonical() for each in of + shaped for model in models],
         "shape": [each.shape[source].canonical() for each in shaped for source in p.sources],
         "report": [
@@ -438,11 +441,12 @@ def test_dvc_tracks_the_code_of_the_jobs(bare: Tree) -> None:
         "train": [file for kind, (_, files) in entries().items() for file in files if kind[:5] != "check"],
         "evaluate": [file for method in policies() for file in code("evaluate", method=method, task=p.tasks[0])],
         "latency": [file for method in policies() for file in code("latency", method=method)],
+        "landscape": [file for method in plan.ENERGIES for file in code("landscape", method=method)],
         "reward_model": [file for model in models_of(SOURCES) for file in code("train", method=model)],
         "shape": [file for source in SOURCES for file in code("shape", source=source, task=p.tasks[0])],
         "report": [
             *code("table"),
-            *code("figure", "energyflow.report.landscape", method="energyflow_paper"),
+            *code("figure"),
             *code("video", task="robomimic/can"),
         ],
         "theory": [*code("point", STUDIES["theory"].build.partition(":")[0]), *code("page")],

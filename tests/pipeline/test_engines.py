@@ -59,6 +59,7 @@ def test_report_of_an_older_state_is_made_again(scratch: Tree) -> None:
     assert set(scratch.plan()) == {name for name in jobs(scratch.params) if name.startswith(("table", "figure"))} | {
         "plots",
         "metrics",
+        "rows",
     }
 
 

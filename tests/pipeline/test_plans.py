@@ -14,7 +14,7 @@ from energyflow.pipeline import params
 from energyflow.studies.ablations import study as ablations
 from energyflow.studies.registry import STUDIES
 from tests.pipeline.test_dag import ablations_jobs, counts, jobs, theory_jobs
-from tests.pipeline.tree import ALL_REPORTS, Tree, reports
+from tests.pipeline.tree import ALL_REPORTS, DRAWN, Tree, reports
 
 LEARNING = reports(tables="learning", figures="learning")
 # what the checkpoint of a method that is trained in the simulator changes: it is in no NFE sweep
@@ -24,7 +24,7 @@ SUCCESS = reports(tables="success ranking ood nfe cost", figures="success ood nf
 # What every job passes through before its own module is called; its command line is tracked instead.
 ENTRANCE = {f"energyflow/cli/{name}.py" for name in ("__main__", "job", "people")}
 ENTRANCE |= {"energyflow/datasets/collect.py", "energyflow/pipeline/jobs.py"}
-ONE_CHECK = {"theory_check": 1, "theory_point": 1, "theory": 1}
+ONE_CHECK = {"theory_check": 1, "theory_point": 1, "theory_rows": 1, "theory": 1}
 
 
 def faster(raw: dict[str, Any]) -> None:
@@ -150,7 +150,7 @@ def test_a_change_plans_what_depends_on_it(
 @pytest.mark.parametrize(
     ("file", "plan"),
     [
-        ("energyflow/report/statistics.py", ALL_REPORTS),
+        ("energyflow/report/statistics.py", DRAWN),
         ("energyflow/rewards/energy.py", {"shape": 1} | LEARNING),
         ("energyflow/agents/sac.py", {"shape": 2} | ONLINE | LEARNING),
         ("energyflow/rewards/ebil.py", ONLINE),
@@ -268,7 +268,7 @@ def test_ablations_run_and_follow_a_change(scratch: Tree) -> None:
     for (axis, value), rules in changes.items():
         with scratch.edited():
             scratch.write_params(lambda raw, a=axis, v=value: tiny(raw)["ablations"]["axes"][a].update(values=[v]))
-            planned = {f"ablations_{rule}": 1 for rule in (*rules, "point")} | {"ablations": 1}
+            planned = {f"ablations_{rule}": 1 for rule in (*rules, "point", "rows")} | {"ablations": 1}
             assert scratch.plan("ablations") == planned
     with scratch.edited():
         scratch.write_params(lambda raw: raw["plots"]["ablations"].update(dpi=70))

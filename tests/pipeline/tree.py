@@ -169,12 +169,18 @@ class Tree:
 
     def pretend_theory(self) -> None:
         """Give the rest of the theory placeholders, and the records of a run: what plans are made from."""
-        for file in (file for files in STUDIES["theory"].stages(self.params).values() for file in files):
+        study = STUDIES["theory"]
+        packed = study.archive_files(self.params)
+        for file in (file for files in study.stages(self.params).values() for file in files if file not in packed):
             path = self.path / file
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(f"{file}\n")
-        self.snakemake("--touch", "--forcerun", "theory_model", "--", "theory", ENERGYFLOW_NO_GUARD="1")
+                path.write_text("{}\n" if path.suffix == ".json" else f"{file}\n")
+        jobs = ("--", "stage_theory_model", "stage_theory_check")
+        self.snakemake("--touch", "--forcerun", "theory_model", *jobs, ENERGYFLOW_NO_GUARD="1")
+        self.engines("pack")
+        drawn = ("theory_point", "theory_rows", "--", "theory")
+        self.snakemake("--touch", "--forcerun", *drawn, ENERGYFLOW_NO_GUARD="1")
         for log in (self.path / "logs/results/theory").rglob("*.log"):
             if not log.stat().st_size:
                 log.unlink()  # of a job that was not run
@@ -219,7 +225,9 @@ class Tree:
 def reports(*, tables: str = "", figures: str = "", others: bool = True) -> dict[str, int]:
     """Counts of report rules by name: `reports(tables="nfe cost", figures="nfe")`."""
     names = [f"table_{t}" for t in tables.split()] + [f"figure_{f}" for f in figures.split()]
-    return dict.fromkeys([*names, *(["plots", "metrics"] if others else [])], 1)
+    return dict.fromkeys([*names, *(["plots", "metrics", "rows"] if others else [])], 1)
 
 
 ALL_REPORTS = reports(tables="success ranking ood nfe learning cost", figures="success ood nfe learning loss landscape")
+DRAWN = {rule: count for rule, count in ALL_REPORTS.items() if rule != "rows"}  # by code of the report alone
+ALL_REPORTS |= {"landscape": 1}

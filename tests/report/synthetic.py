@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from energyflow.config import layout as paths
+from energyflow.core.files import write_json
 
 TASKS = (
     "metaworld/button_press",

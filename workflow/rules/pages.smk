@@ -77,6 +77,7 @@ for study in WANTED:
             study.name
         input:
             points=study.point_files(P),
+            packed=study.archive_files(P),
             code=code("page", study.head.partition(":")[0]),
         output:
             PATTERN[study.name],

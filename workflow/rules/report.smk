@@ -1,28 +1,8 @@
 # Rows to tables, figures, plots and metrics: reads files only, seconds each.
-ENERGY = [method for method in ("energyflow", "energyflow_paper") if method in P.methods]
-if not ENERGY:
+if not STAGES["landscape"]:
     raise WorkflowError("params.yaml: methods: the figure landscape needs an energy: energyflow or energyflow_paper")
 
-ROWS = {
-    "success": grid("evaluate", "episodes.csv")
-    + grid("expert", "episodes.csv")
-    + grid("train", "run.json", "model.json")
-    + grid("collect", "manifest.json"),
-    "ranking": grid("evaluate", "episodes.csv") + grid("train", "model.json"),
-    "ood": grid("evaluate", "episodes.csv") + grid("expert", "episodes.csv", "run.json") + grid("train", "model.json"),
-    "nfe": grid("nfe", "episodes.csv", method=P.nfe_methods),
-    "learning": grid("shape", "curve.csv", task=P.shape_tasks),
-    "loss": grid("train", "train.csv"),
-    "cost": grid("train", "run.json", "model.json") + grid("evaluate", "run.json") + grid("latency", "latency.csv"),
-    "claims_cost": grid("train", "run.json", "model.json") + grid("latency", "latency.csv"),
-    "time": grid("evaluate", "episodes.csv") + grid("train", "run.json"),
-    "landscape": grid("train", "model.safetensors", "model.json", method=ENERGY[:1], **FIRST)
-    + grid("collect", "demos.hdf5", task=FIRST["task"]),
-}
-ROWS["ood_differences"] = ROWS["ood"]
-ALL_ROWS = list(dict.fromkeys(file for name in ("ood", "nfe", "learning", "loss", "cost") for file in ROWS[name]))
-
-
+ROWS = plan.report_rows(P)
 REPORT = layout.report_dir(P)
 
 
@@ -36,8 +16,8 @@ FILES = {
     f"table_{t}": (f"table {t}", ROWS[t], in_report("table", t, layout.table_files(P, t)))
     for t in layout.shown(P, layout.TABLES)
 }
-FILES["plots"] = ("plots", ALL_ROWS, layout.plot_files(P))
-FILES["metrics"] = ("metrics", ALL_ROWS, [layout.metrics_file(P)])
+FILES["plots"] = ("plots", ROWS["plots"], layout.plot_files(P))
+FILES["metrics"] = ("metrics", ROWS["metrics"], [layout.metrics_file(P)])
 
 for rule_name, (command, rows, outputs) in FILES.items():
 
@@ -67,13 +47,6 @@ for rule_name, (command, rows, outputs) in FILES.items():
             " --outputs {output} > {log} 2>&1"
 
 
-def code_of(figure):
-    """Source files that draw a figure; the landscape alone needs the policies."""
-    if figure == "landscape":
-        return code("figure", "energyflow.report.landscape", method=ENERGY[0])
-    return code("figure")
-
-
 for figure in layout.shown(P, layout.FIGURES):
 
     rule:
@@ -81,7 +54,7 @@ for figure in layout.shown(P, layout.FIGURES):
             f"figure_{figure}"
         input:
             rows=ROWS[figure],
-            code=code_of(figure),
+            code=code("figure"),
         output:
             in_report("figure", figure, layout.figure_files(P, figure)),
         log:
