@@ -52,12 +52,6 @@ def write(path: Path, frame: pd.DataFrame | list[dict[str, object]]) -> Path:
     return path
 
 
-def write_json(path: Path, content: dict[str, object]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
-    return path
-
-
 def episode_rows(
     rng: np.random.Generator,
     task: str,
@@ -120,7 +114,8 @@ def write_results(root: Path, tasks: tuple[str, ...] = TASKS, shape_tasks: tuple
             )
         )
         moved = {level: {"hand": far, "object": far / 2, "goal": far / 2} for level, far in METRES.items()}
-        files.append(write_json(at(paths.EXPERT, root, task=task) / "run.json", {"params": {"levels": moved}}))
+        files.append(at(paths.EXPERT, root, task=task) / "run.json")
+        write_json(files[-1], {"params": {"levels": moved}})
         for method, p in METHODS.items():
             for seed in SEEDS:
                 run = {"task": task, "method": method, "seed": seed}
@@ -176,5 +171,6 @@ def _training(rng: np.random.Generator, root: Path, run: dict[str, object]) -> l
         (trained / "model.json", model),
         (evaluated / "run.json", record | {"wall_seconds": 60 + float(rng.random())}),
     ):
-        files.append(write_json(path, content))
+        write_json(path, content)
+        files.append(path)
     return files
