@@ -200,7 +200,7 @@ def time(paths: Sequence[Path], plot: ColouredPlot, report: ReportParams) -> Fig
         drawing.log_axis(axes, "x")
         drawing.percent_axis(axes)
     drawing.decoders(flat[0])
-    drawing.legend_below(figure)
+    drawing.legend_below(figure, 2 if len(shown) == 1 else 3)  # a single panel is narrow
     return figure
 
 

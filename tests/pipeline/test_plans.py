@@ -19,8 +19,10 @@ from tests.pipeline.tree import ALL_REPORTS, DRAWN, Tree, reports
 LEARNING = reports(tables="learning", figures="learning")
 # what the checkpoint of a method that is trained in the simulator changes: it is in no NFE sweep
 ONLINE = {"train_online": 1, "evaluate": 1, "latency": 1}
-ONLINE |= reports(tables="success ranking ood cost", figures="success ood loss")
-SUCCESS = reports(tables="success ranking ood nfe cost", figures="success ood nfe loss")
+ONLINE |= reports(tables="success ranking ood ood_differences cost claims_cost", figures="success ood loss time")
+SUCCESS = reports(
+    tables="success ranking ood ood_differences nfe cost claims_cost", figures="success ood nfe loss time"
+)
 # What every job passes through before its own module is called; its command line is tracked instead.
 ENTRANCE = {f"energyflow/cli/{name}.py" for name in ("__main__", "job", "people")}
 ENTRANCE |= {"energyflow/datasets/collect.py", "energyflow/pipeline/jobs.py"}

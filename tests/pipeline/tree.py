@@ -228,6 +228,9 @@ def reports(*, tables: str = "", figures: str = "", others: bool = True) -> dict
     return dict.fromkeys([*names, *(["plots", "metrics", "rows"] if others else [])], 1)
 
 
-ALL_REPORTS = reports(tables="success ranking ood nfe learning cost", figures="success ood nfe learning loss landscape")
+ALL_REPORTS = reports(
+    tables="success ranking ood ood_differences nfe learning cost claims_cost",
+    figures="success ood nfe learning loss time landscape",
+)
 DRAWN = {rule: count for rule, count in ALL_REPORTS.items() if rule != "rows"}  # by code of the report alone
 ALL_REPORTS |= {"landscape": 1}

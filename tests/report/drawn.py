@@ -23,8 +23,16 @@ Points = NDArray[np.float64]
 def lines(axes: Axes) -> dict[str, Points]:
     """The points [N, 2] of each labelled line, measured or not."""
     found = {str(c.get_label()): c.lines[0] for c in axes.containers if isinstance(c, ErrorbarContainer)}
-    found |= {str(line.get_label()): line for line in axes.lines}
-    return {label: points(line) for label, line in found.items() if not label.startswith("_")}
+    found |= {str(line.get_label()): line for line in axes.lines if not str(line.get_label()).startswith("_")}
+    return {label: points(line) for label, line in found.items()}
+
+
+def is_hollow(axes: Axes, label: str) -> bool:
+    """Whether the markers of a labelled measurement are white inside, and not of its colour."""
+    (container,) = [c for c in axes.containers if c.get_label() == label]
+    inside = to_hex(container.lines[0].get_markerfacecolor())
+    assert inside in ("#ffffff", to_hex(container.lines[0].get_color()))
+    return inside == "#ffffff"
 
 
 def points(line: Line2D) -> Points:
@@ -35,7 +43,7 @@ def points(line: Line2D) -> Points:
 def whiskers(axes: Axes, label: str) -> Points:
     """Ends [N, 2] of the error bars of a labelled line, low before high."""
     (container,) = [c for c in axes.containers if c.get_label() == label]
-    (bars,) = container.lines[2]
+    *_, bars = container.lines[2]  # those of the values are the last
     segments = np.stack(bars.get_segments())  # [N, 2 ends, x and y]
     along = 1 if container.has_yerr else 0
     return np.asarray(segments[:, :, along])
@@ -53,25 +61,25 @@ def panel(figure: Figure, title: str) -> Axes:
     return found
 
 
-def look(handle: Any) -> tuple[str, str, str]:
-    """Colour, marker and line style of an entry of a legend."""
+def look(handle: Any) -> tuple[str, ...]:
+    """Colour, marker, line style and colour inside of an entry of a legend."""
     if isinstance(handle, ErrorbarContainer):
         return look(handle.lines[0])
     if isinstance(handle, LineCollection):
         return to_hex(handle.get_color()[0]), "None", str(handle.get_linestyle())
-    colour = handle.get_color() if isinstance(handle, Line2D) else handle.get_facecolor()[0]
-    marker = handle.get_marker() if isinstance(handle, Line2D) else "scatter"
-    style = handle.get_linestyle() if isinstance(handle, Line2D) else "None"
-    return to_hex(colour), str(marker), str(style)
+    if isinstance(handle, Line2D):
+        inside = to_hex(handle.get_markerfacecolor())
+        return to_hex(handle.get_color()), str(handle.get_marker()), str(handle.get_linestyle()), inside
+    return to_hex(handle.get_facecolor()[0]), "scatter", "None"
 
 
-def legend(figure: Figure) -> dict[str, tuple[str, str, str]]:
+def legend(figure: Figure) -> dict[str, tuple[str, ...]]:
     """What the legend says: the look of each label.
 
     Every labelled artist of every panel has to look as the legend says.
     """
     (found,) = figure.legends
-    told: dict[str, tuple[str, str, str]] = {}
+    told: dict[str, tuple[str, ...]] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             assert told.setdefault(label, look(handle)) == look(handle), f"{label}: two looks"

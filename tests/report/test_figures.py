@@ -71,8 +71,8 @@ def test_the_success_figure_shows_every_mean_and_every_published_number(
     inputs: str, report: ReportParams, request: pytest.FixtureRequest
 ) -> None:
     files: list[Path] = request.getfixturevalue(inputs)
-    rows = frame(files, "evaluate", "episodes.csv")
-    rows = rows[rows["level"] == "0"]
+    every = frame(files, "evaluate", "episodes.csv")
+    rows, mean = (every[(every["level"] == "0") & (every["decoder"] == each)] for each in ("sample", "mean"))
     figure = drawing_of("success", files, report)
     (axes,) = figure.axes
     lines, dashes = drawn.lines(axes), drawn.dashes(axes)
@@ -84,11 +84,19 @@ def test_the_success_figure_shows_every_mean_and_every_published_number(
         shown = lines[names.method_name(method)]
         assert shown[:, 1] == pytest.approx([*means, np.mean(means)])
         assert list(np.round(shown[:, 0])) == list(range(len(tasks) + 1))  # each over the name of its task
-        ends = summary[summary["method"] == method][["success_low", "success_high"]].to_numpy(dtype=float)
-        assert drawn.whiskers(axes, names.method_name(method)) == pytest.approx(ends)
+        other = f"_{names.method_name(method)}, by mean"
+        means = percent(mean[mean["method"] == method], "task", tasks)
+        assert lines[other][:, 1] == pytest.approx([*means, np.mean(means)])
+        assert (lines[other][:, 0] > shown[:, 0]).all()
+        for decoder, label in (("sample", names.method_name(method)), ("mean", other)):
+            part = summary[summary["method"] == method]
+            ends = part[[f"by_{decoder}_low", f"by_{decoder}_high"]].to_numpy(dtype=float)
+            assert drawn.whiskers(axes, label) == pytest.approx(ends)
+            assert drawn.is_hollow(axes, label) == (decoder == "mean")
         scopes = [*tasks, f"metaworld/{names.AVERAGE}"]
         known = [(i, published.find(scope, method, tasks)) for i, scope in enumerate(scopes)]
-        expected = [[shown[i, 0], paper.value] for i, paper in known if paper is not None]
+        between = (shown[:, 0] + lines[other][:, 0]) / 2
+        expected = [[between[i], paper.value] for i, paper in known if paper is not None]
         colour = to_hex(style.look_of(method, "method", "colorblind").colour)
         assert dashes.get(colour, np.empty((0, 2))) == pytest.approx(np.array(expected).reshape(-1, 2))
     assert [label.get_text() for label in axes.get_xticklabels()] == [*map(names.task_label, tasks), "Average"]
@@ -103,6 +111,9 @@ def test_each_panel_shows_its_task_and_each_line_its_method(
     name: str, folder: str, column: str, results: list[Path], report: ReportParams
 ) -> None:
     rows, marks = frame(results, folder, "episodes.csv"), LEVELS if name == "ood" else list(synthetic.NFE)
+    rows = rows[rows["decoder"] == "sample"]
+    distances = {"0": "0", "S": "0.02\n0.01", "M": "0.04\n0.02", "L": "0.08\n0.04"}  # of hand; object and goal
+    ticks = ["0\n0\n0" if mark == "0" else f"{mark}\n{distances[mark]}" for mark in LEVELS]
     figure = drawing_of(name, results, report)
     tasks = list(dict.fromkeys(rows["task"]))
     assert [axes.get_title() for axes in figure.axes] == [*map(names.task_label, tasks), "Average"]
@@ -115,8 +126,51 @@ def test_each_panel_shows_its_task_and_each_line_its_method(
             low, high = drawn.whiskers(axes, label).T
             assert (low <= expected).all()
             assert (expected <= high).all()
-            assert [tick.get_text() for tick in axes.get_xticklabels()] == [str(mark) for mark in marks]
+            expected_ticks = ticks if name == "ood" else [str(mark) for mark in marks]
+            assert [tick.get_text() for tick in axes.get_xticklabels()] == expected_ticks
         assert drawn.lines(drawn.panel(figure, "Average"))[label][:, 1] == pytest.approx(percent(own, column, marks))
+
+
+def test_ranges_of_the_paper_are_bars_behind_the_measurements(tmp_path: Path, report: ReportParams) -> None:
+    every = [f"robomimic/{task}" for task in ("lift", "square")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "METHODS", {"energyflow": 0.9, "near": 0.4})
+        files = synthetic.write_results(tmp_path, tuple(every), ())
+    (axes,) = drawing_of("success", files, report).axes
+    colour = to_hex(style.look_of("near", "method", "colorblind").colour)
+    bars = [each for each in axes.collections if each.get_linewidth()[0] == 6]
+    found = {to_hex(each.get_color()[0]): [segment[:, 1].tolist() for segment in each.get_segments()] for each in bars}
+    assert found[colour] == [[92.0, 95.0], [58.0, 68.0]]
+    assert sum(map(len, found.values())) == 2
+
+
+def test_success_is_drawn_against_the_seconds_of_training(results: list[Path], report: ReportParams) -> None:
+    (axes,) = drawing_of("time", results, report).axes
+    assert axes.get_title() == "Average (Meta-World)"
+    assert axes.get_xscale() == "log"
+    rows, lines = frame(results, "evaluate", "episodes.csv"), drawn.lines(axes)
+    for place, method in enumerate(synthetic.METHODS):
+        own = rows[(rows["method"] == method) & (rows["level"] == "0")]
+        for decoder, label in (
+            ("sample", names.method_name(method)),
+            ("mean", f"_{names.method_name(method)}, by mean"),
+        ):
+            ((seconds, success),) = lines[label]
+            assert seconds == pytest.approx(synthetic.CPU_SECONDS * (1 + place))
+            assert success == pytest.approx(100 * own[own["decoder"] == decoder]["success"].mean())
+            assert drawn.is_hollow(axes, label) == (decoder == "mean")
+            ((low, high),) = drawn.whiskers(axes, label)
+            assert low < success < high or success in (low, high)
+
+
+def test_levels_without_common_distances_are_drawn_by_name(
+    tmp_path: Path, results: list[Path], report: ReportParams
+) -> None:
+    other = at(paths.EXPERT, tmp_path, task=synthetic.TASKS[4]) / "run.json"
+    synthetic.write_json(other, {"params": {"levels": {"0": {"hand": 0.0, "object": 0.0, "goal": 0.0}}}})
+    figure = drawing_of("ood", [*results, other], report)
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == LEVELS
+    drawn.check_readable(figure)
 
 
 def test_the_expert_is_the_ceiling_of_the_levels(results: list[Path], report: ReportParams) -> None:

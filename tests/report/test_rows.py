@@ -23,7 +23,7 @@ RUN = paths.EVALUATE.format(preset="laptop", task="metaworld/hammer", method="en
 
 @pytest.fixture
 def episodes(tmp_path: Path) -> Path:
-    run = {"task": "metaworld/hammer", "method": "energyflow", "seed": 2, "level": "0"}
+    run = {"task": "metaworld/hammer", "method": "energyflow", "seed": 2, "level": "0", "decoder": "sample"}
     rows = [dict.fromkeys(EPISODE_COLUMNS, 1) | run for _ in range(3)]
     return synthetic.write(tmp_path / RUN / "episodes.csv", [row | {"env_seed": i} for i, row in enumerate(rows)])
 
@@ -61,29 +61,30 @@ def test_levels_stay_text(episodes: Path) -> None:
         ("task,method,seed,level,nfe,decoder,env_seed,success\n", "no rows, only a header"),
         ("", "empty file"),
         (
-            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,1,1\na/b,m,0,0,1,sample,2,\n",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,mean,1,1\na/b,m,0,0,1,mean,2,\n",
             ":3: column 'success' is empty",
         ),
         (
-            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,1,nan\n",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,mean,1,nan\n",
             ":2: column 'success' is empty",
         ),
         (
-            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,inf,1\n",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,mean,inf,1\n",
             ":2: column 'env_seed' .* not finite",
         ),
         (
-            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,1,2\n",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,mean,1,2\n",
             ":2: column 'success' must be 0 or 1",
         ),
         (
-            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sample,1,yes\n",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,mean,1,yes\n",
             ":2: column 'success' is not a number",
         ),
         (
-            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,,0,0,1,sample,1,1\n",
-            ":2: column 'method' is empty",
+            "task,method,seed,level,nfe,decoder,env_seed,success\na/b,m,0,0,1,sampl,1,1\n",
+            ":2: column 'decoder' must be one of sample, mean, expert .got sampl.",
         ),
+        ("task,method,seed,level,nfe,decoder,env_seed,success\na/b,,0,0,1,mean,1,1\n", ":2: column 'method' is empty"),
     ],
 )
 def test_a_bad_file_is_an_error_that_names_it(episodes: Path, text: str, message: str) -> None:

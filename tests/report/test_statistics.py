@@ -8,19 +8,9 @@ import pytest
 
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
-from energyflow.report.statistics import (
-    Cell,
-    cell,
-    draw_seeds,
-    draw_states,
-    estimate,
-    improvement,
-    iqm,
-    paired,
-    replicate,
-    wilson,
-    wins,
-)
+from energyflow.report.claims import ratio
+from energyflow.report.comparisons import improvement, paired, paired_change, wins
+from energyflow.report.statistics import Cell, cell, draw_seeds, draw_states, estimate, iqm, replicate, wilson
 
 
 def make(scores: np.ndarray) -> Cell:
@@ -57,7 +47,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say(seeds: int, seed_sd: flo
     trials, hits = 250, 0
     for trial in range(trials):
         x = rng.random((seeds, 25)) < probability(seeds, 25)
-        hits += estimate([make(x)], params, f"trial {trial}").covers(truth)
+        value = estimate([make(x)], params, f"trial {trial}")
+        hits += value.low <= truth <= value.high
     assert hits / trials >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / trials)
 
 
@@ -139,6 +130,59 @@ def test_a_paired_difference_of_equal_rows_is_zero_with_an_honest_interval(repor
     value = paired([(same, same)], report, "same")
     assert (value.mean, value.low) == (0.0, -value.high)
     assert value.high == pytest.approx(1.959964**2 / (75 + 1.959964**2))
+
+
+def test_a_change_of_a_difference_is_exact_and_its_interval_that_of_the_differences_of_differences() -> None:
+    # Scores that are not binary, of one seed: d = (a - b) - (c - e), mean d +- 1.96 sd(d) / sqrt(n).
+    rng = np.random.default_rng(6)
+    a, b, c, e = (0.2 + 0.2 * i + 0.1 * rng.random((1, 200)) for i in (3, 1, 2, 1))
+    params = ReportParams(confidence=0.95, bootstrap=5_000, seed=0)
+    value = paired_change([(make(a), make(b))], [(make(c), make(e))], params, "change")
+    d = (a - b) - (c - e)
+    half = 1.96 * d.std() / np.sqrt(200)
+    assert value.mean == pytest.approx(d.mean())
+    assert value.low == pytest.approx(d.mean() - half, abs=0.1 * half)
+    assert value.high == pytest.approx(d.mean() + half, abs=0.1 * half)
+    assert (value.n, value.seeds) == (200, 1)
+
+
+def test_a_change_takes_what_checkpoints_and_states_share_out() -> None:
+    """Where every checkpoint loses the same states, nothing has changed, however much both lose."""
+    rng = np.random.default_rng(8)
+    first, second = (rng.random((3, 40)) < p for p in (0.9, 0.6))
+    lost = np.arange(40) < 20
+    now = [(make(first & ~lost), make(second & ~lost))]
+    params = ReportParams(confidence=0.95, bootstrap=400, seed=0)
+    value = paired_change(now, [(make(first), make(second))], params, "lost")
+    expected = (first & lost).mean() - (second & lost).mean()
+    assert value.mean == pytest.approx(-expected)
+    nothing = paired_change(now, now, params, "nothing")
+    assert (nothing.mean, nothing.low) == (0.0, -nothing.high)
+
+
+def test_a_change_of_equal_rows_has_the_floor_of_both_differences(report: ReportParams) -> None:
+    same = make(np.ones((3, 25)))
+    value = paired_change([(same, same)], [(same, same)], report, "same")
+    one = 1.959964**2 / (75 + 1.959964**2)  # of a single difference, as above
+    assert value.high == pytest.approx(np.hypot(one, one))
+
+
+def test_a_change_is_of_the_same_checkpoints(report: ReportParams) -> None:
+    a, b = make(np.ones((2, 5))), Cell(np.ones((2, 5)), (3, 4), tuple(range(5)))
+    with pytest.raises(UserError, match="seeds differ"):
+        paired_change([(a, a)], [(b, a)], report, "others")
+
+
+def test_a_ratio_against_the_delta_method() -> None:
+    # log(x / y) has variance var(x) / (n mean(x)^2) + var(y) / (m mean(y)^2) to first order.
+    rng = np.random.default_rng(9)
+    x, y = 2 + 0.4 * rng.standard_normal(400), 1 + 0.1 * rng.standard_normal(300)
+    value = ratio(x, y, ReportParams(confidence=0.95, bootstrap=5_000, seed=0), "ratio")
+    expected = x.mean() / y.mean()
+    half = 1.96 * expected * np.sqrt(x.var() / (400 * x.mean() ** 2) + y.var() / (300 * y.mean() ** 2))
+    assert value.mean == pytest.approx(expected)
+    assert value.low == pytest.approx(expected - half, abs=0.1 * half)
+    assert value.high == pytest.approx(expected + half, abs=0.1 * half)
 
 
 def test_pairs_are_matched_by_state_and_not_by_position(report: ReportParams) -> None:
