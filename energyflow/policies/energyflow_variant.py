@@ -14,22 +14,22 @@ from typing import Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from energyflow.config.sections import NetworkParams, TrainParams
+from energyflow.config.sections import NetworkParams
 from energyflow.networks.build import Potential, ScalarPotential, Spec, VectorField
 from energyflow.networks.closed_form import Array
 from energyflow.policies import karras
-from energyflow.policies.energyflow import EnergyFlow
+from energyflow.policies.energyflow import EnergyFlow, EnergyFlowParams
 from energyflow.policies.registry import Method
 
 ROUGH = "relu"  # its second derivative is zero almost everywhere: no use in a loss that differentiates the energy twice
 
 
-class VariantParams(karras.KarrasParams):
-    """The numbers of `energyflow`, and the switches.
+class VariantParams(EnergyFlowParams):
+    """The numbers of `energyflow`, and the switches; of a centred potential, they are about g.
 
     Attributes:
         activation: one of the smooth ones, or `relu`.
-        head: `pooled`: features to one number; `inner_product`: <a, g(a, s)> of a vector network g.
+        head: `pooled`: features to one number; `inner_product`: <a, v(a, s)> of a vector network v.
         spectral_norm: on the linear layers of the pooled head, as in the paper's form.
         sampler: `karras`: Karras schedule, Euler steps; `euler`: equal steps in log sigma, Euler; `heun`: Karras
             schedule, Heun's second-order steps.
@@ -60,10 +60,10 @@ METHODS = {
 
 
 class InnerProduct(Potential):
-    """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> <chunk, g(chunk, obs, time)> [B], g a vector network."""
+    """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> <chunk, v(chunk, obs, time)> [B], v a vector network."""
 
     def __init__(self, spec: Spec, params: NetworkParams, activation: str) -> None:
-        """Build g."""
+        """Build v."""
         super().__init__()
         self.field = VectorField(spec, params, activation)
 
@@ -119,28 +119,28 @@ def uniform_schedule(nfe: int, sigma_min: float, sigma_max: float) -> list[float
 
 
 class EnergyFlowVariant(EnergyFlow):
-    """`energyflow` with another activation, head, sampler or last noise level."""
+    """`energyflow` with another activation or head of the potential g, sampler or last noise level."""
 
-    def __init__(self, spec: Spec, params: TrainParams) -> None:
-        """Build `energyflow`, then replace what the switches say."""
-        own = VariantParams(**params.method_params)
-        plain = {name: getattr(own, name) for name in karras.KarrasParams.model_fields}
-        if own.activation == ROUGH:
-            plain["activation"] = "silu"
-        super().__init__(spec, params.model_copy(update={"method_params": plain}))
-        self.params, self.switches = params, own
-        if own.head == "inner_product":
-            self.potential = InnerProduct(spec, params.network, plain["activation"])
-        elif own.spectral_norm:
-            self.potential = ScalarPotential(spec, params.network, plain["activation"], spectral=True)
-        if own.activation == ROUGH:
-            roughen(self.potential)
+    kind = VariantParams
+    own: VariantParams
+
+    def scalar(self, spec: Spec, params: NetworkParams) -> Potential:
+        """Another head, spectral norm or ReLU, as the switches say."""
+        rough = self.own.activation == ROUGH
+        activation = "silu" if rough else self.own.activation
+        if self.own.head == "inner_product":
+            found: Potential = InnerProduct(spec, params, activation)
+        else:
+            found = ScalarPotential(spec, params, activation, spectral=self.own.spectral_norm)
+        if rough:
+            roughen(found)
+        return found
 
     def integrate(self, denoise: Callable[[Array, float], Array], start: Array, nfe: int) -> Array:
         """At most `nfe` evaluations from sigma_max to the last level, of which the last lands on the denoiser."""
-        low, high, rho = self.switches.last_sigma, self.own.sigma_max, self.own.rho
-        if self.switches.sampler == "heun":
+        low, high, rho = self.own.last_sigma, self.own.sigma_max, self.own.rho
+        if self.own.sampler == "heun":
             return heun(denoise, start, karras.schedule(heun_steps(nfe), low, high, rho))
-        uniform = self.switches.sampler == "euler"
+        uniform = self.own.sampler == "euler"
         sigmas = uniform_schedule(nfe, low, high) if uniform else karras.schedule(nfe, low, high, rho)
         return karras.euler(denoise, start, sigmas)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -24,11 +25,18 @@ from energyflow.policies.noise import NoiseRange
 
 
 class KarrasParams(NoiseRange):
-    """Noise range and sampler of a preconditioned field."""
+    """Noise range, the law of its levels in training, and sampler of a preconditioned field.
+
+    Attributes:
+        law: `flow`: sigma = u / (1 - u) with u uniform, clipped to the range: the noise over the signal of a straight
+            path at a uniform time; `log_uniform`: uniform in log sigma.
+    """
 
     activation: Activation = "silu"  # [ours] C2, as the loss differentiates an energy twice; Mish in the paper's text
     sigma_min: float = Field(0.01, gt=0, le=1e4)  # [code]
     sigma_max: float = Field(10.0, gt=0, le=1e4)  # [code]
+    # [ours] as flow_policy's; log_uniform, as in the paper, spends a third of each batch above sigma 1
+    law: Literal["flow", "log_uniform"] = "flow"
     nfe: int = Field(10, ge=1, le=10_000)  # [ours] Karras steps; 20 in the paper, see the NFE figure
     rho: float = Field(7.0, gt=0, le=100)  # [ours] Karras schedule
 
@@ -37,6 +45,15 @@ def log_uniform(count: int, low: float, high: float, generator: torch.Generator)
     """[count] noise levels, uniform in log sigma over [low, high]."""
     uniform = torch.rand(count, generator=generator, device=generator.device)
     return torch.exp(math.log(low) + uniform * (math.log(high) - math.log(low)))
+
+
+def flow_levels(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """[count] noise levels u / (1 - u) of a uniform u, clipped: P(sigma < x) = x / (1 + x) between `low` and `high`."""
+    uniform = torch.rand(count, generator=generator, device=generator.device)
+    return (uniform / (1.0 - uniform)).clamp(low, high)
+
+
+LAWS = {"flow": flow_levels, "log_uniform": log_uniform}
 
 
 def coefficients(sigma: Array) -> tuple[Array, Array, Array]:
@@ -78,13 +95,13 @@ def euler(denoise: Callable[[Array, float], Array], start: Array, sigmas: list[f
 
 
 class Preconditioned(TransportPolicy):
-    """A denoiser D made of a network F; F is what the loss fits, at noise levels uniform in log sigma."""
+    """A denoiser D made of a network F; F is what the loss fits, at noise levels of `KarrasParams.law`."""
 
     own: KarrasParams
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:
         """EDM's weight (sigma^2 + 1) / sigma^2 on |D - a0|^2: |F - target|^2 with a unit-variance target."""
-        sigma = log_uniform(len(action), self.own.sigma_min, self.own.sigma_max, generator)
+        sigma = LAWS[self.own.law](len(action), self.own.sigma_min, self.own.sigma_max, generator)
         noised = action + expand(sigma) * self.noise(action, generator)
         c_skip, c_out, c_in = coefficients(expand(sigma))
         target = (action - c_skip * noised) / c_out

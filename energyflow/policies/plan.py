@@ -18,6 +18,7 @@ from torch import Tensor
 
 from energyflow.config.sections import Decoder
 from energyflow.networks.build import Potential, ScalarPotential, VectorField
+from energyflow.networks.centred import CentredPotential
 from energyflow.networks.closed_form import Array, Perceptron, climb, descend, perceptron_of
 from energyflow.networks.mlp import MLPTrunk
 from energyflow.policies.base import Policy, TransportPolicy
@@ -58,19 +59,27 @@ class FrozenNetwork:
 
     def at(self, obs: Floats) -> Callable[[Array, float], Array]:
         """The vectors at observations [B, To, Do], standardised."""
-        seen = obs.reshape(len(obs), -1) @ self.reads_obs.T + self.bias
+        seen = self.seen(obs)
 
         def vector(chunk: Floats, time: float) -> Floats:
-            layers = Perceptron([self.reads_chunk, *self.weights], [seen + self.share_of(time), *self.biases], self.phi)
-            flat = chunk.reshape(len(chunk), -1)
-            if self.offset is None:
-                firsts = [first for _, first in climb(layers, flat, order=1)]
-                found, _, _ = descend(layers, self.last, firsts, flat.shape[1])
-            else:
-                found = climb(layers, flat, order=0)[-1][0] @ self.last.T + self.offset
-            return np.asarray(found).reshape(chunk.shape)
+            return self.outputs(chunk.reshape(len(chunk), -1), seen, time).reshape(chunk.shape)
 
         return vector
+
+    def seen(self, obs: Floats) -> Floats:
+        """What observations [B, To, Do] add to the first layer [B, out]."""
+        found: Floats = obs.reshape(len(obs), -1) @ self.reads_obs.T + self.bias
+        return found
+
+    def outputs(self, flat: Floats, seen: Floats, time: float) -> Floats:
+        """The slope [B, chunk], or a field's outputs [B, out], at flattened chunks [B, chunk]."""
+        layers = Perceptron([self.reads_chunk, *self.weights], [seen + self.share_of(time), *self.biases], self.phi)
+        if self.offset is None:
+            firsts = [first for _, first in climb(layers, flat, order=1)]
+            found, _, _ = descend(layers, self.last, firsts, flat.shape[1])
+        else:
+            found = climb(layers, flat, order=0)[-1][0] @ self.last.T + self.offset
+        return np.asarray(found)
 
     def share_of(self, time: float) -> Floats:
         """What the features of a time add to the first layer [out]; a sampler asks for the same few times."""
@@ -79,11 +88,35 @@ class FrozenNetwork:
         return self.times[time]
 
 
-def freeze(network: VectorField | Potential) -> FrozenNetwork | None:
+class FrozenCentred:
+    """The slope of a centred potential, g + <x, m> - 1/2 <k x, x>, whose m and k read no chunk."""
+
+    def __init__(self, curved: FrozenNetwork, centre: FrozenNetwork) -> None:
+        """Of the slope of g, and of the network that gives m and k."""
+        self.curved, self.centre = curved, centre
+
+    def at(self, obs: Floats) -> Callable[[Array, float], Array]:
+        """See `FrozenNetwork.at`."""
+        slope, seen, nothing = self.curved.at(obs), self.centre.seen(obs), np.empty((len(obs), 0), np.float32)
+
+        def vector(chunk: Floats, time: float) -> Floats:
+            tilt, bend = self.centre.outputs(nothing, seen, time).reshape(len(obs), 2, *chunk.shape[1:]).swapaxes(0, 1)
+            found: Floats = slope(chunk, time) + tilt - bend * chunk
+            return found
+
+        return vector
+
+
+def freeze(network: VectorField | Potential) -> FrozenNetwork | FrozenCentred | None:
     """The network in NumPy, or None: it is no plain MLP, or not on a CPU in float32."""
     tensor = next(network.parameters())
     if tensor.device.type != "cpu" or tensor.dtype != torch.float32:
         return None
+    if isinstance(network, CentredPotential):
+        curved, hidden = freeze(network.curved), perceptron_of(list(network.trunk.layers))
+        if not isinstance(curved, FrozenNetwork) or hidden is None:
+            return None
+        return FrozenCentred(curved, FrozenNetwork(network.trunk, hidden, network.out.weight, network.out.bias))
     if isinstance(network, ScalarPotential):
         layers, last, offset = network.perceptron(), network.head.last, None
     elif isinstance(network, VectorField) and isinstance(network.trunk, MLPTrunk):

@@ -16,7 +16,7 @@ from energyflow.policies.registry import Method
 
 METHODS = {  # as energyflow: only the conservative constraint differs
     "unconstrained": Method(
-        "Unconstrained field", karras.KarrasParams, "Unconstrained", lr={"mlp": 2.0e-3, "unet": 1.0e-4}
+        "Unconstrained field", karras.KarrasParams, "Unconstrained", lr={"mlp": 4.0e-3, "unet": 1.0e-4}
     ),
 }
 

@@ -27,7 +27,12 @@ def policy_of(params: Params, method: str, network: str) -> Policy:
         )
         section = section.model_copy(update={"network": changed})
     torch.manual_seed(0)
-    return build(SPEC, section).double().eval()
+    policy = build(SPEC, section).double().eval()
+    with torch.no_grad():
+        for parameter in policy.parameters():  # what starts at zero, such as m and k, would not be seen
+            parameter.add_(torch.randn_like(parameter), alpha=0.02)
+    assert isinstance(policy, Policy)
+    return policy
 
 
 @pytest.fixture(params=["mlp", "unet"])

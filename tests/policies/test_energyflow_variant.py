@@ -12,7 +12,8 @@ from torch import Tensor
 
 from energyflow.config.params import Params
 from energyflow.core.errors import UserError
-from energyflow.networks.build import Spec
+from energyflow.networks.build import ScalarPotential, Spec
+from energyflow.networks.centred import CentredPotential
 from energyflow.pipeline.sections import numbers
 from energyflow.policies import karras
 from energyflow.policies.base import EnergyPolicy, Policy
@@ -85,10 +86,14 @@ def test_a_switch_of_the_sampler_changes_samples_and_no_loss(laptop: Params, cha
     assert not torch.equal(plain.act(obs, seeded(), 5), variant.act(obs, seeded(), 5))
 
 
-@pytest.mark.parametrize("changes", [{"head": "inner_product"}, {"spectral_norm": True}, {"activation": "relu"}])
-def test_the_field_is_the_gradient_of_the_energy(laptop: Params, changes: dict[str, Any]) -> None:
-    policy = make(laptop, "energyflow_variant", **changes).double().eval()
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("changes", [{"head": "inner_product"}, {"spectral_norm": True}, {"activation": "relu"}, {}])
+def test_the_field_is_the_gradient_of_the_energy(laptop: Params, changes: dict[str, Any], centred: bool) -> None:
+    policy = make(laptop, "energyflow_variant", centred=centred, **changes).double().eval()
     assert isinstance(policy, EnergyFlowVariant)
+    if centred:
+        assert isinstance(policy.potential, CentredPotential)
+        torch.nn.init.normal_(policy.potential.out.weight, std=0.2)
     obs, action = inputs(dtype=torch.float64)
     sigma = torch.tensor([0.1, 0.5, 2.0], dtype=torch.float64)
     field = (policy.denoise(action, obs, sigma) - action) / sigma[:, None, None] ** 2
@@ -101,7 +106,7 @@ def test_the_field_is_the_gradient_of_the_energy(laptop: Params, changes: dict[s
 
 
 def test_the_inner_product_is_linear_in_the_network_and_zero_at_the_origin(laptop: Params) -> None:
-    policy = make(laptop, "energyflow_variant", head="inner_product")
+    policy = make(laptop, "energyflow_variant", head="inner_product", centred=False)
     obs, action = inputs()
     time = torch.zeros(3)
     found = policy.potential(action, obs, time)  # type: ignore[operator]
@@ -120,17 +125,46 @@ def zero_share(policy: Policy) -> dict[str, float]:
 
 
 def test_relu_trains_no_bias_and_none_of_what_reads_the_observation(laptop: Params) -> None:
-    rough, smooth = (zero_share(make(laptop, "energyflow_variant", activation=name)) for name in ("relu", "silu"))
+    rough, smooth = (
+        zero_share(make(laptop, "energyflow_variant", activation=name, centred=False)) for name in ("relu", "silu")
+    )
     biases = [name for name in rough if name.endswith("bias")]
     assert len(biases) == 3
     assert all(rough[name] == 1.0 for name in biases)
     assert max(smooth.values()) == 0.0
-    first = make(laptop, "energyflow_variant", activation="relu")
+    first = make(laptop, "energyflow_variant", activation="relu", centred=False)
     obs, action = inputs(256)
     first.loss(obs, action, seeded()).backward()  # type: ignore[no-untyped-call]
     weight = first.potential.trunk.layers[0].weight  # type: ignore[union-attr]
     assert bool((weight.grad[:, 12:] == 0).all())  # after the 4 x 3 numbers of the chunk: observation, noise level
     assert bool((weight.grad[:, :12] != 0).any())
+
+
+@pytest.mark.parametrize("changes", [{"head": "inner_product"}, {"spectral_norm": True}, {"activation": "relu"}])
+def test_switches_act_on_what_is_centred(laptop: Params, changes: dict[str, Any]) -> None:
+    bare, centred = (make(laptop, "energyflow_variant", centred=centred, **changes) for centred in (False, True))
+    own = {name.removeprefix("potential."): tuple(value.shape) for name, value in bare.named_parameters()}
+    found = {name.removeprefix("potential."): tuple(value.shape) for name, value in centred.named_parameters()}
+    assert {name.removeprefix("curved."): shape for name, shape in found.items() if name.startswith("curved.")} == own
+    assert len(found) == len(own) + 6  # three linear layers for m and k
+    relus = [name for name, module in centred.named_modules() if isinstance(module, torch.nn.ReLU)]
+    assert all(name.startswith("potential.curved.") for name in relus)
+    assert bool(relus) is ("activation" in changes)
+    obs, action = inputs()
+    assert torch.equal(bare.loss(obs, action, seeded()), centred.loss(obs, action, seeded()))  # m and k start at zero
+
+
+def test_with_both_off_it_is_the_former_method(laptop: Params) -> None:
+    """One pooled scalar, noise levels uniform in log sigma."""
+    policy = make(laptop, "energyflow_variant", centred=False, law="log_uniform")
+    assert isinstance(policy.potential, ScalarPotential)
+    obs, action = inputs()
+    generator = seeded()
+    sigma = karras.log_uniform(3, 0.01, 10.0, generator)[:, None, None]
+    eps = torch.randn(action.shape, generator=generator)
+    error = policy.denoise(action + sigma * eps, obs, sigma.flatten()) - action  # type: ignore[operator]
+    expected = ((sigma**2 + 1) / sigma**2 * error.square()).mean()
+    torch.testing.assert_close(policy.loss(obs, action, seeded()), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_relu_has_no_second_derivative_and_silu_has(laptop: Params) -> None:
@@ -190,8 +224,8 @@ def test_the_uniform_schedule_has_equal_ratios() -> None:
 def test_gamma_is_the_time_of_the_last_noise_level(laptop: Params) -> None:
     policy = make(laptop, "energyflow_variant", gamma=0.5)
     assert isinstance(policy, EnergyFlowVariant)
-    assert policy.switches.last_sigma == pytest.approx(math.sqrt(0.1))
-    assert make(laptop, "energyflow_variant").switches.last_sigma == 0.01  # type: ignore[union-attr]
+    assert policy.own.last_sigma == pytest.approx(math.sqrt(0.1))
+    assert make(laptop, "energyflow_variant").own.last_sigma == 0.01  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

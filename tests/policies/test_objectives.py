@@ -43,7 +43,7 @@ def policy_of(params: Params, method: str, seed: int = 0, **own: object) -> Poli
     policy = build(SPEC, section)
     with torch.no_grad():
         for parameter in policy.parameters():
-            parameter *= 2.0
+            parameter.mul_(2.0).add_(torch.randn_like(parameter), alpha=0.02)  # m and k of a potential start at zero
     return policy.eval()
 
 
@@ -64,13 +64,21 @@ def loss_of(policy: Policy) -> float:
     return float(policy.loss(*batch(), torch.Generator().manual_seed(2)).detach())
 
 
+def levels_of(law: str, low: float, high: float) -> Tensor:
+    """Noise levels [ROWS] at evenly spaced quantiles of a law."""
+    share = (torch.arange(ROWS) + 0.5) / ROWS
+    if law == "log_uniform":
+        return low * (high / low) ** share
+    return (share / (1 - share)).clamp(low, high)
+
+
+@pytest.mark.parametrize("law", ["flow", "log_uniform"])
 @pytest.mark.parametrize("method", DENOISERS)
-def test_the_denoising_loss_weighs_errors_as_edm(laptop: Params, method: str) -> None:
-    """(sigma^2 + 1) / sigma^2 |D - a0|^2, sigma log-uniform over its range."""
-    policy = policy_of(laptop, method)
+def test_the_denoising_loss_weighs_errors_as_edm(laptop: Params, method: str, law: str) -> None:
+    """(sigma^2 + 1) / sigma^2 |D - a0|^2, sigma of the law over its range."""
+    policy = policy_of(laptop, method, law=law)
     obs, action = batch()
-    low, high = (math.log(policy.params.method_params[name]) for name in ("sigma_min", "sigma_max"))
-    sigma = torch.linspace(low, high, ROWS).exp()
+    sigma = levels_of(law, *(policy.params.method_params[name] for name in ("sigma_min", "sigma_max")))
     denoised = policy.denoise(action + expand(sigma) * draw(ROWS, 4, 2, seed=3), obs, sigma)
     weight = expand((sigma**2 + 1) / sigma**2)
     expected = float((weight * (denoised - action).square()).mean().detach())
@@ -100,6 +108,21 @@ def test_noise_levels_are_uniform_in_their_logarithm() -> None:
     assert float(sigma.mean()) == pytest.approx((low + high) / 2, abs=0.05)
     assert float(sigma.std()) == pytest.approx((high - low) / math.sqrt(12), rel=0.02)
     torch.testing.assert_close(karras.noise_feature(torch.tensor([1.0, math.e])), torch.tensor([0.0, 0.25]))
+
+
+def test_noise_levels_of_the_flow_are_those_of_its_times() -> None:
+    """P(sigma < x) = x / (1 + x) between the ends, which take what lies beyond them."""
+    low, high = 0.05, 4.0
+    sigma = karras.flow_levels(ROWS, low, high, torch.Generator().manual_seed(0))
+    assert (float(sigma.min()), float(sigma.max())) == pytest.approx((low, high))
+    for x in (0.1, 0.3, 1.0, 3.0):
+        assert float((sigma < x).float().mean()) == pytest.approx(x / (1 + x), abs=0.01)
+    assert float((sigma <= low).float().mean()) == pytest.approx(low / (1 + low), abs=0.005)
+    assert float((sigma >= high).float().mean()) == pytest.approx(1 / (1 + high), abs=0.01)
+
+
+def test_methods_that_differ_by_the_constraint_share_the_law(laptop: Params) -> None:
+    assert {laptop.train[method].method_params["law"] for method in DENOISERS} == {"flow"}
 
 
 def test_preconditioning_keeps_unit_variance() -> None:

@@ -10,9 +10,11 @@ from energyflow.config.params import Params
 from energyflow.config.sections import DECODERS, Decoder
 from energyflow.learning.evaluation import planner
 from energyflow.networks.build import Spec
+from energyflow.networks.centred import CentredPotential
 from energyflow.pipeline import params
 from energyflow.policies.base import Policy, TransportPolicy
 from energyflow.policies.checkpoint import build
+from energyflow.policies.energyflow import EnergyFlow
 from energyflow.policies.plan import fast_plan, freeze
 from tests.conftest import ROOT
 
@@ -26,7 +28,7 @@ def policy_of(given: Params, method: str) -> Policy:
     policy = build(spec, section).eval().requires_grad_(False)
     assert isinstance(policy, Policy)
     for parameter in policy.parameters():  # fresh networks are nearly constant: what they add would not be seen
-        parameter.mul_(2.0)
+        parameter.mul_(2.0).add_(torch.randn_like(parameter), alpha=0.02)
     # Statistics that are not the identity, and small enough actions for the box to hide little of a difference.
     policy.normalizer.obs_mean.uniform_(-1.0, 1.0)
     policy.normalizer.obs_std.uniform_(0.5, 2.0)
@@ -91,6 +93,20 @@ def test_a_double_precision_policy_is_not_frozen(laptop: Params) -> None:
     policy = policy_of(laptop, "energyflow").double()
     assert isinstance(policy, TransportPolicy)
     assert freeze(policy.network) is None
+
+
+def test_m_and_k_have_their_part_in_a_frozen_plan(laptop: Params) -> None:
+    policy, obs = policy_of(laptop, "energyflow"), np.ones((2, 2, 9))
+    assert isinstance(policy, EnergyFlow)
+    potential = policy.potential
+    assert isinstance(potential, CentredPotential)
+    whole = fast_plan(policy, seeded())(obs, None)
+    for half in torch.split(potential.out.weight, len(potential.out.weight) // 2):  # of m, of k
+        kept = half.clone()
+        half.mul_(0.5)
+        assert np.abs(fast_plan(policy, seeded())(obs, None) - whole).max() > 1e-4
+        half.copy_(kept)
+    np.testing.assert_array_equal(fast_plan(policy, seeded())(obs, None), whole)
 
 
 def test_rollouts_ask_for_the_executed_part_alone(laptop: Params) -> None:

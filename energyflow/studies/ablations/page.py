@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from energyflow.report.point import Point
-from energyflow.studies.ablations.points import axes, latency, levels, remarks
+from energyflow.studies.ablations.points import axes, latency, levels, remarks, tails
 from energyflow.studies.ablations.sections import PointParams
 
 HEAD = """# Ablations on robot tasks
@@ -36,6 +36,14 @@ class Question:
 
 
 QUESTIONS = {
+    "centred": Question(
+        "Does a centred potential help, and which law of noise levels?",
+        "Neither is of the paper. `centred` adds to the potential a part that is linear and one that is quadratic in the"
+        " action, with coefficients of observation and noise level alone: still exactly a gradient, with a path of its"
+        " own for the mean. `law` is that of the noise levels in training: `flow`, those of a straight path at a uniform"
+        " time, as the flow policy's, or `log_uniform`, the paper's, which spends a third of each batch above sigma 1."
+        " The law is the same for the unconstrained field, so that what the two differ by is the constraint.",
+    ),
     "gamma": Question(
         "At which noise level should sampling stop?",
         "The paper's table 3: gamma from 1e-4 to 1e-2 is stable on Square, 0.1 or more is worse. gamma"
@@ -92,7 +100,7 @@ QUESTIONS = {
         " itself by the demonstrations, so sigma changes the shape of the reward, not its size.",
     ),
 }
-SPECIAL = {"levels": levels.build, "latency": latency.build}
+SPECIAL = {"tails": tails.build, "levels": levels.build, "latency": latency.build}
 
 
 def build(name: str, inputs: Sequence[Path], params: PointParams) -> Point:

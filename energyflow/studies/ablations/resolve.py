@@ -21,6 +21,7 @@ from energyflow.studies.ablations.sections import (
     LatencyParams,
     PointParams,
     SamplingParams,
+    TailsParams,
     Value,
 )
 
@@ -114,6 +115,12 @@ def check(p: Params) -> None:
                 _check_value(p, where, axis, each, label, value)
         if not NAMES.fullmatch(name):
             raise UserError(f"{where}: a name stands in paths: small letters, digits and _ alone")
+    for task in (tails := tails_section(p)).collect:
+        if tails.std(task) == 0.0:
+            raise UserError(
+                f"params.yaml: collect.label_noise: the demonstrator of {task} has no width for"
+                " ablations.tails to count in: make it positive"
+            )
 
 
 def _check_value(p: Params, where: str, axis: Axis, item: str, label: str, value: Value) -> None:
@@ -168,6 +175,13 @@ def evaluate_section(p: Params, axis: str, task: str) -> EvaluateParams:
 def latency_section(p: Params) -> LatencyParams:
     """What the latency table times."""
     return LatencyParams(batches=ablations_of(p).batches)
+
+
+def tails_section(p: Params) -> TailsParams:
+    """What a job of the tails reads."""
+    found = ablations_of(p)
+    collect = {task: p.of(task).collect for task in found.tasks if task in p.every_task}
+    return TailsParams(**found.tails.model_dump(), collect=collect)
 
 
 def point_section(p: Params, axes: list[str]) -> PointParams:

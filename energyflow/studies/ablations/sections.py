@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from energyflow.config.section import Section
-from energyflow.config.sections import ReportParams
+from energyflow.config.sections import CollectParams, Count, Evaluations, ReportParams, Seed
 
 Value = bool | int | float | str
 Kind = Literal["train", "data", "sample", "shape"]
@@ -40,6 +40,22 @@ class Axis(Section):
         return values
 
 
+class TailsGrid(Section):
+    """How far sampled actions lie from what the demonstrator intended.
+
+    Attributes:
+        demos: of each task, held out from every training.
+        seed: of the first of them; collect.seed and evaluate.seed start far from it.
+        draws: of each policy at each of their observations.
+        nfe: evaluations of each draw, the same for every method.
+    """
+
+    demos: Count
+    seed: Seed
+    draws: int = Field(ge=2, le=1000)
+    nfe: Evaluations
+
+
 class AblationsParams(Section):
     """Everything behind results/ablations.
 
@@ -48,6 +64,7 @@ class AblationsParams(Section):
         shape_tasks: of the rewards, likewise.
         seeds: likewise.
         batches: plans computed at once in the latency table.
+        tails: see `TailsGrid`.
         axes: by name.
     """
 
@@ -55,6 +72,7 @@ class AblationsParams(Section):
     shape_tasks: list[str]
     seeds: list[int] = Field(min_length=1)
     batches: list[int] = Field(min_length=1)
+    tails: TailsGrid
     axes: dict[str, Axis] = Field(min_length=1)
 
 
@@ -69,6 +87,17 @@ class LatencyParams(Section):
     """What the latency table times."""
 
     batches: list[int] = Field(min_length=1)
+
+
+class TailsParams(TailsGrid):
+    """What a job of the tails reads: as above, and how the demonstrations of each task are collected."""
+
+    collect: dict[str, CollectParams]
+
+    def std(self, task: str) -> float:
+        """Standard deviation of a demonstrator's label around its intention."""
+        collect = self.collect[task]
+        return collect.noise if collect.label_noise is None else collect.label_noise
 
 
 class ComparedAxis(Section):

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from energyflow.config import layout
 from energyflow.config.params import Params
+from energyflow.envs.tasks import modules
+from energyflow.policies.registry import METHODS
 from energyflow.studies.ablations import resolve
-from energyflow.studies.ablations.sections import AblationsParams, PointParams
-from energyflow.studies.study import Job, Study
+from energyflow.studies.ablations.sections import AblationsParams, PointParams, TailsParams
+from energyflow.studies.study import Check, CheckKey, Job, Study
 
 NAME = "ablations"
 RUN = "{axis}/{value}/{task}/{item}/seed{seed}/"
@@ -30,9 +32,13 @@ JOBS = {
     )
 }
 FIELDS = ("energyflow", "unconstrained")  # the pair that differs by the conservative constraint alone
+TAILED = (*FIELDS, "flow_policy")  # whose samples are set against the demonstrator, as the preset has them, and
+TURNED = ("centred", "law")  # with these axes turned
 DIFFERENTIATED = "activation"  # the axis whose models are also looked at for gradients that are zero
 # In the order of the page -> the axes that they show. An axis of params.yaml that none of them shows has its own point.
 POINTS: dict[str, tuple[str, ...]] = {
+    "centred": TURNED,
+    "tails": (),
     "gamma": ("gamma",),
     "sampler": ("sampler",),
     "parameterisation": ("spectral_norm",),
@@ -146,10 +152,38 @@ def rows_of(p: Params, point: str) -> list[str]:
         return layout.expand(layout.patterns(p.preset)["evaluate"][:1], p, method=list(FIELDS))
     if point == "latency":
         return latency_files(p)
+    if point == "tails":
+        return [STUDIES[NAME].check_files(p, key)[0] for key in tails(p)]
     files = [rows_file(p, run) for axis in axes_of(p, point) for run in compared(p, axis)]
     if point == DIFFERENTIATED:
         files += [outputs(p, "gradients", run)[0] for run in differentiated(p)]
     return list(dict.fromkeys(files))  # a run of the preset belongs to several axes
+
+
+def tails(p: Params) -> list[CheckKey]:
+    """The jobs of the tails: a task and seed, of all policies that are compared."""
+    found = resolve.ablations_of(p)
+    if not set(TAILED) <= set(p.methods):
+        return []
+    tasks = [task for task in found.tasks if task in p.every_task and p.of(task).collect.source == "scripted"]
+    return [CheckKey("tails", task, seed) for task in tasks for seed in found.seeds if seed in p.seeds]
+
+
+def tails_inputs(p: Params, key: CheckKey) -> list[str]:
+    """The checkpoints of one job."""
+    turned = [run for axis in TURNED if axis in resolve.ablations_of(p).axes for run in compared(p, axis)]
+    own = [run for run in turned if (run.task, run.seed) == (key.subject, key.seed) and not is_reference(p, run)]
+    preset = [Run("", "", key.subject, method, key.seed) for method in TAILED]
+    return [
+        *(of_preset(p, "train", run)[0] for run in preset),
+        *(checkpoint(p, run)[0] for run in own),
+    ]
+
+
+def tails_code(key: CheckKey) -> list[str]:
+    """Modules of the policies of a job, and of what demonstrates its task."""
+    named = [resolve.VARIANTS.get(method, method) for method in TAILED]
+    return [*(METHODS.module(method) for method in (*TAILED, *named)), *modules(key.subject, expert=True)]
 
 
 def latency_files(p: Params) -> list[str]:
@@ -188,8 +222,18 @@ STUDIES = {
         section=lambda p, point: resolve.point_section(p, axes_of(p, point)),
         build="energyflow.studies.ablations.page:build",
         head="energyflow.studies.ablations.page:HEAD",
-        reads_stages=("evaluate", "nfe", "shape"),
-        sections=("train", "network", "method", "source", "shape", "evaluate"),
+        checks={
+            "tails": Check(
+                params=TailsParams,
+                module="energyflow.studies.ablations.tails",
+                keys=tails,
+                section=resolve.tails_section,
+                inputs=tails_inputs,
+                code=tails_code,
+            ),
+        },
+        reads_stages=("train", "evaluate", "nfe", "shape"),
+        sections=("collect", "train", "network", "method", "source", "shape", "evaluate"),
         jobs=JOBS,
         made=owned,
         valid=resolve.check,

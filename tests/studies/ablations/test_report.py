@@ -42,6 +42,8 @@ def write_rows(p: Params, point: str, root: Path, success: Success = equal) -> l
             write(path, episode_rows(rng, run.task, run.item, run.seed, cells))
         elif path.name == "curve.csv" and run is not None:
             write(path, curve_rows(rng, run.task, run.item, run.seed, success(run)))
+        elif "/check/tails/" in name:
+            write(path, tail_rows(rng, "/".join(path.parts[-4:-2]), int(path.parts[-2][4:])))
         elif path.name == "rows.csv":
             zero = 0.25 if "/relu/" in name else 0.0
             write(path, [{"parameters": 100, "zero": zero, "zero_biases": 4 * zero, "loss": 0.1 + zero}])
@@ -57,6 +59,26 @@ def write_rows(p: Params, point: str, root: Path, success: Success = equal) -> l
             write(path, episode_rows(rng, task, method, seed, p_of))
         found.append(path)
     return found
+
+
+TAILS = {  # setting -> share beyond 3 s, mean square, variance
+    ("energyflow", "on", "flow"): (0.02, 1.44, 1.0),
+    ("unconstrained", "", "flow"): (0.05, 2.0, 2.0),
+    ("flow_policy", "", ""): (0.05, 2.0, 1.0),
+    ("energyflow", "off", "flow"): (0.2, 4.0, 3.0),
+    ("unconstrained", "", "log_uniform"): (0.3, 5.0, 4.0),
+}
+
+
+def tail_rows(rng: np.random.Generator, task: str, seed: int) -> list[dict[str, Any]]:
+    """Twenty demonstrations of every setting, whose shares scatter a little."""
+    return [
+        dict(zip(("method", "centred", "law"), setting, strict=True))
+        | {"task": task, "seed": seed, "nfe": 10, "std": 0.02, "demo": 90000 + demo, "n": 800}
+        | {"beyond": beyond + 0.001 * rng.standard_normal(), "square": square, "spread": spread}
+        for setting, (beyond, square, spread) in TAILS.items()
+        for demo in range(20)
+    ]
 
 
 def build(p: Params, name: str, root: Path, success: Success = equal) -> Any:
@@ -164,6 +186,32 @@ def test_levels_and_latency_are_drawn_as_measured(full: dict[str, point.Point]) 
         shown = drawn.lines(axes)[f"batch {batch}"]
         expected = {names.method_name(row["method"]): row["per_action"] for _, row in part.iterrows()}
         assert {ticks[round(y)]: x for x, y in shown} == pytest.approx(expected)
+
+
+def test_tails_are_compared_with_the_flow_s(full: dict[str, point.Point]) -> None:
+    found = full["tails"]
+    average = overall(found.rows).set_index(["method", "centred", "law"])
+    for setting, (beyond, square, spread) in TAILS.items():
+        row = average.loc[setting]
+        assert row["beyond"] == pytest.approx(100 * beyond, abs=0.3)
+        assert (row["rms"] ** 2, row["width"] ** 2) == pytest.approx((square, spread))
+        assert row["bias"] ** 2 == pytest.approx(square - spread)
+    assert average.loc[("flow_policy", "", ""), "difference"] is None or np.isnan(
+        average.loc[("flow_policy", "", ""), "difference"]
+    )
+    first, second = found.sentences
+    assert first.index("EnergyFlow (centred, flow law) 2.0") < first.index("Unconstrained field (log-uniform law) 30.0")
+    more, fewer = second.split("; ")
+    assert "EnergyFlow (not centred, flow law) +15.0" in more
+    assert "Unconstrained field (log-uniform law) +25.0" in more
+    assert "fewer: EnergyFlow (centred, flow law) -3.0" in fewer
+    assert "Unconstrained field (flow law)" not in second
+    labels = [tick.get_text() for tick in found.figure.axes[0].get_yticklabels()]
+    for axes, (_, part) in zip(found.figure.axes, found.rows.groupby("task", sort=False), strict=True):
+        shown = np.concatenate([drawn.points(line) for bars in axes.containers for line in bars.lines[:1]])
+        assert len(shown) == len(part)
+        assert sorted(shown[:, 0]) == pytest.approx(sorted(part["beyond"]))
+    assert len(labels) == len(TAILS)
 
 
 def test_equal_values_show_no_clear_difference(laptop: Params, tmp_path: Path) -> None:
