@@ -32,6 +32,7 @@ Metres = Annotated[float, Field(ge=0, le=1)]
 Evaluations = Annotated[int, Field(ge=1, le=10_000)]
 # Twice differentiable: the loss of an energy differentiates it twice.
 Activation = Literal["mish", "silu", "softplus", "tanh"]
+Precision = Literal["float32", "tf32"]  # tf32: inputs of a product rounded to 10 bits, sums in float32
 
 
 class RunParams(Section):
@@ -124,12 +125,19 @@ class NetworkParams(Section):
 
 
 class TrainSection(Section):
-    """The one trainer, the same for every method."""
+    """The one trainer, the same for every method.
+
+    Attributes:
+        ema_warmup: whether the decay of the average grows to `ema_decay`, as (1 + step) / (10 + step).
+        precision: of matrix products on a GPU; a CPU computes float32 whatever it says.
+    """
 
     steps: Steps
     batch_size: Count
     warmup_steps: int = Field(ge=0, le=10**8)
     ema_decay: float = Field(ge=0, lt=1)
+    ema_warmup: bool
+    precision: Precision
     obs_horizon: Horizon
     pred_horizon: Horizon
     exec_horizon: Horizon
