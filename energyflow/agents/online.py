@@ -49,6 +49,8 @@ def new_actor(params: OnlineParams, data: Demos, seed: int, steps: int) -> SoftA
         batch_size=params.shape.batch_size,
         warmup_steps=0,
         ema_decay=0.0,
+        ema_warmup=False,
+        precision="float32",
         obs_horizon=1,
         pred_horizon=1,
         exec_horizon=1,

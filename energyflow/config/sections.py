@@ -34,7 +34,7 @@ Decoder = Literal["sample", "mean"]  # how a plan is made of a policy: a draw, o
 DECODERS: tuple[Decoder, ...] = ("sample", "mean")
 # Twice differentiable: the loss of an energy differentiates it twice.
 Activation = Literal["mish", "silu", "softplus", "tanh"]
-DECODERS = ("sample", "mean")  # how a policy decides on an action: a draw, or the mean (or its nearest)
+Precision = Literal["float32", "tf32"]  # tf32: inputs of a product rounded to 10 bits, sums in float32
 
 
 class RunParams(Section):
@@ -127,12 +127,19 @@ class NetworkParams(Section):
 
 
 class TrainSection(Section):
-    """The one trainer, the same for every method."""
+    """The one trainer, the same for every method.
+
+    Attributes:
+        ema_warmup: whether the decay of the average grows to `ema_decay`, as (1 + step) / (10 + step).
+        precision: of matrix products on a GPU; a CPU computes float32 whatever it says.
+    """
 
     steps: Steps
     batch_size: Count
     warmup_steps: int = Field(ge=0, le=10**8)
     ema_decay: float = Field(ge=0, lt=1)
+    ema_warmup: bool
+    precision: Precision
     obs_horizon: Horizon
     pred_horizon: Horizon
     exec_horizon: Horizon

@@ -1,9 +1,9 @@
-"""Which matrix products a training step uses on a CPU: PyTorch's default ones, or oneDNN's at the same precision.
+"""Which matrix products a training step uses: PyTorch's default ones, or, on a CPU, oneDNN's at the same precision.
 
 PyTorch hands float32 products to oneDNN once it may round their inputs to bfloat16. Processors with matrix units
 (AMX) do round. The others run oneDNN's float32 kernels, which are up to twice as fast as the default ones (MKL, on
 AMD) where a batch is large, and slower where it is a single plan. So a check decides, once a process, and only what is
-exact to float32 is ever used.
+exact to float32 is ever used. On a GPU its units for tf32 are used where the parameters ask for them.
 
 The activations of a U-Net are a few megabytes each. The C library returns so much to the system as soon as it is free,
 and the system clears every page when it is asked for again: a tenth of a step, unless the library is told to keep it.
@@ -21,9 +21,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from energyflow.config.sections import Precision
+
 TRIM_THRESHOLD, MMAP_THRESHOLD, MOST = -1, -3, 2**31 - 1  # of glibc's mallopt
 
-Kernels = Literal["default", "onednn"]
+Kernels = Literal["default", "onednn", "tf32"]
 
 # Rows, inner and outer widths: batches, chunks and layers as they occur, odd numbers among them.
 SHAPES = ((128, 206, 256), (512, 64, 64), (33, 7, 65))
@@ -50,9 +52,10 @@ def using(kernels: Kernels) -> Iterator[None]:
     if kernels == "default":
         yield
         return
-    matmul = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    here, asked = {"onednn": (torch.backends.mkldnn, "bf16"), "tf32": (torch.backends.cuda, "tf32")}[kernels]
+    matmul = here.matmul  # type: ignore[attr-defined]
     before = matmul.fp32_precision
-    matmul.fp32_precision = "bf16"
+    matmul.fp32_precision = asked
     try:
         yield
     finally:
@@ -75,8 +78,10 @@ def exact_onednn() -> bool:
         return exact(torch.mm) and exact(_product)
 
 
-def fastest(device: torch.device) -> Kernels:
-    """The kernels for training on a device: oneDNN's on a CPU where they are exact."""
+def fastest(device: torch.device, precision: Precision) -> Kernels:
+    """The kernels for training on a device: oneDNN's on a CPU where they are exact; on a GPU, what is asked for."""
+    if device.type == "cuda":
+        return "tf32" if precision == "tf32" else "default"
     return "onednn" if device.type == "cpu" and exact_onednn() else "default"
 
 

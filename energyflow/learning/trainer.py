@@ -82,7 +82,7 @@ class Trainer:
             "batch": torch_generator(seed, "training batches", device),
             "noise": torch_generator(seed, "training noise", device),
         }
-        self.kernels = fastest(device)
+        self.kernels = fastest(device, self.params.precision)
         keep_memory()
         self.step = 0
         self.rows: list[dict[str, float]] = []
@@ -128,8 +128,9 @@ class Trainer:
         return norm
 
     def _average(self) -> None:
-        # Early on, a long memory would keep the random initialisation alive: the decay grows to its final value.
-        decay = min(self.params.ema_decay, (1.0 + self.step) / (10.0 + self.step))
+        decay = self.params.ema_decay
+        if self.params.ema_warmup:
+            decay = min(decay, (1.0 + self.step) / (10.0 + self.step))
         self.average_vector.lerp_(self.vector, 1.0 - decay)
 
     def final(self) -> Model:

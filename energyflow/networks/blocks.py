@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,18 +20,22 @@ SMOOTH_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 MAX_FREQUENCY = 64.0
+# wide: from 1 to 64, so that inputs in [-1, 1] have distinct features; published: from 1 downwards [code], where t in
+# [0, 1] has nearly constant ones
+Rates = Literal["wide", "published"]
 
 
 class TimeFeatures(nn.Module):
     """Sines and cosines of a time-like number of order one: [B] -> [B, dim]."""
 
-    def __init__(self, dim: int) -> None:
-        """Frequencies are geometric from 1 to 64, so inputs in [-1, 1] give distinct features.
-
-        The official code feeds t in [0, 1] to frequencies of at most 1, which makes the features nearly constant.
-        """
+    def __init__(self, dim: int, rates: Rates = "wide") -> None:
+        """Frequencies are geometric; see `Rates`."""
         super().__init__()
-        exponent = torch.linspace(0.0, math.log(MAX_FREQUENCY), dim // 2)
+        count = dim // 2
+        if rates == "wide":
+            exponent = torch.linspace(0.0, math.log(MAX_FREQUENCY), count)
+        else:
+            exponent = -math.log(1e4) * torch.arange(count) / count
         self.register_buffer("frequencies", exponent.exp(), persistent=False)
 
     frequencies: Tensor
@@ -41,18 +47,20 @@ class TimeFeatures(nn.Module):
 
 
 class ScalarHead(nn.Module):
-    """Features [B, dim] -> one number [B]: dim - 128 - 1, no last bias (an energy has no meaningful offset)."""
+    """Features [B, dim] -> one number [B], without a last bias: an energy has no meaningful offset."""
 
-    def __init__(self, dim: int, activation: str, *, spectral: bool) -> None:
-        """With `spectral`, both linear layers carry spectral norm as in the official code."""
+    def __init__(self, dim: int, hidden: Sequence[int], activation: str, *, spectral: bool) -> None:
+        """With `spectral`, the linear layers carry spectral norm as in the official code."""
         super().__init__()
-        first, last = nn.Linear(dim, 128), nn.Linear(128, 1, bias=False)
         wrap: Callable[[nn.Module], nn.Module] = spectral_norm if spectral else lambda layer: layer
-        self.layers = nn.Sequential(wrap(first), SMOOTH_ACTIVATIONS[activation](), wrap(last))
+        layers: list[nn.Module] = []
+        for before, after in itertools.pairwise([dim, *hidden]):
+            layers += [wrap(nn.Linear(before, after)), SMOOTH_ACTIVATIONS[activation]()]
+        self.layers = nn.Sequential(*layers, wrap(nn.Linear(hidden[-1], 1, bias=False)))
 
     @property
     def last(self) -> Tensor:
-        """Weight [1, 128] of the last layer."""
+        """Weight [1, width] of the last layer."""
         weight: Tensor = self.layers[-1].weight  # type: ignore[assignment]
         return weight
 

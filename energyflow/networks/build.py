@@ -12,9 +12,12 @@ from torch import Tensor, nn
 from energyflow.config.sections import MLPParams, NetworkParams
 from energyflow.core.errors import UserError
 from energyflow.networks import closed_form
-from energyflow.networks.blocks import ScalarHead, value_and_gradient
+from energyflow.networks.blocks import Rates, ScalarHead, value_and_gradient
 from energyflow.networks.mlp import MLPTrunk
 from energyflow.networks.unet import UNetTrunk
+
+# hidden layers of a scalar head [code]; [ours] the MLP's own layers are as wide as the first of these, and stand for it
+UNET_HEAD, MLP_HEAD = (256, 128), (128,)
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
@@ -49,11 +52,11 @@ def mlp_of(params: NetworkParams) -> MLPParams:
     return params.mlp
 
 
-def _trunk(spec: Spec, params: NetworkParams, activation: str) -> MLPTrunk | UNetTrunk:
+def _trunk(spec: Spec, params: NetworkParams, activation: str, rates: Rates = "wide") -> MLPTrunk | UNetTrunk:
     cond_dim = spec.obs_horizon * spec.obs_dim
     if params.unet is not None and params.kind == "unet":
-        return UNetTrunk(spec.action_dim, cond_dim, params.unet, activation)
-    return MLPTrunk(spec.pred_horizon * spec.action_dim, cond_dim, mlp_of(params), activation)
+        return UNetTrunk(spec.action_dim, cond_dim, params.unet, activation, rates)
+    return MLPTrunk(spec.pred_horizon * spec.action_dim, cond_dim, mlp_of(params), activation, rates)
 
 
 class VectorField(nn.Module):
@@ -94,11 +97,14 @@ class Potential(nn.Module, ABC):
 class ScalarPotential(Potential):
     """On either trunk: one number of its features."""
 
-    def __init__(self, spec: Spec, params: NetworkParams, activation: str, *, spectral: bool) -> None:
+    def __init__(
+        self, spec: Spec, params: NetworkParams, activation: str, *, spectral: bool, rates: Rates = "wide"
+    ) -> None:
         """Trunk, mean over the chunk (U-Net), scalar head."""
         super().__init__()
-        self.trunk = _trunk(spec, params, activation)
-        self.head = ScalarHead(self.trunk.width, activation, spectral=spectral)
+        self.trunk = _trunk(spec, params, activation, rates)
+        hidden = UNET_HEAD if isinstance(self.trunk, UNetTrunk) else MLP_HEAD
+        self.head = ScalarHead(self.trunk.width, hidden, activation, spectral=spectral)
 
     def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
         """See the class."""

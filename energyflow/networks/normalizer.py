@@ -10,6 +10,7 @@ from torch import Tensor, nn
 # A coordinate whose range is below this share of its magnitude does not move: what is left is rounding. By how its
 # values are held, for clocks in seconds since 1970 move by 1e-8 of their magnitude, and are exact in double precision.
 ROUNDING = {np.float32: 1e-6, np.float64: 1e-12}
+ACTION_FLOOR = 1e-6  # [code] least standard deviation that an action is divided by
 
 
 def moves(values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -56,7 +57,7 @@ class Normalizer(nn.Module):
     ) -> None:
         """Set the statistics from every transition of the demonstrations (each once, without padding).
 
-        A coordinate that does not move is centred, and not scaled.
+        A coordinate that does not move is centred, and not scaled; an action is never divided by less than 1e-6.
 
         Args:
             obs: [N, Do], environment units.
@@ -68,7 +69,10 @@ class Normalizer(nn.Module):
         for name, values in parts.items():
             scale = np.ldexp(1.0, np.frexp(np.abs(values).max(axis=0))[1])  # a power of 2: squares stay finite
             moving, scaled = moves(values), values / scale
-            std = np.where(moving, scaled.std(axis=0) * scale, 1.0)
+            std = scaled.std(axis=0) * scale
+            if name == "action":
+                std = np.maximum(std, ACTION_FLOOR)
+            std = np.where(moving, std, 1.0)
             mean = np.where(moving, scaled.mean(axis=0) * scale, values[0])
             getattr(self, f"{name}_mean").copy_(torch.from_numpy(mean))
             getattr(self, f"{name}_std").copy_(torch.from_numpy(std))

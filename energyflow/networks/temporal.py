@@ -1,130 +1,18 @@
-"""Layers of a 1-D network whose time runs first, [T, B, C], with first and second derivatives written out.
+"""Group norm over time and an activation, [T, B, C], with first and second derivatives written out.
 
-Time first makes every tap of a convolution one matrix product over rows that lie together, x[t + k - p] W_k for all t
-and B at once: nothing is copied, and what padding would multiply by zero (three tenths of a kernel of 5 over 4 steps)
-is not computed. The derivatives of such a product are products of the same kind, also the second ones that the loss of
-an energy needs; those of a normalisation are written out, as autograd's take a third of a training step.
-
-Where a gradient is itself to be differentiated (`create_graph`), it is that of the inputs: the layers then compute none
-of their weights.
+Those of a normalisation are short, and autograd's take a third of a training step of an energy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from energyflow.networks.closed_form import Phi
 
 EPSILON = 1e-5  # of the variance, as in PyTorch's group norm
-
-
-def _taps(length: int, kernel: int, batch: int) -> Iterator[tuple[int, slice, slice]]:
-    """Taps of a kernel, the middle one first, with the rows of input and of output [T B] that each connects."""
-    middle = kernel // 2
-    for tap in sorted(range(kernel), key=lambda k: abs(k - middle)):
-        shift = tap - middle
-        low, high = max(0, -shift) * batch, min(length, length - shift) * batch
-        if high > low:
-            yield tap, slice(low + shift * batch, high + shift * batch), slice(low, high)
-
-
-def _forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Convolve x [T, B, C] with weight [K, C, C']."""
-    length, batch, _ = x.shape
-    rows = x.reshape(length * batch, -1)
-    middle = weight[len(weight) // 2]
-    out = rows @ middle if bias is None else torch.addmm(bias, rows, middle)
-    for tap, source, target in _taps(length, len(weight), batch):
-        if tap != len(weight) // 2:
-            out[target].addmm_(rows[source], weight[tap])
-    return out.view(length, batch, -1)
-
-
-def _pull(y: Tensor, weight: Tensor) -> Tensor:
-    """The gradient in x of <y, conv(x)>."""
-    length, batch, _ = y.shape
-    rows = y.reshape(length * batch, -1)
-    out = rows @ weight[len(weight) // 2].T
-    for tap, source, target in _taps(length, len(weight), batch):
-        if tap != len(weight) // 2:
-            out[source].addmm_(rows[target], weight[tap].T)
-    return out.view(length, batch, -1)
-
-
-def _correlate(x: Tensor, y: Tensor, kernel: int) -> Tensor:
-    """The gradient in the weight of <y, conv(x)>."""
-    length, batch, _ = x.shape
-    rows, outer = x.reshape(length * batch, -1), y.reshape(length * batch, -1)
-    out = x.new_zeros(kernel, rows.shape[1], outer.shape[1])
-    for tap, source, target in _taps(length, kernel, batch):
-        torch.mm(rows[source].T, outer[target], out=out[tap])
-    return out
-
-
-class _Conv(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return _forward(x, weight, bias)
-
-    @staticmethod
-    def backward(ctx: Any, y: Tensor) -> Any:
-        x, weight = ctx.saved_tensors
-        below = _ConvPull.apply(y, weight) if ctx.needs_input_grad[0] else None  # type: ignore[no-untyped-call]
-        if torch.is_grad_enabled() or not ctx.needs_input_grad[1]:
-            return below, None, None
-        return below, _correlate(x, y, len(weight)), y.sum(dim=(0, 1))
-
-
-class _ConvPull(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(y, weight)
-        return _pull(y, weight)
-
-    @staticmethod
-    def backward(ctx: Any, v: Tensor) -> Any:
-        y, weight = ctx.saved_tensors
-        return _forward(v, weight, None), _correlate(v, y, len(weight)) if ctx.needs_input_grad[1] else None
-
-
-class Conv(nn.Module):
-    """Convolution over time with an odd kernel, padded to the same length: [T, B, C] -> [T, B, C']."""
-
-    def __init__(self, inside: int, outside: int, kernel: int) -> None:
-        """Initialised as `nn.Conv1d`; the weight is [kernel, inside, outside]."""
-        super().__init__()
-        plain = nn.Conv1d(inside, outside, kernel)
-        self.weight = nn.Parameter(plain.weight.detach().permute(2, 1, 0).contiguous())
-        self.bias = nn.Parameter(plain.bias.detach().clone())  # type: ignore[union-attr]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        out: Tensor = _Conv.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
-        return out
-
-
-class Shrink(nn.Module):
-    """Convolution of width 3 and stride 2, padded by 1, over an even number of steps: [T, B, C] -> [T / 2, B, C]."""
-
-    def __init__(self, channels: int) -> None:
-        """Initialised as `nn.Conv1d`; the weight is [3, channels, channels]."""
-        super().__init__()
-        start = Conv(channels, channels, 3)
-        self.weight, self.bias = start.weight, start.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        length, batch, channels = x.shape
-        even, odd = (x[start::2].reshape(-1, channels) for start in (0, 1))
-        here = torch.addmm(self.bias, even, self.weight[1]) + odd @ self.weight[2]
-        before = F.pad(odd[:-batch] @ self.weight[0], (0, 0, batch, 0))
-        return (here + before).view(length // 2, batch, channels)
 
 
 def _means(x: Tensor, groups: int) -> Tensor:

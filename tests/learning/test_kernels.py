@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from energyflow.learning import kernels
-from energyflow.learning.kernels import exact, fastest, keep_memory, using
+from energyflow.learning.kernels import Kernels, exact, fastest, keep_memory, using
 
 CPU = torch.device("cpu")
 
@@ -37,7 +37,7 @@ def test_a_processor_that_rounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch, "mm", rounded(7))
     kernels.exact_onednn.cache_clear()
     try:
-        assert fastest(CPU) == "default"
+        assert fastest(CPU, "tf32") == "default"
     finally:
         kernels.exact_onednn.cache_clear()
 
@@ -46,22 +46,26 @@ def test_a_build_without_the_switch_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     kernels.exact_onednn.cache_clear()
     try:
-        assert fastest(CPU) == "default"
+        assert fastest(CPU, "float32") == "default"
     finally:
         kernels.exact_onednn.cache_clear()
 
 
-def test_other_devices_keep_their_own() -> None:
-    assert fastest(torch.device("cuda")) == "default"
+def test_a_gpu_rounds_where_it_is_asked_to_and_other_devices_never_do() -> None:
+    assert fastest(torch.device("cuda"), "float32") == "default"
+    assert fastest(torch.device("cuda"), "tf32") == "tf32"
+    assert fastest(torch.device("mps"), "tf32") == "default"
+    assert fastest(CPU, "tf32") == fastest(CPU, "float32")
 
 
-def test_the_switch_is_restored_also_after_an_error() -> None:
-    matmul = torch.backends.mkldnn.matmul
+@pytest.mark.parametrize(("kernels", "precision"), [("onednn", "bf16"), ("tf32", "tf32")])
+def test_the_switch_is_restored_also_after_an_error(kernels: Kernels, precision: str) -> None:
+    matmul = torch.backends.mkldnn.matmul if kernels == "onednn" else torch.backends.cuda.matmul
     before = matmul.fp32_precision
-    with using("onednn"):
-        assert matmul.fp32_precision == "bf16"
+    with using(kernels):
+        assert matmul.fp32_precision == precision
     assert matmul.fp32_precision == before
-    with pytest.raises(ZeroDivisionError), using("onednn"):
+    with pytest.raises(ZeroDivisionError), using(kernels):
         raise ZeroDivisionError
     assert matmul.fp32_precision == before
     with using("default"):

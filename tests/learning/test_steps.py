@@ -67,19 +67,21 @@ def expected(section: TrainParams, pulls: list[float]) -> list[tuple[Tensor, Ten
             rate = learning_rate(step, section)
             move = (first / (1 - 0.9**taken)) / ((second / (1 - 0.999**taken)).sqrt() + 1e-8)
             weight = weight * (1 - rate * section.weight_decay) - rate * move
-        decay = min(section.ema_decay, (2 + step) / (11 + step))  # grows to its final value
+        decay = section.ema_decay
+        if section.ema_warmup:
+            decay = min(decay, (2 + step) / (11 + step))  # grows to its final value
         average = decay * average + (1 - decay) * weight
         states.append((weight, average))
     return states
 
 
 @pytest.mark.parametrize("clip", [0.5, 100.0])
-@pytest.mark.parametrize("ema_decay", [0.3, 0.99])
+@pytest.mark.parametrize(("ema_decay", "ema_warmup"), [(0.3, True), (0.99, True), (0.99, False)])
 def test_steps_are_those_of_adamw_on_clipped_gradients_and_the_average_follows(
-    section: TrainParams, clip: float, ema_decay: float
+    section: TrainParams, clip: float, ema_decay: float, ema_warmup: bool
 ) -> None:
     """Adam divides by the size of past gradients, so that clipping shows only where their size changes."""
-    section = section.model_copy(update={"grad_clip": clip, "ema_decay": ema_decay})
+    section = section.model_copy(update={"grad_clip": clip, "ema_decay": ema_decay, "ema_warmup": ema_warmup})
     pulls = [0.1, 7.0, 300.0, 0.7, 2.0, 0.2, 1.0]
     trainer = trainer_of(section, pulls)
     for pull, (weight, average) in zip(pulls, expected(section, pulls), strict=True):

@@ -278,4 +278,4 @@ def test_the_switch_of_kernels_ends_with_the_step(smoke: Params) -> None:
 
 def test_the_record_names_the_kernels(short: TrainParams, demos_path: Path, tmp_path: Path) -> None:
     train(TASK, 0, short, demos_path, tmp_path, CPU)
-    assert read_json(tmp_path / "run.json")["matmul"] == fastest(CPU)
+    assert read_json(tmp_path / "run.json")["matmul"] == fastest(CPU, short.precision)

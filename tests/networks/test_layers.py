@@ -36,6 +36,12 @@ def test_time_features_are_sines_and_cosines_of_geometric_frequencies() -> None:
     assert features[1].tolist() == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_published_features_of_time_fall_from_one() -> None:
+    frequencies = [10_000.0 ** (-k / 4) for k in range(4)]
+    expected = [math.sin(0.3 * f) for f in frequencies] + [math.cos(0.3 * f) for f in frequencies]
+    assert TimeFeatures(8, "published")(torch.tensor([0.3]))[0].tolist() == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_trunk_of_an_mlp_reads_chunk_observations_and_time() -> None:
     torch.manual_seed(0)
     trunk = MLPTrunk(12, 10, MLPParams(hidden=[16, 12], time_dim=8), "tanh")
@@ -47,16 +53,27 @@ def test_the_trunk_of_an_mlp_reads_chunk_observations_and_time() -> None:
 
 
 @pytest.mark.parametrize("spectral", [True, False])
-def test_a_scalar_head_is_two_layers_without_a_last_bias(spectral: bool) -> None:
+def test_a_scalar_head_is_layers_without_a_last_bias(spectral: bool) -> None:
     torch.manual_seed(0)
-    head = ScalarHead(7, "softplus", spectral=spectral).eval()
-    first, last = (layer for layer in head.modules() if isinstance(layer, nn.Linear))
-    assert (first.in_features, first.out_features, last.out_features) == (7, 128, 1)
+    head = ScalarHead(7, (9, 5), "softplus", spectral=spectral).eval()
+    first, second, last = (layer for layer in head.modules() if isinstance(layer, nn.Linear))
+    sizes = [(layer.in_features, layer.out_features) for layer in (first, second, last)]
+    assert sizes == [(7, 9), (9, 5), (5, 1)]
     assert first.bias is not None
+    assert second.bias is not None
     assert last.bias is None
-    assert [nn.utils.parametrize.is_parametrized(layer) for layer in (first, last)] == [spectral] * 2
+    assert [nn.utils.parametrize.is_parametrized(layer) for layer in (first, second, last)] == [spectral] * 3
     x = draw(5, 7)
-    torch.testing.assert_close(head(x), last(F.softplus(first(x)))[:, 0])
+    torch.testing.assert_close(head(x), last(F.softplus(second(F.softplus(first(x)))))[:, 0])
+    assert head.last is last.weight or torch.equal(head.last, last.weight)
+
+
+def test_the_head_of_a_u_net_has_the_published_layers() -> None:
+    network = NetworkParams(kind="unet", unet=UNET)
+    for each, widths in ((network, [8, 256, 128, 1]), (MLP, [12, 128, 1])):
+        head = ScalarPotential(SPEC, each, "softplus", spectral=True).head
+        layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
+        assert [layers[0].in_features, *(layer.out_features for layer in layers)] == widths
 
 
 @pytest.mark.parametrize("channels", [8, 6])
@@ -64,8 +81,7 @@ def test_a_block_is_scaled_and_shifted_by_the_condition(channels: int) -> None:
     torch.manual_seed(0)
     block = FiLMBlock(channels, 8, 10, UNET, "silu")
     x, cond = draw(4, 3, channels), draw(3, 10, seed=1)  # time first
-    (linear,) = (part for part in block.film if isinstance(part, nn.Linear))
-    scale, bias = linear(F.silu(cond)).split(8, dim=1)
+    scale, bias = block.film(cond).split(8, dim=1)
 
     def half(part: nn.Module, h: Tensor) -> Tensor:
         assert isinstance(part, nn.Sequential)
@@ -81,22 +97,24 @@ def test_a_block_is_scaled_and_shifted_by_the_condition(channels: int) -> None:
 
 def test_the_u_net_halves_doubles_and_joins_what_it_skipped() -> None:
     torch.manual_seed(0)
-    trunk = UNetTrunk(3, 10, UNET, "mish")
+    trunk = UNetTrunk(3, 10, UNET, "mish", "wide")
     chunk, obs, time = inputs()
     (a, b), (c, d), (e, f) = trunk.down
-    (g, h), (i, j), (k, m) = trunk.up
+    (g, h), (i, j) = trunk.up
     features, rise, _, fall = trunk.time
-    cond = torch.cat([trunk.state(obs.reshape(6, 10)), fall(F.mish(rise(features(time))))], dim=1)
-    assert (rise.out_features, fall.out_features) == (48, 12)
-    assert [layer.out_features for layer in trunk.state if isinstance(layer, nn.Linear)] == [12, 12]
+    low_state, _, high_state, _ = trunk.state
+    assert [layer.out_features for layer in (rise, fall, low_state, high_state)] == [12] * 4
+    state = F.mish(high_state(F.mish(low_state(obs.reshape(6, 10)))))
+    cond = torch.cat([state, fall(F.mish(rise(features(time))))], dim=1)
     high = b(a(chunk.transpose(0, 1), cond), cond)
     middle = d(c(trunk.shrink[0](high), cond), cond)
     low = f(e(trunk.shrink[1](middle), cond), cond)
     assert [x.shape for x in (high, middle, low)] == [(4, 6, 8), (2, 6, 16), (1, 6, 24)]
     x = trunk.middle[1](trunk.middle[0](low, cond), cond)
-    x = h(g(torch.cat([x, low], dim=2), cond), cond).repeat_interleave(2, dim=0)
-    x = j(i(torch.cat([x, middle], dim=2), cond), cond).repeat_interleave(2, dim=0)
-    x = m(k(torch.cat([x, high], dim=2), cond), cond)
+    x = h(g(torch.cat([x, low], dim=2), cond), cond)
+    x = trunk.grow[0](x.repeat_interleave(2, dim=0))
+    x = j(i(torch.cat([x, middle], dim=2), cond), cond)  # the first level's features are skipped nowhere
+    x = trunk.grow[1](x.repeat_interleave(2, dim=0))
     torch.testing.assert_close(trunk(chunk, obs, time), x.transpose(0, 1))
     assert trunk.width == x.shape[2]
 

@@ -55,6 +55,16 @@ def test_an_offset_of_what_rests_stays_small() -> None:
     assert float(normalizer.standardize_obs(torch.tensor([[0.165]]))) == pytest.approx(0.05, abs=1e-6)
 
 
+def test_an_action_that_hardly_moves_is_divided_by_the_published_floor() -> None:
+    """Official code, data.py: mean, and the larger of the standard deviation and 1e-6."""
+    generator = np.random.default_rng(0)
+    actions = generator.standard_normal((300, 3)) * np.array([0.4, 2e-6, 3e-9])
+    normalizer = Normalizer(1, 3)
+    normalizer.fit(np.zeros((300, 1)), actions, standardize_obs=True)
+    expected = (actions - actions.mean(axis=0)) / np.maximum(actions.std(axis=0), 1e-6)
+    np.testing.assert_allclose(normalizer.standardize_action(torch.from_numpy(actions)).numpy(), expected, atol=1e-9)
+
+
 def test_single_precision_in_single_precision_out() -> None:
     normalizer = Normalizer(1, 1)
     normalizer.fit(1e5 + STEPS[:, None], STEPS[:, None], standardize_obs=True)

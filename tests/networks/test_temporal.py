@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from energyflow.networks import convolution
 from energyflow.networks.closed_form import silu, softplus
-from energyflow.networks.temporal import Conv, NormActivation, Shrink
+from energyflow.networks.convolution import Conv, Shrink
+from energyflow.networks.temporal import NormActivation
 
 LENGTH, BATCH = 6, 3
 Layer = Callable[[Tensor], Tensor]
@@ -45,6 +47,13 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+@pytest.fixture(params=["direct", "spectral"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every convolution take one of its two ways, whatever pays."""
+    monkeypatch.setattr(convolution, "pays", lambda *_: request.param == "spectral")
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("name", LAYERS)
 def test_values_and_both_derivatives_equal_pytorchs(name: str) -> None:
     torch.manual_seed(0)
@@ -62,6 +71,7 @@ def test_values_and_both_derivatives_equal_pytorchs(name: str) -> None:
         torch.testing.assert_close(ours, expected, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.usefixtures("way")
 def test_derivatives_equal_finite_differences() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(Conv(4, 6, 5), NormActivation(2, 6, softplus), Conv(6, 2, 3)).double()
@@ -88,6 +98,29 @@ def test_a_convolution_starts_with_the_law_of_pytorchs() -> None:
     theirs = nn.Conv1d(4, 5, 3)
     assert torch.equal(ours.weight, theirs.weight.permute(2, 1, 0))
     assert torch.equal(ours.bias, theirs.bias)
+
+
+@pytest.mark.usefixtures("way")
+def test_inputs_and_weights_that_need_no_gradient_get_none() -> None:
+    layer = Conv(4, 5, 5).requires_grad_(False)
+    x = torch.randn(LENGTH, BATCH, 4, requires_grad=True)
+    (slope,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+    slope.square().sum().backward()  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    assert layer.weight.grad is None
+    layer.requires_grad_()
+    layer(x.detach()).sum().backward()
+    assert layer.weight.grad is not None
+
+
+@pytest.mark.usefixtures("way")
+def test_a_third_derivative_is_refused() -> None:
+    x = torch.randn(LENGTH, BATCH, 4, requires_grad=True)
+    value = Conv(4, 5, 5)(x).pow(3).sum()
+    (first,) = torch.autograd.grad(value, x, create_graph=True)
+    (second,) = torch.autograd.grad(first.pow(2).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        second.sum().backward()  # type: ignore[no-untyped-call]
 
 
 def test_nothing_is_recorded_without_gradients() -> None:

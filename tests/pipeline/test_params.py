@@ -364,7 +364,7 @@ def test_a_section_survives_the_command_line(raw: dict[str, Any]) -> None:
 
 def test_paper_preset_holds_the_papers_numbers(raw: dict[str, Any]) -> None:
     section = resolve(raw, "paper").train["energyflow_paper"]
-    assert (section.steps, section.batch_size, section.ema_decay) == (100_000, 256, 0.9999)
+    assert (section.steps, section.batch_size, section.ema_decay, section.ema_warmup) == (100_000, 256, 0.9999, False)
     assert section.network.kind == "unet"
     lift, hang = (resolve(raw, "paper").of(f"robomimic/{task}") for task in ("lift", "tool_hang"))
     assert (lift.collect.source, lift.evaluate.horizon, hang.evaluate.horizon) == ("human", 400, 700)
