@@ -54,9 +54,7 @@ class UNetTrunk(nn.Module):
         """
         super().__init__()
         act, width = SMOOTH_ACTIVATIONS[activation], params.cond_dim
-        self.time = nn.Sequential(
-            TimeFeatures(width, rates), nn.Linear(width, width), act(), nn.Linear(width, width)
-        )
+        self.time = nn.Sequential(TimeFeatures(width, rates), nn.Linear(width, width), act(), nn.Linear(width, width))
         self.state = nn.Sequential(nn.Linear(cond_dim, width), act(), nn.Linear(width, width), act())
         dims = [action_dim, *params.down_dims]
 
