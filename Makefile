@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help setup results full tables readme generated docs smoke test test-long benchmark mutants lint audit sbom format clean
+.PHONY: help setup results full tables continue readme generated docs smoke test test-long benchmark mutants lint audit sbom format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,11 @@ full: $(STAMP)  ## the methods and sources of reward that the paper compares, on
 
 tables: $(STAMP)  ## every table and figure again from the rows in git, without simulators; says what differs
 	energyflow results tables
+
+continue: $(STAMP)  ## what the grid lacks after the rows in git: on from where another machine stopped
+	energyflow results unpack
+	snakemake --cores all --quiet reason -- stage_collect
+	snakemake --cores all --quiet reason
 
 readme: $(STAMP)  ## copy the tables that the documents quote into them again
 	energyflow results readme

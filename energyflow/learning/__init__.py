@@ -1,1 +1,1 @@
-"""What a job does with a policy: trainer, evaluation, latency."""
+"""What a job does with a policy: trainer, evaluation, latency, a slice through its energy."""

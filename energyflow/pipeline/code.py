@@ -19,8 +19,10 @@ from energyflow.policies.registry import METHODS
 from energyflow.rewards.registry import SOURCES
 
 ROOT = Path(__file__).parents[2]
-LEFT_OUT = (f"{PACKAGE}.config", f"{PACKAGE}.core.errors", f"{PACKAGE}.core.registry", f"{PACKAGE}.envs.tasks")
-LEFT_OUT = (*LEFT_OUT, f"{PACKAGE}.pipeline.params", f"{PACKAGE}.pipeline.plan")  # they say what a job's inputs are
+LEFT_OUT = (
+    *(f"{PACKAGE}.config", f"{PACKAGE}.core.errors", f"{PACKAGE}.core.registry", f"{PACKAGE}.envs.tasks"),
+    *(f"{PACKAGE}.pipeline.params", f"{PACKAGE}.pipeline.plan"),  # they say what a job's inputs are
+)
 LEFT_OUT_NAMES = ("registry", "study", "resolve", "sections")
 
 

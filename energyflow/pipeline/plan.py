@@ -39,9 +39,9 @@ def videos(params: Params) -> dict[str, str]:
 
 def landscape_files(params: Params) -> list[str]:
     """The slice through the first energy that there is, on the first task, with the first seed."""
-    first = {"task": params.tasks[:1], "seed": params.seeds[:1]}
     energies = [method for method in ENERGIES if method in params.methods][:1]
-    return layout.expand(layout.patterns(params.preset)["landscape"], params, method=energies, **first)
+    pattern = layout.patterns(params.preset)["landscape"]
+    return layout.expand(pattern, params, method=energies, task=params.tasks[:1], seed=params.seeds[:1])
 
 
 def _rows(params: Params) -> dict[str, list[str]]:

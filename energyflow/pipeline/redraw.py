@@ -42,8 +42,8 @@ def report_calls(p: Params) -> list[Call]:
         found.append((job, given | ({"name": name} if name else {})))
     for name in layout.shown(p, layout.FIGURES):
         given = {"name": name, "params": p.plots[name].canonical(), "report": section.canonical()}
-        files = _paths(layout.figure_files(p, name))
-        found.append(("figure", given | {"inputs": _paths(rows[name]), "outputs": files}))
+        drawn = _paths(layout.figure_files(p, name))
+        found.append(("figure", given | {"inputs": _paths(rows[name]), "outputs": drawn}))
     return found
 
 
@@ -75,7 +75,7 @@ def redraw(pool: ProcessPoolExecutor, preset: str, grid: str) -> Iterator[str]:
     Raises:
         UserError: an archive is damaged, or rows are.
     """
-    yield from map(str, unpack_here(preset, grid))
+    yield from map(str, unpack_here(preset, None if grid == "full" else grid))  # `full` shares rows with `core`
     p = params.load(preset=preset, grid=grid)
     parts = {layout.report_dir(p): report_calls(p)}
     if grid == "core":

@@ -8,6 +8,7 @@ costs.py       seconds, parameters, latency           claims.py      the paper's
 published.py   the paper's numbers with their grades  columns.py, render.py, captions.py, wording.py: parts of tables
 tables.py      one builder per table, with level_tables.py and cost_tables.py
 figures.py     one builder per figure                 drawing.py, style.py: its parts; landscape.py, video.py
+archive.py     rows of many runs, packed for git
 outputs.py     what the command line calls            names.py       what a reader sees for each name
 point.py       a claim with its table and figure      page.py        all points of a study; readme.py: in documents
 """

@@ -113,7 +113,8 @@ def write(folder: Path, packed: Packed, tables: Mapping[str, str]) -> None:
     Raises:
         UserError: a file is not as jobs write them, so that unpacking would not give its bytes.
     """
-    texts, columns = dict(sorted(packed.texts.items())), {}
+    texts = dict(sorted(packed.texts.items()))
+    columns: dict[str, Mapping[str, Any]] = {}
     for table in sorted(set(tables.values())):
         content, found = _table({file: text for file, text in texts.items() if tables.get(file) == table})
         _compress(folder / table, content)
