@@ -29,7 +29,7 @@ from energyflow.policies.registry import Method
 class EnergyFlowParams(karras.KarrasParams):
     """The numbers of a preconditioned field, and whether its potential is centred."""
 
-    centred: bool = True  # [ours] the mean need not be the slope of a bend: DEVIATIONS.md
+    centred: bool = True  # [ours] the mean need not be the slope of a bend in g: `networks/centred.py`
 
 
 METHODS = {

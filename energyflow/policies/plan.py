@@ -8,7 +8,7 @@ the share of the observations and of the times in the first layer, is computed o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ class FrozenNetwork:
         seen = self.seen(obs)
 
         def vector(chunk: Floats, time: float) -> Floats:
-            return self.outputs(chunk.reshape(len(chunk), -1), seen, time).reshape(chunk.shape)
+            return self.outputs(chunk.reshape(len(chunk), -1), seen + self.share_of(time)).reshape(chunk.shape)
 
         return vector
 
@@ -71,9 +71,12 @@ class FrozenNetwork:
         found: Floats = obs.reshape(len(obs), -1) @ self.reads_obs.T + self.bias
         return found
 
-    def outputs(self, flat: Floats, seen: Floats, time: float) -> Floats:
-        """The slope [B, chunk], or a field's outputs [B, out], at flattened chunks [B, chunk]."""
-        layers = Perceptron([self.reads_chunk, *self.weights], [seen + self.share_of(time), *self.biases], self.phi)
+    def outputs(self, flat: Floats, rest: Floats) -> Floats:
+        """The slope [B, chunk], or a field's outputs [B, out], at flattened chunks [B, chunk].
+
+        `rest` [B, out] is what everything but the chunk adds to the first layer.
+        """
+        layers = Perceptron([self.reads_chunk, *self.weights], [rest, *self.biases], self.phi)
         if self.offset is None:
             firsts = [first for _, first in climb(layers, flat, order=1)]
             found, _, _ = descend(layers, self.last, firsts, flat.shape[1])
@@ -89,26 +92,62 @@ class FrozenNetwork:
 
 
 class FrozenCentred:
-    """The slope of a centred potential, g + <x, m> - 1/2 <k x, x>, whose m and k read no chunk."""
+    """The slope of a centred potential, g + <x, m> - 1/2 <k x, x>.
 
-    def __init__(self, curved: FrozenNetwork, centre: FrozenNetwork) -> None:
-        """Of the slope of g, and of the network that gives m and k."""
-        self.curved, self.centre = curved, centre
+    m and k read no chunk, so those of all times of a plan are one pass.
+    """
+
+    def __init__(self, curved: FrozenNetwork, centre: FrozenNetwork, times: Sequence[float]) -> None:
+        """Of the slope of g, of the network that gives m and k, and of the times that plans ask for."""
+        self.curved, self.centre, self.times = curved, centre, times
 
     def at(self, obs: Floats) -> Callable[[Array, float], Array]:
         """See `FrozenNetwork.at`."""
-        slope, seen, nothing = self.curved.at(obs), self.centre.seen(obs), np.empty((len(obs), 0), np.float32)
+        slope, seen = self.curved.at(obs), self.centre.seen(obs)
+        known = self._centres(seen, self.times)
 
         def vector(chunk: Floats, time: float) -> Floats:
-            tilt, bend = self.centre.outputs(nothing, seen, time).reshape(len(obs), 2, *chunk.shape[1:]).swapaxes(0, 1)
-            found: Floats = slope(chunk, time) + tilt - bend * chunk
+            if time not in known:
+                known.update(self._centres(seen, [time]))
+            tilt, bend = known[time]
+            found: Floats = slope(chunk, time) + tilt.reshape(chunk.shape) - bend.reshape(chunk.shape) * chunk
             return found
 
         return vector
 
+    def _centres(self, seen: Floats, times: Sequence[float]) -> dict[float, tuple[Floats, Floats]]:
+        """M and k [B, chunk] of each time, from what the observations add to the first layer [B, out]."""
+        if not times:
+            return {}
+        rest = np.concatenate([seen + self.centre.share_of(time) for time in times])
+        found = self.centre.outputs(np.empty((len(rest), 0), np.float32), rest)
+        parts = found.reshape(len(times), len(seen), 2, -1).swapaxes(1, 2)
+        return {time: (tilt, bend) for time, (tilt, bend) in zip(times, parts, strict=True)}
 
-def freeze(network: VectorField | Potential) -> FrozenNetwork | FrozenCentred | None:
-    """The network in NumPy, or None: it is no plain MLP, or not on a CPU in float32."""
+
+def times_of(policy: TransportPolicy, nfe: int) -> list[float]:
+    """At which times a plan evaluates the network: whatever the vectors are, a sampler asks for the same ones."""
+    asked: list[float] = []
+
+    def vector(chunk: Floats, time: float) -> Floats:
+        asked.append(time)
+        return chunk
+
+    policy.transport(
+        vector, lambda: np.zeros((1, policy.spec.pred_horizon, policy.spec.action_dim), np.float32), nfe
+    )
+    return list(dict.fromkeys(asked))
+
+
+def freeze(
+    network: VectorField | Potential, times: Sequence[float] = ()
+) -> FrozenNetwork | FrozenCentred | None:
+    """The network in NumPy, or None: it is no plain MLP, or not on a CPU in float32.
+
+    Args:
+        network: of a policy.
+        times: at which it will be evaluated; others are possible, and slower.
+    """
     tensor = next(network.parameters())
     if tensor.device.type != "cpu" or tensor.dtype != torch.float32:
         return None
@@ -116,7 +155,8 @@ def freeze(network: VectorField | Potential) -> FrozenNetwork | FrozenCentred | 
         curved, hidden = freeze(network.curved), perceptron_of(list(network.trunk.layers))
         if not isinstance(curved, FrozenNetwork) or hidden is None:
             return None
-        return FrozenCentred(curved, FrozenNetwork(network.trunk, hidden, network.out.weight, network.out.bias))
+        centre = FrozenNetwork(network.trunk, hidden, network.out.weight, network.out.bias)
+        return FrozenCentred(curved, centre, times)
     if isinstance(network, ScalarPotential):
         layers, last, offset = network.perceptron(), network.head.last, None
     elif isinstance(network, VectorField) and isinstance(network.trunk, MLPTrunk):
@@ -139,7 +179,7 @@ def fast_plan(policy: Policy, generator: torch.Generator, nfe: int | None = None
         decoder: as of `policy.act`.
     """
     nfe = nfe or policy.nfe
-    frozen = freeze(policy.network) if isinstance(policy, TransportPolicy) else None
+    frozen = freeze(policy.network, times_of(policy, nfe)) if isinstance(policy, TransportPolicy) else None
     if frozen is None:
         return _eager(policy, generator, nfe, decoder)
     assert isinstance(policy, TransportPolicy)

@@ -14,7 +14,7 @@ from energyflow.policies import karras
 from energyflow.policies.base import ScorePolicy
 from energyflow.policies.registry import Method
 
-METHODS = {  # as energyflow: only the conservative constraint differs
+METHODS = {  # numbers as energyflow, but for the learning rate, which trials pick for each method
     "unconstrained": Method(
         "Unconstrained field", karras.KarrasParams, "Unconstrained", lr={"mlp": 4.0e-3, "unet": 1.0e-4}
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,10 +14,11 @@ from energyflow.learning.evaluation import planner
 from energyflow.networks.build import Spec
 from energyflow.networks.centred import CentredPotential
 from energyflow.pipeline import params
+from energyflow.policies import karras
 from energyflow.policies.base import Policy, TransportPolicy
 from energyflow.policies.checkpoint import build
 from energyflow.policies.energyflow import EnergyFlow
-from energyflow.policies.plan import fast_plan, freeze
+from energyflow.policies.plan import fast_plan, freeze, times_of
 from tests.conftest import ROOT
 
 FROZEN = ("energyflow", "energyflow_paper", "unconstrained", "diffusion_policy", "flow_policy", "bc")
@@ -107,6 +110,24 @@ def test_m_and_k_have_their_part_in_a_frozen_plan(laptop: Params) -> None:
         assert np.abs(fast_plan(policy, seeded())(obs, None) - whole).max() > 1e-4
         half.copy_(kept)
     np.testing.assert_array_equal(fast_plan(policy, seeded())(obs, None), whole)
+
+
+def test_times_that_nobody_announced_are_computed_as_they_come(laptop: Params) -> None:
+    policy = policy_of(laptop, "energyflow")
+    assert isinstance(policy, EnergyFlow)
+    times = times_of(policy, 5)
+    levels = karras.schedule(5, policy.own.sigma_min, policy.own.sigma_max, policy.own.rho)[:-1]
+    assert times == pytest.approx([math.log(sigma) / 4 for sigma in levels])
+    rng = np.random.default_rng(0)
+    chunk = rng.normal(size=(3, policy.spec.pred_horizon, 3)).astype(np.float32)
+    obs = rng.normal(size=(3, 2, 9)).astype(np.float32)
+    known, unknown = (freeze(policy.network, given) for given in (times, ()))
+    assert known is not None
+    assert unknown is not None
+    for time in (*times, 0.123):
+        expected = policy.vector(torch.as_tensor(chunk), torch.as_tensor(obs), torch.full((3,), time)).numpy()
+        for frozen in (known, unknown):
+            np.testing.assert_allclose(frozen.at(obs)(chunk, time), expected, atol=1e-4)
 
 
 def test_rollouts_ask_for_the_executed_part_alone(laptop: Params) -> None:
