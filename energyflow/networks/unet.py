@@ -54,9 +54,7 @@ class UNetTrunk(nn.Module):
         """
         super().__init__()
         act, width = SMOOTH_ACTIVATIONS[activation], params.cond_dim
-        self.time = nn.Sequential(
-            TimeFeatures(width, rates), nn.Linear(width, width), act(), nn.Linear(width, width)
-        )
+        self.time = nn.Sequential(TimeFeatures(width, rates), nn.Linear(width, width), act(), nn.Linear(width, width))
         self.state = nn.Sequential(nn.Linear(cond_dim, width), act(), nn.Linear(width, width), act())
         dims = [action_dim, *params.down_dims]
 
@@ -76,13 +74,13 @@ class UNetTrunk(nn.Module):
         cond = torch.cat([self.state(obs.flatten(1)), self.time(time)], dim=-1)
         x, skips = chunk.transpose(0, 1).contiguous(), []
         for level, blocks in enumerate(self.down):
-            x = _through(blocks, x, cond)
+            x = _through(blocks, x, cond)  # type: ignore[arg-type]
             skips.append(x)
             if level < len(self.shrink):
                 x = self.shrink[level](x)
         x = _through(self.middle, x, cond)
         for blocks, grow in zip(self.up, self.grow, strict=True):
-            x = _through(blocks, torch.cat([x, skips.pop()], dim=-1), cond)
+            x = _through(blocks, torch.cat([x, skips.pop()], dim=-1), cond)  # type: ignore[arg-type]
             x = grow(x.repeat_interleave(2, dim=0))
         return x.transpose(0, 1)
 
