@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from benchmarks.official import Energy, Training
+from benchmarks.paper import row, table
 from benchmarks.timing import compare, interleave
 
 
@@ -16,6 +17,16 @@ def test_the_published_model_has_its_published_size_and_learns() -> None:
     Training(energy, torch.randn(4, 78), torch.randn(4, 16, 4))()
     assert all(not torch.equal(one, two) for one, two in zip(before, energy.parameters(), strict=True))
     assert energy.plan(torch.randn(2, 78), (2, 16, 4), nfe=2).isfinite().all()
+
+
+def test_hours_of_the_papers_grid_follow_from_a_step() -> None:
+    rows = [row("one", 0.36, 100_000, 30), row("two", 0.0036, 50_000, 6)]
+    assert [each["run_hours"] for each in rows] == [10.0, 0.05]
+    about = {"cpu": "", "cores": 2, "threads": 1, "load": 0.0, "torch": "", "vector": ""}
+    lines = table(rows, about).splitlines()
+    assert "| one | 360 | 100000 | 30 | 10 | 300 |" in lines
+    assert "| two | 3.6 | 50000 | 6 | 0.05 | 0.3 |" in lines
+    assert "| All | | | 36 | | 300 |" in lines
 
 
 def test_ratios_are_taken_within_a_round() -> None:

@@ -53,7 +53,7 @@ def using(kernels: Kernels) -> Iterator[None]:
         yield
         return
     here, asked = {"onednn": (torch.backends.mkldnn, "bf16"), "tf32": (torch.backends.cuda, "tf32")}[kernels]
-    matmul = here.matmul  # type: ignore[attr-defined]
+    matmul = here.matmul
     before = matmul.fp32_precision
     matmul.fp32_precision = asked
     try:
@@ -78,7 +78,7 @@ def exact_onednn() -> bool:
         return exact(torch.mm) and exact(_product)
 
 
-def fastest(device: torch.device, precision: Precision) -> Kernels:
+def fastest(device: torch.device, precision: Precision = "float32") -> Kernels:
     """The kernels for training on a device: oneDNN's on a CPU where they are exact; on a GPU, what is asked for."""
     if device.type == "cuda":
         return "tf32" if precision == "tf32" else "default"

@@ -56,7 +56,7 @@ def _trunk(spec: Spec, params: NetworkParams, activation: str, rates: Rates = "w
     cond_dim = spec.obs_horizon * spec.obs_dim
     if params.unet is not None and params.kind == "unet":
         return UNetTrunk(spec.action_dim, cond_dim, params.unet, activation, rates)
-    return MLPTrunk(spec.pred_horizon * spec.action_dim, cond_dim, mlp_of(params), activation, rates)
+    return MLPTrunk(spec.pred_horizon * spec.action_dim, cond_dim, mlp_of(params), activation)
 
 
 class VectorField(nn.Module):
@@ -100,7 +100,7 @@ class ScalarPotential(Potential):
     def __init__(
         self, spec: Spec, params: NetworkParams, activation: str, *, spectral: bool, rates: Rates = "wide"
     ) -> None:
-        """Trunk, mean over the chunk (U-Net), scalar head."""
+        """Trunk, mean over the chunk (U-Net), scalar head; `rates` are those of the U-Net's features of time."""
         super().__init__()
         self.trunk = _trunk(spec, params, activation, rates)
         hidden = UNET_HEAD if isinstance(self.trunk, UNetTrunk) else MLP_HEAD

@@ -8,19 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from energyflow.config.sections import MLPParams
-from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, Rates, TimeFeatures
+from energyflow.networks.blocks import SMOOTH_ACTIVATIONS, TimeFeatures
 
 
 class MLPTrunk(nn.Module):
     """(chunk [B, Tp, Da], obs [B, To, Do], time [B]) -> features [B, width]."""
 
-    def __init__(
-        self, chunk_dim: int, cond_dim: int, params: MLPParams, activation: str, rates: Rates = "wide"
-    ) -> None:
+    def __init__(self, chunk_dim: int, cond_dim: int, params: MLPParams, activation: str) -> None:
         """chunk_dim = Tp * Da, cond_dim = To * Do."""
         super().__init__()
         self.chunk_dim, self.time_dim = chunk_dim, params.time_dim
-        self.time = TimeFeatures(params.time_dim, rates)
+        self.time = TimeFeatures(params.time_dim)
         widths = [chunk_dim + cond_dim + params.time_dim, *params.hidden]
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):

@@ -8,8 +8,8 @@ and Y [P, T] of sines and cosines,
 
     <y, conv(x; w)> = sum_j <(Y y)_j, (X x)_j (W w)_j>
 
-so that the convolution and both its derivatives are the same three steps: transform two of x, w and y, multiply P times,
-transform back. Transforms are small products over time, errors those of float32 sums.
+so that the convolution and both its derivatives are the same three steps: transform two of x, w and y, multiply P
+times, transform back. Transforms are small products over time, errors those of float32 sums.
 """
 
 from __future__ import annotations
@@ -79,5 +79,5 @@ def _sum(one: list[float], two: list[float], a: float = 1.0, b: float = 1.0) -> 
 
 
 def transform(matrix: Tensor, x: Tensor) -> Tensor:
-    """matrix [P, T] x [T, A, B] -> [P, A, B]."""
+    """Matrix [P, T] times x [T, A, B] -> [P, A, B]."""
     return (matrix @ x.reshape(len(x), -1)).view(len(matrix), *x.shape[1:])

@@ -74,13 +74,13 @@ class UNetTrunk(nn.Module):
         cond = torch.cat([self.state(obs.flatten(1)), self.time(time)], dim=-1)
         x, skips = chunk.transpose(0, 1).contiguous(), []
         for level, blocks in enumerate(self.down):
-            x = _through(blocks, x, cond)
+            x = _through(blocks, x, cond)  # type: ignore[arg-type]
             skips.append(x)
             if level < len(self.shrink):
                 x = self.shrink[level](x)
         x = _through(self.middle, x, cond)
         for blocks, grow in zip(self.up, self.grow, strict=True):
-            x = _through(blocks, torch.cat([x, skips.pop()], dim=-1), cond)
+            x = _through(blocks, torch.cat([x, skips.pop()], dim=-1), cond)  # type: ignore[arg-type]
             x = grow(x.repeat_interleave(2, dim=0))
         return x.transpose(0, 1)
 

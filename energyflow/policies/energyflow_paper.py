@@ -17,15 +17,12 @@ from pydantic import Field
 from torch import Tensor
 
 from energyflow.config.sections import Activation, TrainParams
-from energyflow.networks.blocks import Rates, expand
+from energyflow.networks.blocks import expand
 from energyflow.networks.build import Potential, ScalarPotential, Spec
 from energyflow.networks.closed_form import Array
 from energyflow.policies.base import EnergyPolicy, TransportPolicy
 from energyflow.policies.noise import NoiseRange
 from energyflow.policies.registry import Method
-
-
-RATES: Rates = "published"
 
 
 class PaperParams(NoiseRange):
@@ -58,7 +55,7 @@ class EnergyFlowPaper(TransportPolicy, EnergyPolicy):
         super().__init__(spec, params)
         self.own = PaperParams(**params.method_params)
         self.potential = ScalarPotential(
-            spec, params.network, self.own.activation, spectral=self.own.spectral_norm, rates=RATES
+            spec, params.network, self.own.activation, spectral=self.own.spectral_norm, rates="published"
         )
 
     def loss(self, obs: Tensor, action: Tensor, generator: torch.Generator) -> Tensor:

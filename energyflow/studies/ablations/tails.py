@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from energyflow.config.sections import CollectParams
 from energyflow.core.errors import UserError
 from energyflow.core.seeding import torch_generator
 from energyflow.datasets.format import Demonstration, Demos
