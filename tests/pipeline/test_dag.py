@@ -290,6 +290,8 @@ def alternatives(value: Any) -> list[Any]:
             known += [
                 "fixed",
                 "varied",
+                "tf32",
+                "float32",
                 "wide",
                 "colorblind",
                 "deep",
