@@ -132,15 +132,11 @@ def times_of(policy: TransportPolicy, nfe: int) -> list[float]:
         asked.append(time)
         return chunk
 
-    policy.transport(
-        vector, lambda: np.zeros((1, policy.spec.pred_horizon, policy.spec.action_dim), np.float32), nfe
-    )
+    policy.transport(vector, lambda: np.zeros((1, policy.spec.pred_horizon, policy.spec.action_dim), np.float32), nfe)
     return list(dict.fromkeys(asked))
 
 
-def freeze(
-    network: VectorField | Potential, times: Sequence[float] = ()
-) -> FrozenNetwork | FrozenCentred | None:
+def freeze(network: VectorField | Potential, times: Sequence[float] = ()) -> FrozenNetwork | FrozenCentred | None:
     """The network in NumPy, or None: it is no plain MLP, or not on a CPU in float32.
 
     Args:

@@ -27,9 +27,7 @@ def potential(request: pytest.FixtureRequest, laptop: Params, paper: Params) -> 
     """A small one on either trunk, in double precision; m and k are as large as what g adds."""
     network = (laptop if request.param == "mlp" else paper).train["energyflow"].network
     if network.mlp is not None and request.param == "mlp":
-        network = network.model_copy(
-            update={"mlp": network.mlp.model_copy(update={"hidden": [24, 17], "time_dim": 8})}
-        )
+        network = network.model_copy(update={"mlp": network.mlp.model_copy(update={"hidden": [24, 17], "time_dim": 8})})
     if network.unet is not None and request.param == "unet":
         network = network.model_copy(update={"unet": network.unet.model_copy(update=SMALL_UNET)})
     torch.manual_seed(0)
