@@ -39,7 +39,8 @@ class CentredPotential(Potential):
 
     def forward(self, chunk: Tensor, obs: Tensor, time: Tensor) -> Tensor:
         """See `Potential`."""
-        return self.curved(chunk, obs, time) + self._parabola(chunk, *self.centre(chunk, obs, time))
+        curved: Tensor = self.curved(chunk, obs, time)
+        return curved + self._parabola(chunk, *self.centre(chunk, obs, time))
 
     def value_and_slope(self, chunk: Tensor, obs: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         """See `Potential`."""

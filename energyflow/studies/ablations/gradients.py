@@ -26,7 +26,7 @@ WINDOWS = 1024  # enough that a unit which no window reaches hardly counts
 def measure(model: Path, demos: Path, out: Path) -> None:
     """Write rows.csv, one row, and run.json.
 
-    `parameters`, of g where the potential is centred; `zero`: share of those with a gradient of exactly zero; `zero_biases`: of the biases; `loss`: on the
+    `parameters`; `zero`: share of those with a gradient of exactly zero; `zero_biases`: of the biases; `loss`: on the
     windows, with the averaged weights, comparable between models of one loss.
 
     Args:

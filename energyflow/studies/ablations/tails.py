@@ -72,7 +72,7 @@ def held_out(task: str, params: TailsParams, obs_keys: tuple[str, ...]) -> dict[
 def measured(policy: Policy, held: dict[int, Demonstration], std: float, params: TailsParams) -> list[dict[str, Any]]:
     """The rows of one policy; its draws do not depend on which others are measured."""
     own, spec = policy.params.method_params, policy.spec
-    about = {"method": METHODS.get(policy.params.method, policy.params.method)}
+    about: dict[str, Any] = {"method": METHODS.get(policy.params.method, policy.params.method)}
     about |= {key: name_of(own[key]) if key in own else None for key in ("centred", "law")}
     found = []
     for demo, demonstration in held.items():

@@ -30,7 +30,7 @@ SETTING = ("method", "centred", "law")
 CLAIM = (
     "Demonstrations are labelled with what the demonstrator intends plus noise of a known width s, so its density is"
     " known. Sampled actions are set against the intention at observations that no model has seen, with the same"
-    f" number of evaluations for every method. Of a policy that is the demonstrator, {GAUSSIAN} % of the coordinates lie"
+    f" number of evaluations for every method. Of a policy that is the demonstrator {GAUSSIAN} % of the coordinates lie"
     " beyond 3 s, its error is 1 s, all of it spread. What a policy does not know of the intention is in both: in the"
     " bias of the mean of its draws, and in a spread that is wider than s."
 )
@@ -71,7 +71,7 @@ def _cell(part: pd.DataFrame) -> Cell:
 
 
 def _widths(parts: Sequence[pd.DataFrame]) -> dict[str, float]:
-    """Root-mean-square error, and what of it is spread and what bias: mean squares add up, demonstrations count alike."""
+    """Root-mean-square error, and what of it is spread and what bias; demonstrations count alike."""
     square, spread = (float(np.mean([part[key].mean() for part in parts])) for key in ("square", "spread"))
     return {"rms": square**0.5, "width": spread**0.5, "bias": max(0.0, square - spread) ** 0.5}
 
