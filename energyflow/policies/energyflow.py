@@ -3,7 +3,7 @@
     E(a, s, sigma) = (1 - c_skip) / (2 sigma^2) |a|^2 - c_out / (sigma^2 c_in) f(c_in a, s, sigma)
 
 so that -dE/da = (D - a) / sigma^2 with the denoiser D = c_skip a + c_out grad f(c_in a): exactly a gradient, while the
-network sees inputs and targets of unit variance at every noise level. Centred, the potential is
+network sees inputs and targets of unit variance at every noise level. Where it is centred, the potential is
 
     f(x, s, sigma) = g(x, s, sigma) + <x, m(s, sigma)> - 1/2 sum_i k_i(s, sigma) x_i^2
 
@@ -29,7 +29,7 @@ from energyflow.policies.registry import Method
 class EnergyFlowParams(karras.KarrasParams):
     """The numbers of a preconditioned field, and whether its potential is centred."""
 
-    centred: bool = True  # [ours] the mean need not be the slope of a bend in g: `networks/centred.py`
+    centred: bool = False  # [ours] no gain in trials on the hard tasks: DEVIATIONS.md
 
 
 METHODS = {
