@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +25,9 @@ from tests.conftest import ROOT
 FROZEN = ("energyflow", "energyflow_paper", "unconstrained", "diffusion_policy", "flow_policy", "bc")
 
 
-def policy_of(given: Params, method: str) -> Policy:
+def policy_of(given: Params, method: str, **changed: Any) -> Policy:
     section = given.train[method]
+    section = section.model_copy(update={"method_params": section.method_params | changed})
     spec = Spec(9, 3, section.obs_horizon, section.pred_horizon, section.exec_horizon, ("state",))
     torch.manual_seed(0)
     policy = build(spec, section).eval().requires_grad_(False)
@@ -99,7 +101,7 @@ def test_a_double_precision_policy_is_not_frozen(laptop: Params) -> None:
 
 
 def test_m_and_k_have_their_part_in_a_frozen_plan(laptop: Params) -> None:
-    policy, obs = policy_of(laptop, "energyflow"), np.ones((2, 2, 9))
+    policy, obs = policy_of(laptop, "energyflow", centred=True), np.ones((2, 2, 9))
     assert isinstance(policy, EnergyFlow)
     potential = policy.potential
     assert isinstance(potential, CentredPotential)

@@ -35,7 +35,10 @@ class Known(Policy):
         raise NotImplementedError
 
     def sample(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
-        return obs[:, -1:] + self.bias + self.width * self.prior(obs, generator)
+        return self.mean(obs, generator, nfe) + self.width * self.prior(obs, generator)
+
+    def mean(self, obs: Tensor, generator: torch.Generator, nfe: int) -> Tensor:
+        return obs[:, -1:] + self.bias
 
 
 def known(smoke: Params, bias: float, width: float) -> Known:
@@ -81,8 +84,9 @@ def test_held_out_demonstrations_show_what_was_intended(smoke: Params) -> None:
 
 def test_without_label_noise_the_executed_noise_is_the_width(smoke: Params) -> None:
     params = resolve.tails_section(smoke)
-    assert smoke.collect.label_noise is None
-    assert params.std(TASK) == smoke.collect.noise
+    assert params.std(TASK) == smoke.collect.label_noise
+    unlabelled = {TASK: smoke.collect.model_copy(update={"label_noise": None})}
+    assert params.model_copy(update={"collect": unlabelled}).std(TASK) == smoke.collect.noise
 
 
 def test_a_job_has_a_row_a_policy_and_demonstration(smoke: Params, demos_path: Path, tmp_path: Path) -> None:
@@ -91,7 +95,7 @@ def test_a_job_has_a_row_a_policy_and_demonstration(smoke: Params, demos_path: P
         (
             smoke.train["energyflow"],
             smoke.train["flow_policy"],
-            resolve.train_section(smoke, "centred", "off", TASK, "energyflow"),
+            resolve.train_section(smoke, "centred", "on", TASK, "energyflow"),
             resolve.train_section(smoke, "law", "log_uniform", TASK, "unconstrained"),
         )
     ):
@@ -102,9 +106,9 @@ def test_a_job_has_a_row_a_policy_and_demonstration(smoke: Params, demos_path: P
     rows = pd.read_csv(tmp_path / "rows.csv", keep_default_na=False)
     said = list(rows[["method", "centred", "law"]].drop_duplicates().itertuples(index=False, name=None))
     assert said == [
-        ("energyflow", "on", "flow"),
-        ("flow_policy", "", ""),
         ("energyflow", "off", "flow"),
+        ("flow_policy", "", ""),
+        ("energyflow", "on", "flow"),
         ("unconstrained", "", "log_uniform"),
     ]
     assert len(rows) == 8
@@ -127,7 +131,7 @@ def test_a_job_reads_the_preset_s_policies_and_those_that_differ(laptop: Params)
     assert [file.split("/")[-3] for file in files[:3]] == list(grid.TAILED)
     assert all(f"/{keys[0].subject}/" in file and f"/seed{keys[0].seed}/" in file for file in files)
     assert [tuple(file.split("/")[3:5]) for file in files[3:]] == [
-        ("centred", "off"),
+        ("centred", "on"),
         ("law", "log_uniform"),
         ("law", "log_uniform"),
     ]

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 
 from energyflow.report import columns, drawing, names
 from energyflow.report.columns import fixed, plain, signed, with_interval
+from energyflow.report.comparisons import paired
 from energyflow.report.point import Point
 from energyflow.report.render import Column, Table, records
 from energyflow.report.rows import read_table
-from energyflow.report.statistics import Cell, cell, estimate, measured, numbers, paired
+from energyflow.report.statistics import Cell, cell, estimate, measured, numbers
 from energyflow.report.style import look_of
 from energyflow.report.summaries import overall, scopes
 from energyflow.report.wording import listed
