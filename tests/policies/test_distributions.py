@@ -82,7 +82,8 @@ def test_gaussian_score_and_energy(laptop: Params, sigma: float) -> None:
 
 @pytest.fixture(scope="module")
 def mixture_policy(laptop: Params) -> Policy:
-    return fit(laptop, "energyflow", draw_mixture(20_000))
+    # m and k fit a Gaussian first: the loss then rests, and the two modes come within 3 000 steps instead of 1 000
+    return fit(laptop, "energyflow", draw_mixture(20_000), steps=4000)
 
 
 @pytest.mark.parametrize("sigma", [0.2, 0.5])
