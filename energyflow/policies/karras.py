@@ -35,7 +35,7 @@ class KarrasParams(NoiseRange):
     activation: Activation = "silu"  # [ours] C2, as the loss differentiates an energy twice; Mish in the paper's text
     sigma_min: float = Field(0.01, gt=0, le=1e4)  # [code]
     sigma_max: float = Field(10.0, gt=0, le=1e4)  # [code]
-    # [ours] as flow_policy's; log_uniform, as in the paper, spends a third of each batch above sigma 1
+    # [ours] as flow_policy's; log_uniform, as in the paper, spends a third of each batch below sigma 0.1, flow 9 %
     law: Literal["flow", "log_uniform"] = "flow"
     nfe: int = Field(10, ge=1, le=10_000)  # [ours] Karras steps; 20 in the paper, see the NFE figure
     rho: float = Field(7.0, gt=0, le=100)  # [ours] Karras schedule

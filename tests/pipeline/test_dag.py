@@ -75,6 +75,7 @@ def ablations_jobs(p: Params) -> dict[str, int]:
     """The number of jobs of each rule of the ablations."""
     owned = ablations.owned(p)
     found = {rule: len(files) // len(ablations.JOBS[rule].files) for rule, files in owned.items()}
+    found["ablations_check"] = len(STUDIES["ablations"].every_check(p))
     return {rule: count for rule, count in found.items() if count} | {
         "ablations_point": len(ablations.points(p)),
         "ablations_rows": 1,
@@ -207,7 +208,7 @@ def ablations_sections(p: Params) -> dict[str, Any]:
     """What each DVC stage of the ablations passes to its jobs."""
     trained, sampled = ablations.runs(p, "train", "data"), ablations.runs(p, "sample")
     shaped, points = ablations.runs(p, "shape"), ablations.points(p)
-    axes = [ablations.axes_of(p, point) for point in points]
+    axes, keys = [ablations.axes_of(p, point) for point in points], ablations.tails(p)
     return {
         "ablations_demos": [],
         "ablations_train": [settings.train_section(p, *run[:4]).canonical() for run in trained],
@@ -218,6 +219,7 @@ def ablations_sections(p: Params) -> dict[str, Any]:
         "ablations_shape": [settings.shape_section(p, *run[:4]).canonical() for run in shaped],
         "ablations_gradients": [ablations.checkpoint(p, run) for run in ablations.differentiated(p)],
         "ablations_latency": [settings.latency_section(p).canonical(), p.tasks[0], p.seeds[0]],
+        "ablations_check": [settings.tails_section(p).canonical(), [ablations.tails_inputs(p, k) for k in keys]],
         "ablations": [
             [ablations.rows_of(p, point) for point in points],
             [settings.point_section(p, each).canonical() for each in axes],
@@ -409,7 +411,7 @@ def entries() -> dict[str, tuple[list[str], list[str]]]:
         job = "train" if METHODS[name].online is None else "train_online"
         modules = [JOBS[job].module, *code_module.of_method(name), *code_module.of_agent(name)]
         found[f"method {name}"] = (modules, code(job, method=name))
-    for name, check in STUDIES["theory"].checks.items():
+    for name, check in (item for study in STUDIES.values() for item in study.checks.items()):
         key = check.keys(params.load(ROOT / "params.yaml", "laptop"))[0]
         found[f"check {name}"] = ([check.module, *check.code(key)], code("check", check.module, *check.code(key)))
     return found
@@ -452,7 +454,10 @@ def test_dvc_tracks_the_code_of_the_jobs(bare: Tree) -> None:
             *code("video", task="robomimic/can"),
         ],
         "theory": [*code("point", STUDIES["theory"].build.partition(":")[0]), *code("page")],
-        "theory_check": [file for name, (_, files) in entries().items() if name.startswith("check") for file in files],
+        **{
+            f"{name}_check": [f for check in study.checks for f in entries()[f"check {check}"][1]]
+            for name, study in STUDIES.items()
+        },
         "ablations_train": [file for method in p.methods for file in code("train", method=method)],
         "ablations_gradients": code("ablations_gradients", method="energyflow_variant"),
     }

@@ -40,9 +40,9 @@ QUESTIONS = {
         "Does a centred potential help, and which law of noise levels?",
         "Neither is of the paper. `centred` adds to the potential a linear and a quadratic part in the action, with"
         " coefficients of observation and noise level alone: still exactly a gradient, with a path of its own for the"
-        " mean. `law` is that of the noise levels in training: `flow`, those of a straight path at a uniform"
-        " time, as the flow policy's, or `log_uniform`, the paper's, which spends a third of each batch above sigma 1."
-        " The law is the same for the unconstrained field, so that what the two differ by is the constraint.",
+        " mean. `law` is that of the noise levels in training: `flow`, those of a straight path at a uniform time,"
+        " as the flow policy's, or `log_uniform`, the paper's, of which a third of each batch lies below sigma 0.1."
+        " It is the same for the unconstrained field, so that what the two differ by is the constraint.",
     ),
     "gamma": Question(
         "At which noise level should sampling stop?",
