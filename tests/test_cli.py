@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def test_a_file_of_a_known_task_is_recognised_and_evaluated(
     assert (read_json(out / "model.json")["task"], read_json(out / "model.json")["seed"]) == ("robomimic/lift", 3)
     assert main(["evaluate", "--model", str(out / "model.safetensors"), *SMOKE]) == 0
     said = capsys.readouterr().out.splitlines()[-2:]
-    assert [line.split(": level 0 0 % [0, 66], level S ")[0] for line in said] == ["sample", "mean"]  # Wilson, 0 of 2
+    wilson = r"(0 % \[0, 66\]|50 % \[9, 91\]|100 % \[34, 100\])"  # of 2: even such a policy may push the cube up
+    assert [re.sub(f": level 0 {wilson}, level S .*", "", line) for line in said] == ["sample", "mean"]
     assert all(line.endswith("; 2 episodes each, 95 % intervals") for line in said)
     rows = pd.read_csv(out / "evaluate/episodes.csv")
     assert set(rows["task"]) == {"robomimic/lift"}

@@ -99,7 +99,7 @@ def ood(paths: Sequence[Path], plot: ColouredPlot, report: ReportParams) -> Figu
         figure.axes[0].set_xticks(range(len(order)), labels)  # the panels share it
         for axes in figure.axes:
             axes.tick_params(axis="x", labelsize=7)
-            axes.xaxis.label.set_size(8)
+            axes.xaxis.label.set_fontsize(8)
     return figure
 
 

@@ -115,7 +115,7 @@ def test_without_a_network_the_message_says_what_to_do(server: Server, tmp_path:
 
 def reverse(data: Any) -> None:
     for name in data:
-        data[name]["actions"][:, :3] *= -1.0
+        data[name]["actions_executed"][:, :3] *= -1.0
 
 
 def widen(data: Any) -> None:

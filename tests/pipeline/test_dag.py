@@ -145,7 +145,12 @@ def test_online_methods_bring_their_models_on_every_task(
     methods = ["energyflow", "energyflow_paper", *ONLINE]
     online = {"methods": methods, "sources": sources, "shape_tasks": shape_tasks}
     with bare.edited() as file:
-        bare.write_params(lambda raw: raw["presets"]["laptop"]["run"].update(online))
+        bare.write_params(
+            lambda raw: (
+                raw["presets"]["laptop"]["run"].update(online),
+                raw["evaluate"].update(nfe_methods=methods[:2]),
+            )
+        )
         p, planned = params.load(file), bare.plan()
     assert planned == jobs(p)
     assert (planned["train"], planned["train_online"], planned["reward_model"]) == (30, 75, 30)
@@ -275,10 +280,12 @@ def alternatives(value: Any) -> list[Any]:
         case float():
             return [value * 0.5 if value else 0.125, 0.5 + 0.5 * value]
         case list():
+            if value and isinstance(value[-1], bool):
+                return [[*value[:-1], not value[-1]]]
             more = (
                 [value[-1] * 2 + 2, value[-1] / 2]
                 if value and isinstance(value[-1], int | float)
-                else ["dense", "lstm_gmm", "metaworld/hammer", "mish"]
+                else ["dense", "lstm_gmm", "metaworld/hammer", "mish", "flow"]
             )
             return [value[:-1], value[1:], *([*value[:-1], new] for new in more), *([*value, new] for new in more)]
         case {}:

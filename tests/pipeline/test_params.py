@@ -117,7 +117,7 @@ def value(raw: dict[str, Any], dotted: str) -> Any:
         ("method.near_bc", {"chi": 0.5}, "method.near_bc: unknown key 'chi'"),
         ("online.demo_shar", 0.5, "online: unknown key 'demo_shar'; did you mean 'demo_share'?"),
         ("online.demo_share", 1.0, "online.demo_share"),
-        ("train.exec_horizon", 17, "exec_horizon"),
+        ("presets.laptop.train.exec_horizon", 17, "exec_horizon"),
         ("colect", {}, "did you mean 'collect'?"),
     ],
 )
@@ -163,7 +163,7 @@ def test_the_full_grid_adds_methods_and_sources_and_changes_no_job(raw: dict[str
     assert (core.train, core.online, core.shape, core.evaluate) == (full.train, full.online, full.shape, full.evaluate)
     assert core.reward_model == full.reward_model
     assert full.methods == policies()
-    overlaid = raw["presets"]["laptop"]["full"]["methods"] = ["flow_policy", "energyflow", "energyflow_paper"]
+    overlaid = raw["presets"]["laptop"]["full"]["methods"] = [*reversed(core.nfe_methods)]
     assert resolve(raw | {"grid": "full"}).methods == overlaid
     assert resolve(raw).methods == core.methods
 
