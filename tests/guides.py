@@ -169,7 +169,8 @@ class Reader:
         plan = self.tree.snakemake("-n", "-p", *words, ENERGYFLOW_NO_GUARD="1").stdout
         jobs = re.findall(r"^Shell command: python -m energyflow\.cli (.*?) > \S+ 2>&1$", plan, re.M)
         assert jobs, plan
-        return "".join(map(self.energyflow, jobs))
+        # packing takes Snakemake's record of each run along, which only Snakemake writes
+        return "".join(self.energyflow(job) for job in jobs if not job.startswith("job pack "))
 
     def energyflow(self, arguments: str, status: int = 0) -> str:
         """What `energyflow` says; it must end with a status."""

@@ -137,7 +137,7 @@ def test_changed_rows_are_not_packed(scratch: Tree, monkeypatch: pytest.MonkeyPa
     before = here(scratch, monkeypatch)
     path = Path(FLOW, "episodes.csv")
     path.write_text(path.read_text().replace(",0,", ",1,"))
-    with pytest.raises(UserError, match=f"{path}: not the 4 rows that its job wrote"):
+    with pytest.raises(UserError, match=f"{path}: not the 8 rows that its job wrote"):
         repack(scratch)
     assert packed(scratch) == before
 
