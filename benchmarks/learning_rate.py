@@ -62,7 +62,8 @@ def trial(task: str, method: str, rate: float, seed: int) -> pd.DataFrame:
     section = sections.train[method].model_copy(update={"lr": rate})
     own = section.method_params.get("nfe")  # a method that samples in one way alone is evaluated in that way
     states = {"episodes": EPISODES, "seed": sections.collect.seed + COLLECT_SEEDS}
-    held_out = sections.evaluate_nfe().model_copy(update=states)  # the unperturbed level alone
+    levels = {"0": sections.evaluate.levels["0"]}  # the unperturbed one alone
+    held_out = sections.evaluate_levels().model_copy(update=states | {"levels": levels})
     out = OUT / task / method / f"{rate:g}" / f"seed{seed}"
     if not (out / "train/run.json").is_file():
         train(task, seed, section, demonstrations(task), out / "train")
@@ -71,7 +72,7 @@ def trial(task: str, method: str, rate: float, seed: int) -> pd.DataFrame:
         if name == "evaluations" and not nfe:
             continue
         if not (out / name / "run.json").is_file():
-            wanted = held_out.model_copy(update={"nfe": nfe})
+            wanted = held_out.model_copy(update={"nfe": nfe} | ({"decoders": ["sample"]} if nfe else {}))
             evaluate(task, seed, wanted, out / "train/model.safetensors", out / name)
         parts.append(pd.read_csv(out / name / "episodes.csv"))
     found = pd.concat(parts).groupby(["decoder", "nfe"])["success"].agg(["size", "mean"]).reset_index()
