@@ -11,6 +11,7 @@ from torch import Tensor
 from energyflow.config.params import Params
 from energyflow.networks.build import Potential, ScalarPotential, Spec
 from energyflow.networks.centred import CentredPotential
+from tests.networks.differences import assert_gradients
 
 SPEC = Spec(obs_dim=5, action_dim=3, obs_horizon=2, pred_horizon=4, exec_horizon=2, obs_keys=("state",))
 SMALL_UNET = {"down_dims": [8, 16], "kernel_size": 3, "groups": 4, "cond_dim": 16}
@@ -99,19 +100,7 @@ def test_gradients_of_a_loss_equal_finite_differences(potential: CentredPotentia
     def loss() -> Tensor:
         return LOSSES[name](*potential.value_and_slope(*inputs()))
 
-    parameters = list(potential.parameters())
-    gradients = torch.autograd.grad(loss(), parameters, materialize_grads=True)
-    generator = torch.Generator().manual_seed(2)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        way = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-        ends = []
-        for sign in (1.0, -1.0):
-            with torch.no_grad():
-                parameter.add_(sign * 1e-6 * way)
-            ends.append(float(loss().detach()))
-            with torch.no_grad():
-                parameter.sub_(sign * 1e-6 * way)
-        assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(float((gradient * way).sum()), rel=1e-5, abs=1e-7)
+    assert_gradients(potential, loss, 1e-6, rel=1e-5, abs=1e-7)
 
 
 def test_it_starts_as_the_potential_that_it_is_put_on(potential: CentredPotential) -> None:

@@ -13,6 +13,7 @@ from energyflow.config.params import Params
 from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
 from energyflow.networks.build import Potential, ScalarPotential, Spec
 from energyflow.networks.closed_form import KNOWN, climb, perceptron_of
+from tests.networks.differences import assert_gradients
 
 SPEC = Spec(obs_dim=5, action_dim=3, obs_horizon=2, pred_horizon=4, exec_horizon=2, obs_keys=("state",))
 BATCH = 7
@@ -63,19 +64,7 @@ def test_gradients_equal_finite_differences(laptop: Params) -> None:
     def loss() -> Tensor:
         return LOSSES["both"](*potential.value_and_slope(*inputs()))
 
-    parameters = list(potential.parameters())
-    gradients = torch.autograd.grad(loss(), parameters)
-    generator = torch.Generator().manual_seed(2)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        way = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-        ends = []
-        for sign in (1.0, -1.0):
-            with torch.no_grad():
-                parameter.add_(sign * 1e-5 * way)
-            ends.append(float(loss()))
-            with torch.no_grad():
-                parameter.sub_(sign * 1e-5 * way)
-        assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(float((gradient * way).sum()), rel=1e-6, abs=1e-9)
+    assert_gradients(potential, loss, 1e-5, rel=1e-6, abs=1e-9)
 
 
 def test_slopes_are_the_same_without_a_graph(laptop: Params) -> None:
