@@ -47,12 +47,15 @@ TRIAL = ["task", "method", "lr", "seed"]
 
 
 def demonstrations(task: str) -> Path:
-    """The demonstrations of the preset, collected unless they are there."""
-    made = Path("data", TASKS[task], task, "demos.hdf5")
-    if not made.with_name("manifest.json").is_file():
-        made.parent.mkdir(parents=True, exist_ok=True)
-        collect(task, params_module.load(preset=TASKS[task]).of(task).collect, made.parent)
-    return made
+    """The demonstrations of the preset where they are, else such ones of our own, which no engine takes for its own."""
+    folders = [Path("data", TASKS[task], task), OUT / task / "demonstrations"]
+    for folder in folders:
+        if (folder / "manifest.json").is_file():
+            return folder / "demos.hdf5"
+    own = folders[-1]
+    own.mkdir(parents=True, exist_ok=True)
+    collect(task, params_module.load(preset=TASKS[task]).of(task).collect, own)
+    return own / "demos.hdf5"
 
 
 def trial(task: str, method: str, rate: float, seed: int) -> pd.DataFrame:
