@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energyflow.config.sections import Level
-from energyflow.envs.simulator import Array, Simulator
+from energyflow.envs.simulator import Array, Ending, Simulator
 
 Plan = Callable[[Array, NDArray[np.int64]], Array]  # obs [B, To, Do], elapsed [B] -> actions [B, exec_horizon, Da]
 
@@ -36,12 +36,29 @@ class Outcome:
     seconds: float
 
 
+class History:
+    """The last To observations of an episode; before there are so many, its first one stands for those that lack."""
+
+    def __init__(self, first: Array, obs_horizon: int) -> None:
+        """Begin with the observation [Do] of the reset."""
+        self._frames = [first] * obs_horizon
+
+    def add(self, obs: Array) -> None:
+        """Take the observation [Do] after a step, and drop the oldest."""
+        self._frames = [*self._frames[1:], obs]
+
+    def stacked(self) -> Array:
+        """What a policy plans from: [To, Do], oldest first."""
+        return np.stack(self._frames)
+
+
 class _Slot:
     """One simulator working through its own queue of episodes."""
 
     def __init__(self, env: Simulator, queue: list[Episode], obs_horizon: int) -> None:
         self.env, self.queue, self.obs_horizon = env, queue, obs_horizon
-        self.history: list[Array] = []
+        self.ending = env if isinstance(env, Ending) else None
+        self.history: History
         self.outcome: Outcome | None = None
         self.started = 0.0
 
@@ -50,7 +67,7 @@ class _Slot:
         if self.outcome is None and self.queue:
             episode = self.queue.pop(0)
             self.started = time.perf_counter()
-            self.history = [self.env.reset(episode.env_seed, episode.level)] * self.obs_horizon
+            self.history = History(self.env.reset(episode.env_seed, episode.level), self.obs_horizon)
             self.outcome = Outcome(episode, False, 0.0, 0, 0.0)
         return self.outcome is not None
 
@@ -59,10 +76,11 @@ class _Slot:
         assert self.outcome is not None
         for action in actions:
             obs, reward, success = self.env.step(action)
-            self.history = [*self.history[1:], obs]
+            self.history.add(obs)
             self.outcome.total_reward += reward
             self.outcome.length += 1
-            if success or self.outcome.length >= horizon:
+            over = self.ending is not None and self.ending.over
+            if success or over or self.outcome.length >= horizon:
                 done, self.outcome = self.outcome, None
                 done.success, done.seconds = success, time.perf_counter() - self.started
                 return done
@@ -72,7 +90,7 @@ class _Slot:
 def rollout(
     plan: Plan, envs: Sequence[Simulator], episodes: Sequence[Episode], *, obs_horizon: int, horizon: int
 ) -> list[Outcome]:
-    """Run every episode to success or to the horizon.
+    """Run every episode to success, to its end where it has one, or to the horizon.
 
     Episode i belongs to simulator i mod len(envs), so a fast episode never takes the place of a slow one. A slot whose
     episode ends waits for the next planning tick: all running episodes plan in one call.
@@ -91,7 +109,7 @@ def rollout(
     outcomes: dict[int, Outcome] = {}
     while running := [slot for slot in slots if slot.begin()]:
         elapsed = np.array([slot.outcome.length for slot in running if slot.outcome is not None])
-        actions = plan(np.stack([np.stack(slot.history) for slot in running]), elapsed)
+        actions = plan(np.stack([slot.history.stacked() for slot in running]), elapsed)
         for slot, chunk in zip(running, actions, strict=True):
             outcome = slot.run(chunk, horizon)
             if outcome is not None:

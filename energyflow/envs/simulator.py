@@ -42,6 +42,13 @@ class Simulator(Protocol):
 
 
 @runtime_checkable
+class Ending(Protocol):
+    """A simulator whose episodes can be over before success and horizon, as in environments of others."""
+
+    over: bool  # whether the last step ended the episode
+
+
+@runtime_checkable
 class Filmable(Protocol):
     """A simulator on MuJoCo whose stored states can be drawn."""
 

@@ -42,6 +42,11 @@ def check_simulated(name: str) -> str:
     return name.split("/")[0]
 
 
+def has_simulator(name: str) -> bool:
+    """Whether a task can be simulated; raises as `check_task`."""
+    return check_task(name) != CUSTOM
+
+
 def suite_of(name: str) -> Suite:
     """What is declared of the suite of a task; raises as `check_simulated`."""
     return SUITES[check_simulated(name)]

@@ -16,7 +16,7 @@ from energyflow.core.files import read_json
 from energyflow.core.provenance import Existing, Run
 from energyflow.core.seeding import torch_generator
 from energyflow.envs.rollout import Episode, Outcome, Plan, rollout
-from energyflow.envs.tasks import CUSTOM, check_task, make_env, suite_of
+from energyflow.envs.tasks import has_simulator, make_env, suite_of
 from energyflow.policies.base import Policy, default_device
 from energyflow.policies.checkpoint import checkpoint_file, load
 from energyflow.policies.plan import fast_plan
@@ -101,7 +101,7 @@ def evaluate(
     """
     model, device = checkpoint_file(model), default_device()
     policy = load(model, task).to(device)
-    if check_task(task) == CUSTOM:
+    if not has_simulator(task):
         differs = read_json(model.with_suffix(".json"))["demos"].get("differs")
         raise UserError(
             f"{model}: {task} has demonstrations only, and no simulator here" + (differs and f": {differs}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from energyflow.policies.registry import class_of
 COLUMNS = ["step", "loss", "lr", "grad_norm", "seconds"]  # of train.csv; with a valid split, and valid_loss
 VALID_WINDOWS = 1024  # of the split, spread over it, in each look at it
 FILES = ("model.safetensors", "model.json", "train.csv")  # beside run.json
+Watch = Callable[["Trainer"], None]  # is shown the trainer after each row of its log, and leaves it as it is
 
 
 def learning_rate(step: int, params: TrainParams) -> float:
@@ -133,14 +135,14 @@ class Trainer:
             decay = min(decay, (1.0 + self.step) / (10.0 + self.step))
         self.average_vector.lerp_(self.vector, 1.0 - decay)
 
-    def final(self) -> Model:
-        """The averaged model, its spectral-norm vectors re-derived for the averaged weights."""
-        self.average.train()
-        for module in self.average.modules():
+    def averaged(self) -> Model:
+        """A copy of the averaged model, its spectral-norm vectors re-derived for the averaged weights."""
+        model = copy.deepcopy(self.average).train()
+        for module in model.modules():
             if nn.utils.parametrize.is_parametrized(module):
                 for _ in range(100):  # each access in training mode is one power iteration
                     _ = module.weight
-        return self.average.eval()
+        return model.eval()
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a resumed run needs beside `state`, as named tensors."""
@@ -182,6 +184,7 @@ def train(
     *,
     filter_key: str | None = None,
     existing: Existing = "replace",
+    watch: Watch | None = None,
 ) -> None:
     """Train one model and write `model.safetensors`, `model.json`, `train.csv` and `run.json` into `out`.
 
@@ -198,6 +201,7 @@ def train(
         device: by default the GPU if there is one.
         filter_key: which demonstrations; see `load_demos`. Where a list is held out, its loss is logged.
         existing: what to do with a complete run in `out`.
+        watch: is shown the trainer after each row of its log.
 
     Raises:
         UserError: the demonstrations are missing, damaged or of another task; `out` holds a run of other inputs, and
@@ -244,10 +248,9 @@ def train(
         if stored is not None:
             trainer.restore(*stored)
             print(f"resuming at step {trainer.step}")
-        _loop(trainer, point, f"train {task} {params.method} seed {seed}")
-        average = trainer.final()
+        _loop(trainer, point, f"train {task} {params.method} seed {seed}", watch)
         save(
-            average,
+            trainer.averaged(),
             out / "model.safetensors",
             {"task": task, "seed": seed, "demos": data.description},
         )
@@ -263,7 +266,7 @@ def train(
         )
 
 
-def _loop(trainer: Trainer, point: ResumePoint, title: str) -> None:
+def _loop(trainer: Trainer, point: ResumePoint, title: str, watch: Watch | None) -> None:
     params, started, losses = trainer.params, time.perf_counter() - trainer.seconds, []
     with tqdm(total=params.steps, initial=trainer.step, desc=title, unit="step", mininterval=2.0) as bar:
         while trainer.step < params.steps:
@@ -290,6 +293,8 @@ def _loop(trainer: Trainer, point: ResumePoint, title: str) -> None:
                     | ({} if (held_out := trainer.valid_loss()) is None else {"valid_loss": held_out})
                 )
                 bar.set_postfix(loss=f"{mean:.3f}")
+                if watch is not None:
+                    watch(trainer)
             # Only where the log is empty of pending losses, so that a resumed run logs the same means.
             if trainer.step % params.resume_every == 0 and not losses and trainer.step < params.steps:
                 point.store(trainer.tensors(), trainer.state(time.perf_counter() - started))

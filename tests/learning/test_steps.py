@@ -92,7 +92,7 @@ def test_steps_are_those_of_adamw_on_clipped_gradients_and_the_average_follows(
         assert float(norm) == pytest.approx(pull, rel=1e-5)  # before clipping: what the log shows
         torch.testing.assert_close(trainer.model.weight.detach(), weight.float(), rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(trainer.average.weight.detach(), average.float(), rtol=1e-4, atol=1e-5)
-    final = trainer.final()
+    final = trainer.averaged()
     torch.testing.assert_close(final.weight.detach(), average.float(), rtol=1e-4, atol=1e-5)
     assert not final.training
     assert not final.weight.requires_grad
@@ -160,7 +160,7 @@ def test_the_averaged_head_has_unit_spectral_norm(smoke: Params) -> None:
     trainer = Trainer(model, windows, 0, CPU)
     for _ in range(15):
         trainer.advance()
-    normed = [m for m in trainer.final().modules() if nn.utils.parametrize.is_parametrized(m)]
+    normed = [m for m in trainer.averaged().modules() if nn.utils.parametrize.is_parametrized(m)]
     assert len(normed) == 2
     for layer in normed:
         assert float(torch.linalg.matrix_norm(layer.weight.detach(), 2)) == pytest.approx(1.0, abs=1e-3)

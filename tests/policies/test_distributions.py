@@ -42,7 +42,7 @@ def fit(params: Params, method: str, actions: Tensor, steps: int = 1500) -> Poli
     trainer = Trainer(policy, Windows(torch.zeros(len(actions), 1, 1), actions[:, None, None]), 0, torch.device("cpu"))
     for _ in range(steps):
         trainer.advance()
-    return trainer.final()
+    return trainer.averaged()
 
 
 def draw_mixture(count: int) -> Tensor:

@@ -173,7 +173,7 @@ def test_a_function_of_the_observation_is_learned(laptop: Params) -> None:
     trainer = Trainer(policy, Windows(obs, action), 0, torch.device("cpu"))
     for _ in range(section.steps):
         trainer.advance()
-    trained = trainer.final()
+    trained = trainer.averaged()
     assert isinstance(trained, EBTPolicy)
     sampled = trained.sample(obs[:200], torch.Generator().manual_seed(1), trained.nfe).detach()
     assert float((sampled - action[:200]).square().mean()) < 0.05 * float(action.square().mean())

@@ -77,7 +77,7 @@ def fit(params: Params, sampler: str) -> ImplicitBC:
     trainer = Trainer(policy, windows, 0, torch.device("cpu"))
     for _ in range(policy.params.steps):
         trainer.advance()
-    trained = trainer.final()
+    trained = trainer.averaged()
     assert isinstance(trained, ImplicitBC)
     return trained
 

@@ -50,7 +50,7 @@ def fitted(model: Model, windows: Windows) -> Model:
     trainer = Trainer(model, windows, 0, torch.device("cpu"))
     for _ in range(model.params.steps):
         trainer.advance()
-    return trainer.final()
+    return trainer.averaged()
 
 
 def score(points: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def fit(states: Tensor, actions: Tensor, params: TrainParams, seed: int) -> Mode
     trainer = Trainer(model, windows, seed, torch.device("cpu"))
     for _ in range(params.steps):
         trainer.advance()
-    return trainer.final()
+    return trainer.averaged()
 
 
 @torch.no_grad()
