@@ -188,6 +188,18 @@ class Level(Section):
     goal: Metres
 
 
+class EnvironmentParams(Section):
+    """A Gymnasium environment, in which a task of your own is rolled out.
+
+    Attributes:
+        id: that it is registered under.
+        imports: module whose import registers it.
+    """
+
+    id: str = Field(min_length=1)
+    imports: str | None = None
+
+
 class EvaluateParams(Section):
     """Rollouts of one checkpoint on the held-out initial states.
 
@@ -198,6 +210,7 @@ class EvaluateParams(Section):
         levels: of perturbation, by name.
         decoders: what plans are made by, each at the method's own number of network evaluations.
         nfe: in their place, draws at each of these numbers of evaluations; empty: none.
+        env: of a task of your own.
     """
 
     episodes: Count
@@ -206,6 +219,7 @@ class EvaluateParams(Section):
     levels: dict[str, Level] = Field(min_length=1)
     decoders: Annotated[list[Decoder], Field(min_length=1), Distinct] = Field(default_factory=lambda: [*DECODERS])
     nfe: Annotated[list[Evaluations], Distinct] = Field(default_factory=list)
+    env: EnvironmentParams | None = Field(default=None, exclude_if=lambda env: env is None)
 
     @model_validator(mode="after")
     def _unperturbed(self) -> EvaluateParams:

@@ -12,6 +12,7 @@ from energyflow.envs.registry import SUITES, Suite
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from energyflow.config.sections import EnvironmentParams
     from energyflow.envs.simulator import Simulator
 
 CUSTOM = "custom"  # suite of users' own demonstrations: they train, and have no simulator here
@@ -115,16 +116,20 @@ def simulator_of(name: str) -> Callable[[str, Sequence[str] | None], Simulator]:
     return build
 
 
-def make_env(name: str, obs_keys: Sequence[str] | None = None) -> Simulator:
+def make_env(name: str, obs_keys: Sequence[str] | None = None, env: EnvironmentParams | None = None) -> Simulator:
     """Build a task's simulator; `reset` must come before `step`.
 
     Args:
         name: of the task.
         obs_keys: what to observe, in this order; by default the suite's usual observations.
+        env: a Gymnasium environment in its place.
 
     Raises:
         UserError: no such task, no such observation, or the simulator is not installed.
     """
+    if env is not None:
+        own: Simulator = implementation(f"{PACKAGE}.envs.own:OwnSimulator")(env, obs_keys)
+        return own
     return simulator_of(name)(name, obs_keys)
 
 

@@ -101,19 +101,20 @@ def evaluate(
     """
     model, device = checkpoint_file(model), default_device()
     policy = load(model, task).to(device)
-    if not has_simulator(task):
+    if params.env is None and not has_simulator(task):
         differs = read_json(model.with_suffix(".json"))["demos"].get("differs")
         raise UserError(
             f"{model}: {task} has demonstrations only, and no simulator here" + (differs and f": {differs}")
         )
-    check_policy_fits(policy, task)
+    if params.env is None:
+        check_policy_fits(policy, task)
     method = policy.params.method
     run = Run("evaluate", out, params=params.model_dump(), inputs=[model], task=task, method=method, seed=seed)
     if run.is_there(("episodes.csv",), existing):
         return
     with run:
         episodes = episodes_of(params)
-        envs = [make_env(task, policy.spec.obs_keys) for _ in range(min(SIMULATORS, len(episodes)))]
+        envs = [make_env(task, policy.spec.obs_keys, params.env) for _ in range(min(SIMULATORS, len(episodes)))]
         rows, outcomes = [], list[Outcome]()
         for decoder, nfe in plans_of(policy, params):
             # Where both decoders are one function, their rows are the same episodes, which are run once.

@@ -111,7 +111,7 @@ def of_task(given: Mapping[str, Section], merged: Tree, last: Tree) -> dict[str,
     """
     tree = {key: section.model_dump() for key, section in given.items()}
     tree |= {"method": merged["method"], "source": merged["source"]}
-    evaluate = EvaluateParams(**{key: tree["evaluate"][key] for key in EvaluateParams.model_fields})
+    evaluate = EvaluateParams(**given["evaluate"].model_dump(include=set(EvaluateParams.model_fields)))
     shape = {
         name: ShapeParams(
             **tree["shape"],

@@ -24,7 +24,7 @@ HERE = "energyflow.studies.theory"
 HEAD_WIDTH = 128  # of networks.blocks.ScalarHead
 # model of the theory -> method, and what differs from its numbers
 KINDS: dict[str, tuple[str, dict[str, bool]]] = {
-    "energyflow": ("energyflow", {"centred": False}),  # g alone, which is as large as the field beside it
+    "energyflow": ("energyflow", {}),
     "unconstrained": ("unconstrained", {}),
     "energyflow_paper": ("energyflow_paper", {"spectral_norm": True}),
     "energyflow_paper_free": ("energyflow_paper", {"spectral_norm": False}),
