@@ -15,7 +15,7 @@ import yaml
 from energyflow.config import layout
 from energyflow.config.params import Params
 from energyflow.envs.tasks import every_task, suite_of
-from energyflow.pipeline import plan
+from energyflow.pipeline import digests, plan
 from energyflow.pipeline.code import code
 from energyflow.policies.registry import policies
 from energyflow.rewards.registry import SOURCES, models_of
@@ -106,18 +106,22 @@ def _folders(stage: str, p: Params) -> list[str]:
     return [folder.replace(f"/{p.preset}", "/${preset}") for folder in plan.folders(stage, p)]
 
 
+def _digests(stages: Iterable[str]) -> list[str]:
+    return [digests.file(stage, "${preset}") for stage in stages if digests.has_one(stage)]
+
+
 def main_file(p: Params) -> str:
     """dvc.yaml of the target `all`; the preset is a variable of it."""
     stages: dict[str, Any] = {}
     for name, (reads, params) in READS.items():
-        deps = [folder for stage in reads for folder in _folders(stage, p)] + _rooms(_code(name))
-        outs = _outs(_folders(name, p), cached=name != plan.REPORT)
+        deps = _digests(reads) + _rooms(_code(name))
+        outs = _outs(_folders(name, p), cached=name != plan.REPORT) + _outs(_digests([name]), cached=False)
         stages[name] = _stage(CMD.format(name), deps, params, outs, away=False)
     metrics = layout.metrics_file(p).replace(f"/{p.preset}", "/${preset}")
     stages[plan.REPORT]["metrics"] = _outs([metrics], cached=False)
-    made = [folder for name in READS for folder in _folders(name, p)]
+    made = [*_digests(READS), *_folders(plan.REPORT, p), metrics]
     # Snakemake's own records travel with the outputs that they describe
-    stages[PROVENANCE] = {"cmd": CMD.format(PROVENANCE), "deps": [*made, metrics]}
+    stages[PROVENANCE] = {"cmd": CMD.format(PROVENANCE), "deps": made}
     stages[PROVENANCE]["outs"] = _outs([".snakemake/metadata"], cached=True)
     plots = [{f"results/${{preset}}/plots/{name}.csv": look} for name, look in PLOTS.items()]
     return _written("", {"vars": ["params.yaml"], "stages": stages, "plots": plots})
@@ -132,8 +136,9 @@ def study_file(name: str, p: Params) -> str:
         mine = [f"{study.folder(p.preset)}/{folder}" for folder in folders]
         reads = study.jobs[stage].reads if stage in study.jobs else study.reads_stages
         reads = (*reads, *(own if stage == name else study.jobs if stage == f"{name}_check" else ()))
-        deps = [folder for each in reads for folder in _folders(each, p)] + _rooms(_study_code(study, stage, p))
+        deps = _digests(reads) + _rooms(_study_code(study, stage, p))
         outs = _outs([*mine, study.page(p.preset)] if stage == name else mine, cached=stage != name)
+        outs += _outs(_digests([stage]), cached=False)
         params = [name, *study.sections, *(("report", f"plots.{name}") if stage == name else ())]
         stages[stage] = _stage(CMD.format(stage), deps, params, outs, away=True)
     return _written(f" workflow/{name}/dvc.yaml", {"vars": ["../../params.yaml"], "stages": stages})

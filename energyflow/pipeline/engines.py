@@ -17,8 +17,9 @@ import yaml
 
 from energyflow.config.params import Params
 from energyflow.core.errors import UserError, nearest
-from energyflow.pipeline import params, plan, records
+from energyflow.pipeline import digests, params, plan, records
 from energyflow.pipeline.dvcfile import PROVENANCE, stage_file
+from energyflow.studies.registry import STUDIES
 
 # A linked file shares its bytes with DVC's cache, and Snakemake rewrites its records in place.
 SAFE_CACHE = {"reflink", "copy"}
@@ -99,6 +100,7 @@ def commit(p: Params) -> list[str]:
     # a study that is under way waits for the next commit
     done = [t for t in records.targets(p) if t == "all" or (up_to_date(t) and not records.missing(p, t))]
     for target in done:
+        digests.write(plan.stages(p) if target == "all" else STUDIES[target].stages(p), p)
         said = _dvc("commit", "-f", stage_file(target), capture=True)
         if said.returncode:
             raise UserError(f"dvc commit failed:\n{said.stderr.strip()}")
@@ -204,4 +206,5 @@ def make_stage(name: str) -> int:
     status = _snakemake(*QUIET, "--", f"stage_{'all' if name == PROVENANCE else name}").returncode
     if not status:  # the last stages also clean up after what was dropped from the grid
         records.prune(p, None if name in (plan.REPORT, PROVENANCE) else name)
+        digests.write([name] if name != PROVENANCE else (), p)
     return status

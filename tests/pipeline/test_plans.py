@@ -296,3 +296,15 @@ def test_a_clone_without_a_remote_runs_everything(finished: Tree, tmp_path: Path
     clone = Tree(tmp_path / "clone")
     assert (clone.path / "results/tiny/tables/success.csv").exists()
     assert clone.plan() == jobs(params.load(clone.path / "params.yaml"))
+
+
+def test_a_clone_without_data_says_what_a_change_would_run(finished: Tree, tmp_path: Path) -> None:
+    finished.run("git", "clone", "--quiet", str(finished.path), str(tmp_path / "clone"))
+    clone = Tree(tmp_path / "clone")
+
+    def would_run() -> set[str]:
+        return set(re.findall(r"Running stage '(\w+)'", clone.dvc("repro", "--dry", "--allow-missing").stdout))
+
+    assert would_run() <= {"provenance"}  # Snakemake's records are of one machine
+    clone.write_params(faster)
+    assert would_run() - {"provenance"} == {"train", "reward_model"}  # what they lead to, DVC cannot know before

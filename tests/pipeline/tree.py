@@ -59,7 +59,7 @@ NOT_COPIED = (
         "__pycache__",
         "*.egg-info",
     ),
-    *("results", "data", "logs", "tests", "docs", "site", "cache", "tmp", "dvc.lock"),
+    *("results", "data", "logs", "tests", "docs", "site", "cache", "tmp", "dvc.lock", "digests"),
 )
 Edit = Callable[[dict[str, Any]], None]
 
