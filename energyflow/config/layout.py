@@ -28,6 +28,7 @@ SHAPE = "results/{preset}/shape/{task}/{source}/seed{seed}/"
 VIDEO = "results/{preset}/figures/{task}.gif"
 LATENCY = "results/{preset}/latency/{method}/"
 LANDSCAPE = "results/{preset}/landscape/{task}/{method}/seed{seed}/"
+METRICS, SAC = "metrics", "sac/"  # folder of the files behind `dvc metrics`, and in there of those of SAC
 ROWS = "rows"  # folder of the packed rows, beside the tables that are made of them
 SMALL = (".csv", ".json")  # what is packed of the outputs of jobs: all but checkpoints and demonstrations
 INDEX, RECORDS = "files.jsonl.gz", "snakemake.jsonl.gz"
@@ -98,9 +99,10 @@ def plot_files(params: Params) -> list[str]:
     return [f"{report_dir(params)}/plots/{name}.csv" for name in shown(params, PLOT_DATA)]
 
 
-def metrics_file(params: Params) -> str:
-    """The file behind `dvc metrics`."""
-    return f"{report_dir(params)}/metrics.json"
+def metrics_files(params: Params) -> list[str]:
+    """The files behind `dvc metrics`, which shows a row for each: one a method, and one a source of reward."""
+    sources = [f"{SAC}{source}" for source in params.sources if params.shape_tasks]
+    return [f"{report_dir(params)}/{METRICS}/{name}.json" for name in [*params.methods, *sources]]
 
 
 def small(files: Iterable[str]) -> list[str]:

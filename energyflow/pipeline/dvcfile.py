@@ -117,14 +117,12 @@ def main_file(p: Params) -> str:
         deps = _digests(reads) + _rooms(_code(name))
         outs = _outs(_folders(name, p), cached=name != plan.REPORT) + _outs(_digests([name]), cached=False)
         stages[name] = _stage(CMD.format(name), deps, params, outs, away=False)
-    metrics = layout.metrics_file(p).replace(f"/{p.preset}", "/${preset}")
-    stages[plan.REPORT]["metrics"] = _outs([metrics], cached=False)
-    made = [*_digests(READS), *_folders(plan.REPORT, p), metrics]
     # Snakemake's own records travel with the outputs that they describe
-    stages[PROVENANCE] = {"cmd": CMD.format(PROVENANCE), "deps": made}
+    stages[PROVENANCE] = {"cmd": CMD.format(PROVENANCE), "deps": [*_digests(READS), *_folders(plan.REPORT, p)]}
     stages[PROVENANCE]["outs"] = _outs([".snakemake/metadata"], cached=True)
     plots = [{f"results/${{preset}}/plots/{name}.csv": look} for name, look in PLOTS.items()]
-    return _written("", {"vars": ["params.yaml"], "stages": stages, "plots": plots})
+    shown = {"metrics": [f"results/${{preset}}/{layout.METRICS}"], "plots": plots}
+    return _written("", {"vars": ["params.yaml"], "stages": stages, **shown})
 
 
 def study_file(name: str, p: Params) -> str:

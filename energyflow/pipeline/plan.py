@@ -96,7 +96,7 @@ def stages(params: Params) -> dict[str, list[str]]:
             *(file for figure in layout.shown(params, layout.FIGURES) for file in layout.figure_files(params, figure)),
             *layout.plot_files(params),
             *videos(params),
-            layout.metrics_file(params),
+            *layout.metrics_files(params),
             *packed_files(params),
         ],
     }
@@ -127,7 +127,7 @@ def report_rows(params: Params) -> dict[str, list[str]]:
         "landscape": landscape_files(params),
     }
     every = list(dict.fromkeys(file for name in ("ood", "nfe", "learning", "loss", "cost") for file in found[name]))
-    return found | {"plots": every, "metrics": every}
+    return found | {"plots": every, "metrics": [*levels, *found["learning"]]}
 
 
 def seen(params: Params) -> list[str]:
@@ -152,5 +152,8 @@ def folders(stage: str, params: Params) -> list[str]:
         if stage in study.stage_folders():
             return [f"{study.folder(params.preset)}/{name}" for name in study.stage_folders()[stage]]
     if stage == REPORT:
-        return [f"{layout.report_dir(params)}/{kind}" for kind in ("tables", "figures", "plots", layout.ROWS)]
+        return [
+            f"{layout.report_dir(params)}/{kind}"
+            for kind in ("tables", "figures", "plots", layout.METRICS, layout.ROWS)
+        ]
     return [f"results/{params.preset}/{stage}"]

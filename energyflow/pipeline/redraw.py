@@ -34,7 +34,7 @@ def report_calls(p: Params) -> list[Call]:
     """How the tables, figures, plots and metrics of a grid are made; videos show no rows."""
     rows, section = plan.report_rows(p), p.report
     made = [(f"table {name}", layout.table_files(p, name)) for name in layout.shown(p, layout.TABLES)]
-    made += [("plots", layout.plot_files(p)), ("metrics", [layout.metrics_file(p)])]
+    made += [("plots", layout.plot_files(p)), ("metrics", layout.metrics_files(p))]
     found: list[Call] = []
     for what, files in made:
         job, _, name = what.partition(" ")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from energyflow.config import layout
 from energyflow.config.plots import PLOTS as PLOT_SECTIONS
 from energyflow.config.plots import Plot
 from energyflow.config.section import parse_section
@@ -126,37 +127,26 @@ PLOTS = {"ood": _plot_ood, "nfe": _plot_nfe, "learning": _plot_learning, "loss":
 
 
 def write_metrics(inputs: Sequence[Path], params: ReportParams, outputs: Sequence[Path]) -> None:
-    """Write the numbers behind `dvc metrics`: percentages to two decimals, nested by topic, name and task.
+    """Write the numbers behind `dvc metrics`, in percent: a file a method, and one a source of reward below `sac`.
+
+    Of a method, success by each decoder at level 0 (`sample`, `mean`), and by sample at each other level; of a source, as
+    in its table. All are averages over tasks.
 
     Raises:
         UserError: an input is missing or incomplete.
     """
-    (path,) = outputs
-    rows = summaries.episodes(inputs, "metrics")
-    metrics: dict[str, Any] = {"success": {}, "ood": {}, "nfe": {}, "learning": {}}
-    success = summaries.success(rows, params)
-    for decoder in (names.SAMPLE, names.MEAN):
-        column = f"by_{decoder}"
-        for row in summaries.overall(success).dropna(subset=[column]).to_dict("records"):
-            entry = {"average": row[column], "low": row[f"{column}_low"], "high": row[f"{column}_high"]}
-            entry["worst_seed"] = row[f"worst_seed_{decoder}"]
-            metrics["success"].setdefault(row["method"], {})[decoder] = _rounded(entry)
-        known = success[~success["task"].map(names.is_average)].dropna(subset=[column])
-        for row in known.to_dict("records"):
-            if decoder in metrics["success"].get(row["method"], {}):
-                metrics["success"][row["method"]][decoder][row["task"].split("/")[1]] = round(float(row[column]), 2)
-    for topic, frame, key in (
-        ("ood", robustness.ood(summaries.decoded(rows, names.SAMPLE), params), "level"),
-        ("nfe", summaries.nfe(summaries.sweep(inputs, "metrics"), params), "nfe"),
-    ):
-        for row in summaries.overall(frame).to_dict("records"):
-            metrics[topic].setdefault(row["method"], {})[str(row[key])] = round(float(row["success"]), 2)
-    curves = select(inputs, "shape", "curve.csv")
-    for row in learning.learning(learning.curve_rows(curves, "metrics"), params).to_dict("records") if curves else ():
-        entry = {key: row[key] for key in ("final", "area", "peak")}
-        metrics["learning"].setdefault(row["task"].split("/")[1], {})[row["source"]] = _rounded(entry)
-    write_json(path, metrics)
-
-
-def _rounded(values: dict[str, Any]) -> dict[str, float]:
-    return {key: round(float(value), 2) for key, value in values.items()}
+    rows, curves = summaries.episodes(inputs, "metrics"), select(inputs, "shape", "curve.csv")
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in summaries.overall(summaries.success(rows, params)).to_dict("records"):
+        for decoder in (names.SAMPLE, names.MEAN):
+            found[row["method"]][decoder] = row[f"by_{decoder}"]
+    levels = summaries.overall(robustness.ood(summaries.decoded(rows, names.SAMPLE), params))
+    for row in levels[levels["level"] != "0"].to_dict("records"):
+        found[row["method"]][str(row["level"])] = row["success"]
+    if curves:
+        shaped = learning.learning(learning.curve_rows(curves, "metrics"), params)
+        means = shaped.groupby("source")[["final", "area", "peak"]].mean()
+        found |= {f"{layout.SAC}{row['source']}": row for row in means.reset_index().to_dict("records")}
+    for path in outputs:
+        entry = found.get(f"{layout.SAC}{path.stem}" if f"{path.parent.name}/" == layout.SAC else path.stem, {})
+        write_json(path, {key: round(float(value), 2) for key, value in entry.items() if key != "source"})

@@ -161,7 +161,7 @@ def test_wrong_names_and_missing_stages_say_what_is_allowed(
     with pytest.raises(UserError, match="run the stage 'evaluate' first"):
         write_table("success", only_training, report, table)
     with pytest.raises(UserError, match="run the stage 'evaluate' first"):
-        write_metrics(only_training, report, [tmp_path / "metrics.json"])
+        write_metrics(only_training, report, [tmp_path / "metrics/energyflow.json"])
 
 
 def test_one_file_given_twice_is_an_error(tmp_path: Path, results: list[Path], report: ReportParams) -> None:

@@ -17,7 +17,7 @@ FILES = {
     for t in layout.shown(P, layout.TABLES)
 }
 FILES["plots"] = ("plots", ROWS["plots"], layout.plot_files(P))
-FILES["metrics"] = ("metrics", ROWS["metrics"], [layout.metrics_file(P)])
+FILES["metrics"] = ("metrics", ROWS["metrics"], layout.metrics_files(P))
 
 for rule_name, (command, rows, outputs) in FILES.items():
 
