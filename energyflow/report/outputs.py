@@ -129,8 +129,8 @@ PLOTS = {"ood": _plot_ood, "nfe": _plot_nfe, "learning": _plot_learning, "loss":
 def write_metrics(inputs: Sequence[Path], params: ReportParams, outputs: Sequence[Path]) -> None:
     """Write the numbers behind `dvc metrics`, in percent: a file a method, and one a source of reward below `sac`.
 
-    Of a method, success by each decoder at level 0 (`sample`, `mean`), and by sample at each other level; of a source, as
-    in its table. All are averages over tasks.
+    Of a method, success by each decoder at level 0 (`sample`, `mean`), and by sample at each other level; of a source,
+    as in its table. All are averages over tasks.
 
     Raises:
         UserError: an input is missing or incomplete.
