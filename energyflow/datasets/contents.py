@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from energyflow.core.errors import UserError
-from energyflow.datasets.formats import FORMATS, ROBOMIMIC, file_name, format_of
+from energyflow.datasets.formats import FORMATS, ROBOMIMIC, file_name, format_of, found
 from energyflow.datasets.info import describe
 from energyflow.datasets.reading import DemoFile, env_args
 from energyflow.datasets.recording import Array, write_recording
@@ -25,6 +25,7 @@ def contents(path: Path, filter_key: str | None = None, out: Path | None = None)
     Raises:
         UserError: it is missing, damaged, of no known format, or `out` is asked for where nothing is to be converted.
     """
+    path = found(path)
     kind = format_of(path)
     if kind == ROBOMIMIC:
         if out is not None:
@@ -42,8 +43,8 @@ def contents(path: Path, filter_key: str | None = None, out: Path | None = None)
     arrays: dict[str, list[Array]] = {key: [each.obs[key] for each in episodes] for key in recording.layout}
     arrays["actions"] = [each.actions for each in episodes]
     for name in ("rewards", "success"):
-        found = [values for each in episodes if (values := getattr(each, name)) is not None]
-        arrays |= {name: found} if found else {}
+        kept = [values for each in episodes if (values := getattr(each, name)) is not None]
+        arrays |= {name: kept} if kept else {}
     held = {key: _numbers(values) for key, values in arrays.items()} | recording.left_out
     return f"{_lines(path, recording.format, recording.rate, recording.environment, held)}\n\n{used}"
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from energyflow.core.errors import UserError
 from energyflow.core.files import sha256
-from energyflow.datasets import d4rl, lerobot, minari
+from energyflow.datasets import d4rl, hub, lerobot, minari
 from energyflow.datasets.episodes import Episodes
 from energyflow.datasets.recording import Recorded, Recording, write_recording
 
@@ -74,6 +74,15 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
+def found(path: Path) -> Path:
+    """A path, or where the data set of Minari's lies that it is the name of; it is downloaded if it is not here.
+
+    Raises:
+        UserError: no such data set, or no connection.
+    """
+    return path if path.exists() or not hub.is_name(str(path)) else hub.download_minari(str(path))
+
+
 def format_of(path: Path) -> str:
     """`robomimic`, or a key of `FORMATS`.
 
@@ -104,29 +113,29 @@ def read(path: Path) -> Recording:
     return FORMATS[format_of(path)].read(path)
 
 
-def digest_of(path: Path, files: list[Path]) -> str:
-    """Hash of all files of a source and of the edition of the conversion, wherever the source lies."""
-    found = hashlib.sha256(f"edition {EDITION}".encode())
+def digest_of(files: list[Path]) -> str:
+    """Hash of all files of a source, in their order, and of the edition of the conversion; not of where they lie."""
+    digest = hashlib.sha256(f"edition {EDITION}".encode())
     for file in files:
-        name = file.relative_to(path) if file != path and file.is_relative_to(path) else Path(file.name)
-        found.update(f" {name.as_posix()} {sha256(file)}".encode())
-    return found.hexdigest()
+        digest.update(f" {file.name} {sha256(file)}".encode())
+    return digest.hexdigest()
 
 
 def as_demos(path: Path, folder: Path = CONVERTED) -> Path:
     """The file that `load_demos` reads for a source: itself, or what it is converted to, said aloud.
 
     Args:
-        path: of any format.
+        path: of any format, or the name of a data set of Minari's.
         folder: of converted files.
 
     Raises:
         UserError: as `format_of` and `read`; the disk is full.
     """
+    path = found(path)
     kind = format_of(path)
     if kind == ROBOMIMIC:
         return path
-    made = folder / digest_of(path, FORMATS[kind].files(path))[:12]
+    made = folder / digest_of(FORMATS[kind].files(path))[:12]
     if known := sorted(made.glob("*.hdf5")):
         return known[0]
     recording = FORMATS[kind].read(path)
