@@ -74,7 +74,7 @@ def add(commands: Commands) -> None:
     """Add the command."""
     results = add_command(commands, "results", "the results of this checkout: " + ", ".join(RESULTS), flags=False)
     said = "; ".join(f"{what}: {text}" for what, text in RESULTS.items())
-    results.add_argument("what", choices=RESULTS, metavar="WHAT", help=said)
+    results.add_argument("what", choices=tuple(RESULTS), metavar="WHAT", help=said)
     results.add_argument("--preset", help="default: that of params.yaml")
     results.add_argument("--grid", help="default: that of params.yaml")
     results.add_argument("--deep", action="store_true", help="check: read every recorded byte again")

@@ -175,8 +175,8 @@ def _table(path: Path, keys: list[str]) -> pyarrow.Table:
     try:
         import pyarrow
         from pyarrow import parquet
-    except ModuleNotFoundError:
-        raise UserError("LeRobot folders are Parquet: pip install 'energyflow[lerobot]' (pyarrow)") from None
+    except ImportError as error:
+        raise UserError(f"{path}: is Parquet: pip install 'energyflow[lerobot]' ({error})") from None
     if not path.is_file():
         raise UserError(f"{path}: no such file, but meta lists episodes in it; copy the folder again")
     try:

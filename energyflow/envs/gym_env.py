@@ -21,6 +21,7 @@ from energyflow.config.sections import Level
 from energyflow.core.errors import UserError, nearest
 from energyflow.envs.simulator import Array, Expert
 
+LEROBOT = "observation."
 SUCCESS = ("success", "is_success")  # of `info`
 Picture = NDArray[np.uint8]  # [H, W, 3]
 
@@ -88,7 +89,10 @@ class GymSimulator:
         self._seed = 0
 
     def _way(self, key: str, count: int) -> tuple[str, ...]:
-        """Keys that lead to an observation: none in a box, several where `a.b` is a dictionary in a dictionary."""
+        """Keys that lead to an observation: none in a box, several where `a.b` is a dictionary in a dictionary.
+
+        What LeRobot calls `observation.x`, an environment usually calls `x`.
+        """
         space = self.env.observation_space
         if isinstance(space, spaces.Box):
             if count > 1:
@@ -97,7 +101,9 @@ class GymSimulator:
                     " dictionary of them"
                 )
             return ()
-        way, rest = [], key
+        bare = key.removeprefix(LEROBOT)
+        known = space.spaces if isinstance(space, spaces.Dict) else {}
+        way, rest = [], bare if bare in known and key not in known else key
         while isinstance(space, spaces.Dict) and rest:
             head, _, tail = (rest, "", "") if rest in space.spaces else rest.partition(".")
             if head not in space.spaces:

@@ -55,12 +55,17 @@ def table(rows: Mapping[str, NDArray[Any]]) -> pa.Table:
     return pa.table(columns)
 
 
-def write_folder(
-    folder: Path, version: str = "v3.0", lengths: tuple[int, ...] = (12, 9, 14), seed: int = 0, **info: Any
-) -> list[Rows]:
-    """Write a data set; `info` goes over what `info.json` says."""
+def write_folder(folder: Path, version: str = "v3.0", seed: int = 0, **info: Any) -> list[Rows]:
+    """Write three episodes of random numbers; `info` goes over what `info.json` says."""
+    episodes = [episode(index, length, seed) for index, length in enumerate((12, 9, 14))]
+    write_episodes(folder, version, episodes, **info)
+    return episodes
+
+
+def write_episodes(folder: Path, version: str, episodes: list[Rows], **info: Any) -> None:
+    """Write a data set of these columns; `info` goes over what `info.json` says."""
     (folder / "meta").mkdir(parents=True)
-    episodes = [episode(index, length, seed) for index, length in enumerate(lengths)]
+    lengths = [len(rows["action"]) for rows in episodes]
     said = {
         "codebase_version": version,
         "robot_type": "so100",
@@ -74,7 +79,6 @@ def write_folder(
     }
     (_write_3 if version == "v3.0" else _write_2)(folder, episodes, said)
     (folder / "meta/info.json").write_text(json.dumps(said | info))
-    return episodes
 
 
 def _write_2(folder: Path, episodes: list[Rows], said: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,13 @@ def test_a_damaged_index_of_version_2(tmp_path: Path, text: str, message: str) -
     write_folder(tmp_path / "reach", "v2.1")
     (tmp_path / "reach/meta/episodes.jsonl").write_text(text)
     with pytest.raises(UserError, match=message):
+        read_lerobot(tmp_path / "reach")
+
+
+def test_without_pyarrow_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(tmp_path / "reach")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UserError, match=r"file-000\.parquet: is Parquet: pip install 'energyflow\[lerobot\]'"):
         read_lerobot(tmp_path / "reach")
 
 

@@ -130,6 +130,7 @@ def test_dictionaries_are_read_by_key_at_any_depth() -> None:
     inner = spaces.Dict({"place": spaces.Box(-1, 1, (2, 2)), "kind": spaces.Discrete(3)})
     env.observation_space = spaces.Dict({"goal": inner, "clock": spaces.Box(0, 9, (1,)), "a.b": spaces.Box(0, 1, (1,))})
     simulator = GymSimulator(env, ["goal.place", "a.b", "clock"])
+    assert GymSimulator(env, ["observation.clock"]).obs_layout == {"observation.clock": 1}  # LeRobot's name for it
     assert simulator.obs_layout == {"goal.place": 4, "a.b": 1, "clock": 1}
     values = {"goal": {"place": np.arange(4.0).reshape(2, 2), "kind": 1}, "clock": [9], "a.b": [0.5]}
     env.reset = lambda **_: (values, {})  # type: ignore[method-assign]
