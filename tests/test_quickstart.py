@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import runpy
 import shlex
 import subprocess
 import sys
@@ -31,18 +32,13 @@ Run = Callable[[list[str]], str]
 
 
 def here(words: list[str]) -> str:
-    """`energyflow` in this process; another program in one of its own."""
-    if words[0] != "energyflow":
-        return subprocess.run(
-            [sys.executable, *words[1:]],
-            check=True,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        ).stdout
+    """A command of the page in this process, whose imports are paid for."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        assert main(words[1:]) == 0, said.getvalue()
+        if words[0] == "python":
+            runpy.run_path(words[1])
+        else:
+            assert main(words[1:]) == 0, said.getvalue()
     return said.getvalue()
 
 

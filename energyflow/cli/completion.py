@@ -24,4 +24,5 @@ class _Print(argparse.Action):
 
 def add(top: argparse.ArgumentParser) -> None:
     """Add the option."""
-    top.add_argument("--print-completion", action=_Print, choices=SHELLS, help="for eval in a shell's start file")
+    said = f"for eval in a start file of {', '.join(SHELLS)}"
+    top.add_argument("--print-completion", action=_Print, choices=SHELLS, metavar="SHELL", help=said)

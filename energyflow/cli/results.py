@@ -72,7 +72,7 @@ def _rows(a: Arguments) -> int:
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    results = add_command(commands, "results", "the results of this checkout: " + ", ".join(RESULTS), flags=False)
+    results = add_command(commands, "results", "the results of this checkout: check, draw, pack them", flags=False)
     said = "; ".join(f"{what}: {text}" for what, text in RESULTS.items())
     results.add_argument("what", choices=tuple(RESULTS), metavar="WHAT", help=said)
     results.add_argument("--preset", help="default: that of params.yaml")
