@@ -1,4 +1,4 @@
-"""The one command line: `energyflow ...` for people (people.py), `energyflow job ...` for the rules (job.py)."""
+"""The one command line: `energyflow ...` for people, and `energyflow job ...` for the rules (job.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import re
 import sys
 from collections.abc import Sequence
 
-from energyflow.cli import job, people
+from energyflow import __version__
+from energyflow.cli import completion, data, evaluate, job, people, results
 from energyflow.core.errors import UserError
 
 FLAG = re.compile(r"[a-z_]+\.[^=\s]+=")  # section.key=value, anywhere among the options
@@ -18,9 +19,11 @@ FLAG = re.compile(r"[a-z_]+\.[^=\s]+=")  # section.key=value, anywhere among the
 def parser() -> argparse.ArgumentParser:
     """The command line: one sub-command a task of people's, and `job`."""
     top = argparse.ArgumentParser(prog="energyflow", description=people.__doc__)
+    top.add_argument("--version", action="version", version=f"energyflow {__version__}")
+    completion.add(top)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    people.add(commands)
-    job.add(commands)
+    for part in (people, data, evaluate, results, job):
+        part.add(commands)
     return top
 
 
@@ -61,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown := [each for each in rest if not FLAG.match(each) or not arguments.flagged]:
         top.error(f"unrecognized arguments: {' '.join(unknown)}")
     _say_aloud()
-    if getattr(arguments, "job", "") != "video":  # nothing else draws, and a back end that is missing fails at import
-        os.environ["MUJOCO_GL"] = "disabled"
+    if getattr(arguments, "job", "") != "video" and not getattr(arguments, "video", None):
+        os.environ["MUJOCO_GL"] = "disabled"  # nothing else draws, and a back end that is missing fails at import
     try:
         if arguments.computes and (count := threads()) is not None:
             import torch

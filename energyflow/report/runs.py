@@ -11,7 +11,7 @@ from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.report import drawing, style
 from energyflow.report.names import BASE_LEVEL, MEAN, method_name
-from energyflow.report.rows import read_rows
+from energyflow.report.rows import read_rows, read_table
 from energyflow.report.statistics import wilson
 from energyflow.report.style import nth_look
 
@@ -28,7 +28,7 @@ def success_of(run: Path) -> pd.DataFrame:
         run: folder of a checkpoint; its rollouts are in `evaluate`.
     """
     files = sorted(run.glob("evaluate/episodes.csv"))
-    if not files:
+    if not files or "success" not in read_table(files[0], KEYS):  # an environment of a user's may not say it
         return pd.DataFrame(columns=["decoder", "level", "success", "success_low", "success_high"])
     rows = []
     for (decoder, level), part in read_rows(files, ("decoder", "level", "success")).groupby(KEYS, sort=False):

@@ -14,7 +14,7 @@ import torch
 
 import energyflow
 from energyflow.cli import main
-from energyflow.cli.people import results_of
+from energyflow.cli.options import results_of
 from energyflow.config.sections import TrainParams
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json, sha256
