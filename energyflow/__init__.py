@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from energyflow.policies.base import Policy
+    from energyflow.rewards.labeller import reward
+    from energyflow.serving.runner import Runner
+
+__all__ = ["Runner", "load", "reward"]
 
 __version__ = "0.1.0"
 
@@ -20,3 +24,16 @@ def load(path: str | Path) -> Policy:
     from energyflow.policies.checkpoint import load as load_checkpoint  # torch only when it is needed
 
     return load_checkpoint(path)
+
+
+def __getattr__(name: str) -> Any:
+    """What costs an import of torch, when it is asked for."""
+    if name == "Runner":
+        from energyflow.serving.runner import Runner
+
+        return Runner
+    if name == "reward":
+        from energyflow.rewards.labeller import reward
+
+        return reward
+    raise AttributeError(f"module 'energyflow' has no attribute '{name}'")
