@@ -120,17 +120,21 @@ class Runner:
             [Da], environment units, within the limits.
 
         Raises:
-            UserError: no episode has begun; a key is missing, a width is wrong, or a value is no finite number. The
-                episode is as it was before the call.
+            UserError: no episode has begun; a key is missing, a width is wrong, a value is no finite number, or is so
+                large that the plan is none. The episode is as it was before the call.
         """
         if self._steps < 0:
             raise UserError("call reset() before the first observation of an episode")
         frame = self._frame(obs)
-        self._frames = [*self._frames[1:], frame] if self._frames else [frame] * self.policy.spec.obs_horizon
+        frames = [*self._frames[1:], frame] if self._frames else [frame] * self.policy.spec.obs_horizon
         if not self._queue:
-            self._queue.extend(self._plan(np.stack(self._frames)[None], np.array([self._steps]))[0])
+            with np.errstate(over="ignore", invalid="ignore"):
+                plan = self._plan(np.stack(frames)[None], np.array([self._steps]))[0]
+            if not np.isfinite(plan).all():
+                raise UserError("the plan holds NaN or infinity: the observations are far outside the demonstrations")
+            self._queue.extend(plan)
             self.planned += 1
-        self._steps += 1
+        self._frames, self._steps = frames, self._steps + 1
         return self._within(self._queue.popleft())
 
     def _frame(self, obs: ArrayLike | Mapping[str, ArrayLike]) -> Action:

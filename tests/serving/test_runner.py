@@ -95,7 +95,7 @@ def test_equal_seeds_act_equally(fresh: Fresh) -> None:
     ("obs", "message"),
     [
         (np.zeros(4), "this policy observes 1 steps of 5 numbers"),
-        (np.full(OBS, np.nan), "NaN or infinity"),
+        (np.full(OBS, np.nan), "observations hold NaN or infinity"),
         ({"arm": np.zeros(3)}, "no observation 'cup'"),
         ({"arm": np.zeros(3), "cup": np.zeros(3)}, "of 5 numbers"),
         ({"arm": np.zeros(3), "cup": "red"}, "cup: no array of numbers"),
@@ -115,6 +115,16 @@ def test_a_wrong_observation_is_one_line_and_changes_nothing(fresh: Fresh, obs: 
     assert "\n" not in str(caught.value)
     for value in np.linspace(-1, 1, 2 * policy.spec.exec_horizon):
         np.testing.assert_array_equal(runner(np.full(OBS, value)), undisturbed(np.full(OBS, value)))
+
+
+def test_no_plan_of_an_absurd_observation_is_executed(fresh: Fresh) -> None:
+    policy = fresh("flow_policy")
+    undisturbed, runner = Runner(policy, decoder="mean"), Runner(policy, decoder="mean")
+    for each in (undisturbed, runner):
+        each.reset()
+    with pytest.raises(UserError, match="the plan holds NaN or infinity"):
+        runner(np.array([1e300, -1e300, 0, 0, 0]))
+    np.testing.assert_array_equal(runner(np.ones(OBS)), undisturbed(np.ones(OBS)))
 
 
 def test_mistakes_of_a_caller_are_told(fresh: Fresh) -> None:
