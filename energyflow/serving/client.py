@@ -1,9 +1,9 @@
 """The robot's side of `energyflow serve`: NumPy, msgpack and websockets, without torch.
 
-    with Client("ws://127.0.0.1:8000") as policy:
-        policy.reset()
-        while ...:
-            robot.command(policy(robot.observe()))
+with Client("ws://127.0.0.1:8000") as policy:
+    policy.reset()
+    while ...:
+        robot.command(policy(robot.observe()))
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import asyncio
 import hmac
 import ipaddress
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -247,3 +248,15 @@ class PolicyServer:
         self.metrics.counts["plans_total"] += runner.planned - planned
         self.metrics.counts["limited_actions_total"] += runner.limited - limited
         return action, time.perf_counter() - started
+
+
+def serve_until_stopped(server: PolicyServer, host: str, port: int, started: Callable[[int], None]) -> None:
+    """Serve until the process is told to end, by Ctrl-C or SIGTERM; arguments and errors as of `PolicyServer.run`."""
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await server.run(host, port, stop, started)
+
+    asyncio.run(run())

@@ -80,7 +80,6 @@ def _framed(value: Any) -> Any:
     raise TypeError(f"{kind} is neither a plain value nor an array of numbers")
 
 
-
 def _unframed(value: dict[Any, Any]) -> Any:
     """The array that a map frames, or the map itself.
 

@@ -146,7 +146,11 @@ def test_only_who_has_the_token_is_served(policy: Policy, tmp_path: Path) -> Non
         assert page(port, "/healthz") == (200, "OK\n")
         assert count(server, "unauthorized_total") == 9
         with pytest.raises(InvalidStatus, match="403"):  # a page of a browser on this machine
-            connect(f"ws://127.0.0.1:{port}", origin="http://evil.example", additional_headers={"Authorization": f"Bearer {TOKEN}"})  # type: ignore[arg-type]
+            connect(
+                f"ws://127.0.0.1:{port}",
+                origin="http://evil.example",
+                additional_headers={"Authorization": f"Bearer {TOKEN}"},
+            )  # type: ignore[arg-type]
         with Client(f"ws://127.0.0.1:{port}", token=TOKEN) as robot:
             assert robot(np.zeros(OBS)).shape == (ACTION,)
 

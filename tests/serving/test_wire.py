@@ -27,7 +27,9 @@ def test_arrays_arrive_as_they_were_sent(kind: str, shape: tuple[int, ...]) -> N
 
 
 def test_the_framing_is_openpis() -> None:
-    raw = msgpack.unpackb(wire.pack({"state": np.array([1.0, 2.0], np.float32), "gain": np.float32(0.5), "n": [1, "a"]}))
+    raw = msgpack.unpackb(
+        wire.pack({"state": np.array([1.0, 2.0], np.float32), "gain": np.float32(0.5), "n": [1, "a"]})
+    )
     assert raw["state"] == {
         b"__ndarray__": True,
         b"data": np.array([1.0, 2.0], np.float32).tobytes(),
