@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from energyflow.config.sections import DECODERS
-from energyflow.core.errors import UserError
+from energyflow.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from energyflow.cli.job import Commands
-    from energyflow.config.params import Params
+    from energyflow.config.params import Params, Sections
     from energyflow.config.section import Section
+    from energyflow.config.sections import OnlineParams, TrainParams
 
 Arguments = argparse.Namespace
 S = TypeVar("S", bound="Section")
@@ -86,17 +87,31 @@ def _collect(a: Arguments) -> None:
         print(f"wrote {out}/demos.hdf5")
 
 
+def _training(a: Arguments, sections: Sections) -> TrainParams | OnlineParams:
+    """The section of what is trained: a policy, or a model that rewards read.
+
+    Raises:
+        UserError: there is no such method, or no reward reads a model of it.
+    """
+    if a.kind == "reward":
+        if a.method not in sections.reward_model:
+            raise UserError(f"no reward reads a model of '{a.method}'; {nearest(a.method, sections.reward_model)}")
+        return sections.reward_model[a.method]
+    online = a.method in sections.online
+    return sections.training_online(a.method) if online else sections.training(a.method)
+
+
 def _train(a: Arguments) -> None:
     from energyflow.config.sections import OnlineParams
     from energyflow.datasets.format import load_demos
 
     task = a.task or load_demos(a.demos, filter_key=a.filter_key).task
     sections = _params(a).of(task)
-    online = a.method in sections.online
-    section = _given(a, sections.training_online(a.method) if online else sections.training(a.method))
+    section = _given(a, _training(a, sections))
     if section.method != a.method:
         raise UserError(f"--params is a section of '{section.method}': give --method {section.method} too")
-    out = _own(a, Path("runs", task, section.method, f"seed{a.seed}"))
+    kind = "_reward" if a.kind == "reward" else ""
+    out = _own(a, Path("runs", task, f"{section.method}{kind}", f"seed{a.seed}"))
     if _dry(a, section):
         return
     if isinstance(section, OnlineParams):
@@ -148,10 +163,14 @@ def _success(file: Path, confidence: float) -> list[str]:
 
 
 def _plot(a: Arguments) -> None:
+    from energyflow.pipeline.params import load
+    from energyflow.report.paired import compare, evaluated
     from energyflow.report.runs import draw_runs
 
     draw_runs(a.runs, a.out)
     print(f"wrote {a.out}")
+    if len(a.runs) == 2 and all(map(evaluated, a.runs)):
+        print("\n".join(compare(*a.runs, load().report)))
 
 
 def _data(a: Arguments) -> None:
@@ -241,6 +260,13 @@ def add(commands: Commands) -> None:
     train = _add(commands, "train", "train a policy on demonstrations")
     train.add_argument("--demos", type=Path, required=True, help="demonstrations, robomimic HDF5 layout")
     train.add_argument("--method", default="energyflow", help="default: energyflow")
+    train.add_argument(
+        "--as",
+        dest="kind",
+        choices=("policy", "reward"),
+        default="policy",
+        help="what to train: a policy, or a model of single steps that rewards read (default: policy)",
+    )
     train.add_argument("--task", help="suite/task, or custom/NAME (default: what the file says)")
     train.add_argument("--seed", type=_seed, default=0)
     train.add_argument("--filter-key", help="list in the file's mask/ (default: train if it is there), or all")

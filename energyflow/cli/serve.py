@@ -18,7 +18,8 @@ BATCHES = [1] * 10  # one plan at a time, ten times the repeats of `latency.csv`
 def _serve(a: argparse.Namespace) -> None:
     from energyflow.policies.base import default_device
     from energyflow.policies.checkpoint import checkpoint_file, load, read_description
-    from energyflow.serving.server import PolicyServer, read_token, serve_until_stopped
+    from energyflow.serving.access import read_token
+    from energyflow.serving.server import PolicyServer, serve_until_stopped
 
     token, model = read_token(a.token_file), checkpoint_file(a.model)
     policy, trained = load(model).to(default_device()), read_description(model)

@@ -1,4 +1,4 @@
-"""A recovered reward in Stable-Baselines3's vectorised environments, for any of its algorithms and any number of them."""
+"""A recovered reward in Stable-Baselines3's vectorised environments, for any of its algorithms."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Plan(nn.Module):
 
 
 def exportable(policy: Policy) -> TransportPolicy:
-    """The policy, if its plans can be traced.
+    """A copy of the policy on the CPU whose plans can be traced: weights under spectral norm are numbers there.
 
     Raises:
         UserError: they cannot; the message names the methods whose plans can.
@@ -80,22 +80,17 @@ def exportable(policy: Policy) -> TransportPolicy:
     if not isinstance(policy, TransportPolicy):
         known = [name for name in policies() if issubclass(class_of(name), TransportPolicy)]
         raise UserError(f"'{method}' does not plan by one network's vectors alone; ONNX has {', '.join(known)}")
-    if not isinstance(policy.network, VectorField) and freeze(policy.network) is None:
+    found = build(policy.spec, policy.params).eval().requires_grad_(False)  # in training, reading a weight changes it
+    found.load_state_dict(policy.state_dict())
+    assert isinstance(found, TransportPolicy)
+    for module in [each for each in found.modules() if parametrize.is_parametrized(each)]:
+        parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+    if not isinstance(found.network, VectorField) and freeze(found.network) is None:
         raise UserError(
             f"'{method}' on network.kind = {kind} follows a slope that autograd takes, which ONNX has not;"
             " train it with network.kind=mlp"
         )
-    return policy
-
-
-def plain(policy: TransportPolicy) -> TransportPolicy:
-    """The same policy on the CPU, its weights numbers: what spectral norm divides by is not computed again."""
-    found = build(policy.spec, policy.params)
-    found.load_state_dict(policy.state_dict())
-    for module in [each for each in found.modules() if parametrize.is_parametrized(each)]:
-        parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
-    assert isinstance(found, TransportPolicy)
-    return found.eval().requires_grad_(False)
+    return found
 
 
 def export(
@@ -128,7 +123,7 @@ def export(
         import onnx
     except ImportError:
         raise UserError("export needs onnx: pip install 'energyflow[onnx]'") from None
-    policy = plain(exportable(policy))
+    policy = exportable(policy)
     if policy.deterministic:
         decoder = "mean"  # the same function, without noise that it would not read
     spec, plan = policy.spec, Plan(policy, nfe or policy.nfe, decoder).eval()

@@ -9,20 +9,17 @@ better told at once than an action is late.
 from __future__ import annotations
 
 import asyncio
-import hmac
-import ipaddress
-import os
 import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from energyflow.core.errors import UserError
 from energyflow.policies.base import Policy
+from energyflow.serving.access import TOKEN, is_loopback, shows
 from energyflow.serving.metrics import Metrics
 from energyflow.serving.runner import Runner
 from energyflow.serving.wire import FLAT, RESET, pack, unpack
@@ -33,35 +30,8 @@ try:
 except ImportError:  # an extra
     raise UserError("serving needs msgpack and websockets: pip install 'energyflow[serve]'") from None
 
-TOKEN = "ENERGYFLOW_TOKEN"  # environment variable
-SCHEMES = ("bearer", "api-key")  # the second is openpi's
 MOST_BYTES = 2**20  # of a request
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-def read_token(file: Path | None) -> str | None:
-    """The token that clients must show: of a file, else of the environment; never of a command line, which all can read.
-
-    Raises:
-        UserError: the file cannot be read, or holds none.
-    """
-    if file is None:
-        return os.environ.get(TOKEN, "").strip() or None
-    try:
-        token = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: no token could be read ({error})") from None
-    if not token or not token.isascii() or any(each.isspace() for each in token):
-        raise UserError(f"{file}: expected one token of ASCII characters, without spaces")
-    return token
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class PolicyServer:
@@ -167,7 +137,7 @@ class PolicyServer:
         if path == "/healthz":
             ready = HTTPStatus.SERVICE_UNAVAILABLE if self._stopping else HTTPStatus.OK
             return connection.respond(ready, "stopping\n" if self._stopping else "OK\n")
-        if not self._knows(request.headers.get_all("Authorization")):
+        if not shows(request.headers.get_all("Authorization"), self._token):
             self.metrics.counts["unauthorized_total"] += 1
             return connection.respond(HTTPStatus.UNAUTHORIZED, "no token, or another one\n")
         if path == "/metrics":
@@ -180,14 +150,6 @@ class PolicyServer:
             why = "stopping" if self._stopping else f"{self._robots} robots are connected"
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{why}\n")
         return None
-
-    def _knows(self, headers: list[str]) -> bool:
-        """Whether the one header holds the token; takes as long for each wrong one."""
-        if self._token is None:
-            return True
-        scheme, _, shown = (headers[0] if len(headers) == 1 else "").partition(" ")
-        same = hmac.compare_digest(shown.strip().encode(errors="surrogateescape"), self._token.encode())
-        return same and scheme.lower() in SCHEMES
 
     # --- websocket
 

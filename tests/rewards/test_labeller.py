@@ -134,7 +134,7 @@ def test_vectorised_environments_one_by_one_and_their_last_observations(reward: 
         for step in actions:
             _, found, dones, infos = venv.step(step)
             for place, env in enumerate(alone):
-                obs, expected, _, ended, info = env.step(step[place])
+                _, expected, _, ended, info = env.step(step[place])
                 np.testing.assert_allclose(found[place], expected, rtol=1e-5, atol=1e-5)
                 assert dones[place] == ended
                 assert infos[place]["true_reward"] == 2.0

@@ -67,7 +67,7 @@ def test_the_graph_plans_as_the_policy(
 
 
 def test_what_cannot_be_traced_says_what_can(fresh: Fresh, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'lstm_gmm' does not plan .* ONNX has energyflow, .* bc") as caught:
+    with pytest.raises(UserError, match=r"'lstm_gmm' does not plan .* ONNX has energyflow, .* bc") as caught:
         export(fresh("lstm_gmm"), tmp_path / "policy.onnx")
     assert "implicit_bc" not in str(caught.value).split("ONNX has")[1]
     assert not (tmp_path / "policy.onnx").exists()

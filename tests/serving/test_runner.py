@@ -68,11 +68,11 @@ def test_actions_keep_to_range_and_rate(fresh: Fresh) -> None:
     free, bound = Runner(policy), Runner(policy, low=[-0.2, -0.3], high=0.25, rate=[0.05, 0.1])
     free.reset()
     bound.reset(action=[0.25, 0.0])
-    before = np.array([0.25, 0.0])
+    before, change = np.array([0.25, 0.0]), np.array([0.05, 0.1])
     for _ in range(40):
         obs = rng.normal(size=OBS)
         wanted, action = free(obs), bound(obs)
-        expected = wanted.clip([-0.2, -0.3], 0.25).clip(before - [0.05, 0.1], before + [0.05, 0.1])
+        expected = wanted.clip([-0.2, -0.3], 0.25).clip(before - change, before + change)
         np.testing.assert_array_equal(action, expected)
         before = action
     assert 30 < bound.limited <= 40

@@ -1,4 +1,4 @@
-"""A server on loopback and robots that talk to it: the actions of a runner, limits, refusals, and nothing that ends it."""
+"""A server on loopback and robots that talk to it: actions of a runner, limits, refusals, and nothing that ends it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ import msgpack
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from energyflow.serving.access import is_loopback, read_token
 from energyflow.serving.client import Client
-from energyflow.serving.server import PolicyServer, is_loopback, read_token
+from energyflow.serving.server import PolicyServer
 
 Fresh = Callable[[str], Policy]
 TOKEN = "a-token-of-a-test"
@@ -97,7 +98,7 @@ def test_robots_get_the_actions_of_runners_of_their_own(policy: Policy) -> None:
 
 
 def test_openpis_client_is_understood(policy: Policy) -> None:
-    """Its messages, as it frames and reads them: `packages/openpi-client`, websocket_client_policy and msgpack_numpy."""
+    """Its messages, as it frames and reads them: websocket_client_policy and msgpack_numpy of `openpi-client`."""
 
     def framed(value: Any) -> Any:
         return {b"__ndarray__": True, b"data": value.tobytes(), b"dtype": value.dtype.str, b"shape": value.shape}
