@@ -1,10 +1,8 @@
-"""Which of two policies does better, on the same initial states: each success beside the other, with an interval.
+"""Which of two policies does better, on the same initial states: the difference of their success, with an interval."""
 
-    energyflow evaluate --model runs/metaworld/button_press/energyflow/seed0
-    energyflow evaluate --model runs/metaworld/button_press/flow_policy/seed0
-    python examples/compare_two_methods.py runs/metaworld/button_press/energyflow/seed0 \\
-        runs/metaworld/button_press/flow_policy/seed0
-"""
+# energyflow evaluate --model runs/metaworld/button_press/energyflow/seed0
+# energyflow evaluate --model runs/metaworld/button_press/flow_policy/seed0
+# python examples/compare_two_methods.py runs/metaworld/button_press/{energyflow,flow_policy}/seed0
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""PPO of Stable-Baselines3 on a reward that was recovered from demonstrations, in four environments at once.
+"""PPO of Stable-Baselines3 on a reward that was recovered from demonstrations, in four environments at once."""
 
-    energyflow train --as reward --demos data/scripted/metaworld/button_press/demos.hdf5
-    python examples/reward_with_ppo.py runs/metaworld/button_press/energyflow_reward/seed0 \\
-        data/scripted/metaworld/button_press/demos.hdf5
-"""
+# energyflow train --as reward --demos data/scripted/metaworld/button_press/demos.hdf5
+# python examples/reward_with_ppo.py runs/metaworld/button_press/energyflow_reward/seed0 \
+#     data/scripted/metaworld/button_press/demos.hdf5
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""A policy behind a socket, and a robot that asks it: here both in one script, and the robot is ten random numbers.
+"""A policy behind a socket, and a robot that asks it: here both in one script, and the robot is random numbers."""
 
-    python examples/serve.py runs/metaworld/button_press/energyflow/seed0
-
-On the robot's own computer, `pip install numpy msgpack websockets` and the lines from `with Client` on are all it takes.
-"""
+# python examples/serve.py runs/metaworld/button_press/energyflow/seed0
+#
+# On the robot's own computer, NumPy, msgpack, websockets and what stands within `Client` are all that it takes.
 
 from __future__ import annotations
 
