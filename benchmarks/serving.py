@@ -1,4 +1,4 @@
-"""A control loop of 10 Hz against a policy server on loopback: what a robot waits for an action, and how often too long.
+"""A control loop of 10 Hz against a policy server on loopback: what a robot waits for an action, how often too long.
 
     python -m benchmarks serving    # ten minutes, which wait; one with --quick
 
@@ -48,8 +48,8 @@ def table(found: dict[str, Any], about: dict[str, Any]) -> str:
         "|---:|---:|---:|---:|---:|---:|---:|",
         f"| {' | '.join(cells)} |",
         "",
-        f"Wall-clock milliseconds from observation to action over a websocket on one machine; energyflow on the MLP, {OBS}"
-        f" numbers observed, {ACTION} acted, a plan every eighth action. {about['cpu']}, {about['cores']} cores, load"
+        "Wall-clock milliseconds from observation to action over a websocket on one machine; energyflow on the MLP,"
+        f" {OBS} numbers observed, {ACTION} acted, a plan every eighth action. {about['cpu']}, {about['cores']} cores, load"
         f" {about['load']}, torch {about['torch']}.",
         "",
     ]

@@ -49,9 +49,8 @@ def main(model: str, demos: str, steps: int = 100_000, envs: int = 4, horizon: i
     agent = PPO("MlpPolicy", venv, n_steps=min(512, steps // envs), seed=0, device="cpu")
     returns = Returns()
     agent.learn(steps, callback=returns)
-    print(
-        f"{len(returns.true)} episodes; last ten: shaped {np.mean(returns.shaped[-10:]):.1f}, true {np.mean(returns.true[-10:]):.1f}"
-    )
+    shaped, true = np.mean(returns.shaped[-10:]), np.mean(returns.true[-10:])
+    print(f"{len(returns.true)} episodes; the last ten: shaped {shaped:.1f}, true {true:.1f}")
     return returns
 
 
