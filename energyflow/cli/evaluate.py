@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from energyflow.cli.options import (
     Arguments,
     add_command,
+    add_environment,
     dry,
+    environment,
     existing,
     given,
     own_folder,
@@ -53,13 +54,12 @@ def _evaluate(a: Arguments) -> None:
 
 def _in_own(a: Arguments, model: Path, task: str, seed: int, out: Path) -> None:
     from energyflow.envs.film import check_film
-    from energyflow.envs.gym_env import make
     from energyflow.learning.own_env import AS_IT_IS, evaluate_run, horizon_of
     from energyflow.report.own_env import summary
 
     if a.video is not None:
         check_film(a.video)
-    env = make(a.env, a.env_import, _json(a.env_kwargs), render_mode="rgb_array" if a.video else None)
+    env = environment(a, render_mode="rgb_array" if a.video else None)
     params = params_of(a)
     own = {"levels": AS_IT_IS, "horizon": horizon_of(env, a.horizon)}
     section = given(a, params.of(task).evaluate_levels().model_copy(update=own))
@@ -67,16 +67,6 @@ def _in_own(a: Arguments, model: Path, task: str, seed: int, out: Path) -> None:
         evaluate_run(model, env, seed, section, out, video=a.video, existing=existing(a))
         print("\n".join(f"wrote {file}" for file in (out / "episodes.csv", a.video) if file is not None))
         print("\n".join(summary(out / "episodes.csv", params.report)))
-
-
-def _json(text: str | None) -> dict[str, Any]:
-    try:
-        found = json.loads(text or "{}")
-    except ValueError as error:
-        raise UserError(f"--env-kwargs: not JSON ({error}): write it as '{{\"size\": 3}}'") from None
-    if not isinstance(found, dict):
-        raise UserError("--env-kwargs: expected an object: write it as '{\"size\": 3}'")
-    return found
 
 
 def _success(file: Path, confidence: float) -> list[str]:
@@ -106,10 +96,6 @@ def add(commands: Commands) -> None:
         "--decoder", choices=DECODERS, help="what plans are made by (default: evaluate.decoders, both)"
     )
     evaluate.add_argument("--overwrite", action="store_true", help="compute again, in place of what is there")
-    own = evaluate.add_argument_group("an environment of your own")
-    own.add_argument("--env", metavar="ID", help="of any Gymnasium environment, for example MyEnv-v0")
-    own.add_argument("--env-import", metavar="MODULE", help="that registers it: installed, or a file of this folder")
-    own.add_argument("--env-kwargs", metavar="JSON", help="arguments of the environment, as an object")
-    own.add_argument("--horizon", type=whole_number, help="steps of an episode (default: what it is registered with)")
+    own = add_environment(evaluate)
     own.add_argument("--video", type=Path, help="film of the first episode: .gif, .webp or .mp4")
     evaluate.set_defaults(handler=_evaluate, computes=True)

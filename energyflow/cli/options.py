@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from energyflow.core.errors import UserError
 
 if TYPE_CHECKING:
+    import gymnasium as gym
+
     from energyflow.cli.job import Commands
     from energyflow.config.params import Params
     from energyflow.config.section import Section
@@ -87,3 +90,30 @@ def dry(a: Arguments, section: Section) -> bool:
     if a.dry:
         print(section.model_dump_json(indent=2))
     return bool(a.dry)
+
+
+def add_environment(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Options that name an environment of one's own."""
+    own = command.add_argument_group("an environment of your own")
+    own.add_argument("--env", metavar="ID", help="of any Gymnasium environment, for example MyEnv-v0")
+    own.add_argument("--env-import", metavar="MODULE", help="that registers it: installed, or a file of this folder")
+    own.add_argument("--env-kwargs", metavar="JSON", help="arguments of the environment, as an object")
+    own.add_argument("--horizon", type=whole_number, help="steps of an episode (default: what it is registered with)")
+    return own
+
+
+def environment(a: Arguments, **more: Any) -> gym.Env[Any, Any]:
+    """Build the environment that the options name; see `gym_env.make`.
+
+    Raises:
+        UserError: there is no such environment, or its arguments are no JSON object.
+    """
+    from energyflow.envs.gym_env import make
+
+    try:
+        arguments = json.loads(a.env_kwargs or "{}")
+    except ValueError as error:
+        raise UserError(f"--env-kwargs: not JSON ({error}): write it as '{{\"size\": 3}}'") from None
+    if not isinstance(arguments, dict):
+        raise UserError("--env-kwargs: expected an object: write it as '{\"size\": 3}'")
+    return make(a.env, a.env_import, arguments, **more)
