@@ -59,8 +59,7 @@ def _train(a: Arguments) -> None:
     from energyflow.learning.card import write_card
 
     demos = as_demos(a.demos)
-    data = load_demos(demos, filter_key=a.filter_key)
-    task, params = a.task or data.task, params_of(a)
+    task, params = a.task or load_demos(demos, filter_key=a.filter_key).task, params_of(a)
     section = _section(a, params.of(task))
     kind = "_reward" if a.kind == "reward" else ""
     out = own_folder(a, Path("runs", task, f"{section.method}{kind}", f"seed{a.seed}"))
@@ -80,7 +79,8 @@ def _train(a: Arguments) -> None:
 
         watches = _logs(a, out, f"{task} {section.method} seed {a.seed}")
         if a.eval_every:
-            score = _score(a, params, task, section.obs_keys or data.obs_keys)
+            data = load_demos(demos, section.obs_keys, filter_key=a.filter_key)
+            score = _score(a, params, task, data.obs_keys)
             described = {"task": task, "seed": a.seed, "demos": data.description}
             watches.append(Evaluations(score, a.eval_every, out, described))
         watch = together(watches)
@@ -100,7 +100,7 @@ def _logs(a: Arguments, out: Path, title: str) -> list[Watch]:
     return found
 
 
-def _score(a: Arguments, params: Params, task: str, obs_keys: tuple[str, ...] | list[str]) -> Score:
+def _score(a: Arguments, params: Params, task: str, obs_keys: tuple[str, ...]) -> Score:
     """What rolls the policy out while it learns: in `--env`, or in the simulator of its task.
 
     Raises:
@@ -145,7 +145,7 @@ def add(commands: Commands) -> None:
         "--eval-every",
         type=whole_number,
         metavar="STEPS",
-        help="roll the policy out while it learns, in its simulator or in --env: evaluations.csv, and the best in best/",
+        help="roll the policy out while it learns, in its simulator or in --env: evaluations.csv; the best is in best/",
     )
     train.add_argument("--eval-episodes", type=whole_number, default=10, metavar="N", help="each time (%(default)s)")
     add_environment(train)

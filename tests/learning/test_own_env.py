@@ -252,3 +252,25 @@ def test_runs_without_success_are_drawn_by_their_losses(run: Path, tmp_path: Pat
     draw_runs([run], tmp_path / "runs.png")
     (run / "evaluate/episodes.csv").unlink()
     assert (tmp_path / "runs.png").stat().st_size > 1000
+
+
+def test_training_evaluates_where_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    demos = write(tmp_path / "reach.hdf5", obs={"goal": 2, "position": 2}, env_args={"env_name": "Reach-v0"})
+    command = ["train", "--demos", str(demos), "--preset", "smoke", "train.steps=6", "train.log_every=2"]
+    assert main([*command, "--env", "Reach-v0", "--eval-every", "4", "--eval-episodes", "2", "--out", "run"]) == 0
+    rows = pd.read_csv("run/evaluations.csv")
+    assert rows["step"].tolist() == [4, 6]
+    assert rows["episodes"].tolist() == [2, 2]
+    assert (rows["return"] < 0).all()
+    assert energyflow.load("run/best").spec == energyflow.load("run").spec
+
+
+def test_evaluations_need_an_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    demos = write(tmp_path / "reach.hdf5", obs={"goal": 2, "position": 2}, env_args={"env_name": "Reach-v0"})
+    assert main(["train", "--demos", str(demos), "--preset", "smoke", "--eval-every", "4"]) == 2
+    assert "custom/reach has no simulator: --eval-every needs an environment" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("model.json"))
