@@ -11,6 +11,7 @@ from energyflow.config.sections import (
     CollectParams,
     EvaluateParams,
     OnlineParams,
+    OwnTask,
     ReportParams,
     RunParams,
     ShapeParams,
@@ -86,7 +87,12 @@ class Params(Sections):
     report: ReportParams
     plots: dict[str, SerializeAsAny[Section]]
     studies: dict[str, SerializeAsAny[Section]]  # of the studies that the preset has
+    own: dict[str, OwnTask]  # tasks of your own, run or not
     overlaid: dict[str, Sections]  # of the tasks that need something otherwise
+
+    def simulated(self, tasks: list[str]) -> list[str]:
+        """Those of some tasks that have a simulator here, and with it a scripted expert."""
+        return [task for task in tasks if task not in self.own]
 
     def of(self, task: str) -> Sections:
         """The sections of a task: those of the preset, under its entry in `presets.<preset>.task` if it has one."""

@@ -194,10 +194,31 @@ class EnvironmentParams(Section):
     Attributes:
         id: that it is registered under.
         imports: module whose import registers it.
+        kwargs: arguments of it.
     """
 
     id: str = Field(min_length=1)
     imports: str | None = None
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+
+
+class OwnTask(Section):
+    """A task of your own, in every table: demonstrations, and what policies are rolled out in.
+
+    Attributes:
+        demos: file, folder or name, of any format that `energyflow data` reads.
+        env: which says `success` or `is_success` in its info.
+        horizon: step budget of an episode.
+    """
+
+    demos: str = Field(min_length=1)
+    env: EnvironmentParams
+    horizon: int = Field(ge=1, le=100_000)
+
+    def overlay(self) -> dict[str, Any]:
+        """What it changes of the sections: nobody but the environment knows how to perturb it."""
+        unperturbed = dict.fromkeys(Level.model_fields, 0.0)
+        return {"evaluate": {"env": self.env.model_dump(), "horizon": self.horizon, "levels": {"0": unperturbed}}}
 
 
 class EvaluateParams(Section):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from energyflow.envs.simulator import Simulator
 
 CUSTOM = "custom"  # suite of users' own demonstrations: they train, and have no simulator here
+OWN = f"{PACKAGE}.envs.own:OwnSimulator"  # what rolls policies out in an environment of theirs
 
 
 def every_task() -> dict[str, str]:
@@ -128,13 +129,15 @@ def make_env(name: str, obs_keys: Sequence[str] | None = None, env: EnvironmentP
         UserError: no such task, no such observation, or the simulator is not installed.
     """
     if env is not None:
-        own: Simulator = implementation(f"{PACKAGE}.envs.own:OwnSimulator")(env, obs_keys)
+        own: Simulator = implementation(OWN)(env, obs_keys)
         return own
     return simulator_of(name)(name, obs_keys)
 
 
 def modules(name: str, *, expert: bool) -> list[str]:
     """Modules of a task's simulator and, if it acts, of its scripted expert."""
+    if check_task(name) == CUSTOM:
+        return [OWN.partition(":")[0]]
     experts, simulator = suite_of(name).experts, _simulator(name).partition(":")[0]
     return [simulator, f"{experts}.{name.split('/')[1]}"] if expert and experts else [simulator]
 

@@ -94,7 +94,7 @@ def _rooms(files: Iterable[str]) -> list[str]:
 
 
 def _stage(cmd: str, deps: Iterable[str], params: Iterable[str], outs: list[Any], *, away: bool) -> dict[str, Any]:
-    keys = ["grid", "run", *params, "presets.${preset}"]
+    keys = ["grid", "run", "tasks", *params, "presets.${preset}"]
     return ({"wdir": "../.."} if away else {}) | {"cmd": cmd, "deps": list(deps), "params": keys, "outs": outs}
 
 

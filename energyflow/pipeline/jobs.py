@@ -51,6 +51,7 @@ def _report(function: str, *takes: str) -> Job:
 
 JOBS = {
     "collect": Job("energyflow.datasets.collect:collect", ("task", "params", "out"), section=sections.CollectParams),
+    "adopt": Job("energyflow.datasets.own:adopt", ("task", "demos", "out")),
     "train": _computing("learning.trainer:train", *RUN, "demos", section=sections.TrainParams),
     "train_online": _computing(
         "agents.online:train_online", *RUN, "demos", section=sections.OnlineParams, optional=("model",)

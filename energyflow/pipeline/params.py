@@ -33,6 +33,7 @@ from energyflow.config.sections import (
     EvaluateSection,
     NetworkSection,
     OnlineSection,
+    OwnTask,
     ReportParams,
     RewardModelSection,
     RunParams,
@@ -40,7 +41,7 @@ from energyflow.config.sections import (
     TrainSection,
 )
 from energyflow.core.errors import UserError, nearest
-from energyflow.envs.tasks import check_simulated
+from energyflow.envs.tasks import CUSTOM, check_simulated, check_task
 from energyflow.pipeline import sections
 from energyflow.policies.registry import METHODS, check_policy, policies
 from energyflow.rewards.registry import SOURCES, models_of, sources_of
@@ -65,6 +66,7 @@ SECTIONS: dict[str, type[Section]] = {
     "report": ReportParams,
 }
 OWN = ("method", "source")  # name -> what is otherwise than its own file says
+TASKS = "tasks"  # name -> a task of one's own
 FLAGS = "command line"  # the layer's name in messages
 SHIPPED = "params.yaml"  # beside the checkout's Snakefile, and inside an installed package
 
@@ -107,9 +109,10 @@ class _Layers:
             told = (f"{self.where(name, *keys)}: {message}" for keys, message in found)
             raise UserError(f"params.yaml: {'; '.join(told)}") from None
 
-    def with_task(self, preset: str, task: str) -> _Layers:
-        """The same under the entry of a task."""
-        return _Layers(self.layers | {f"presets.{preset}.task.{task}": self.tree["task"][task]})
+    def with_task(self, preset: str, task: str, own: Layer) -> _Layers:
+        """The same under the entry of a task, and, below that, what a task of one's own changes."""
+        entry = {f"presets.{preset}.task.{task}": self.tree["task"].get(task, {})}
+        return _Layers(self.layers | {f"{TASKS}.{task}": own} | entry)
 
 
 def _mapping(value: Any, where: str, allowed: Iterable[str] | None = None) -> Layer:
@@ -131,7 +134,7 @@ def _mapping(value: Any, where: str, allowed: Iterable[str] | None = None) -> La
 
 def _layers(raw: Layer, preset: str, grid: str, flags: Layer) -> _Layers:
     """The layers that every task shares, each with known keys alone."""
-    sections_of_file = [*SECTIONS, "plots", *STUDIES, *OWN]
+    sections_of_file = [*SECTIONS, "plots", *STUDIES, *OWN, TASKS]
     top = _mapping(raw, "top level", ["preset", "grid", "presets", *sections_of_file])
     over = _mapping(top["presets"][preset], f"presets.{preset}", [*sections_of_file, "full", "task"])
     full = _mapping(over.get("full"), f"presets.{preset}.full", RunParams.model_fields)
@@ -147,7 +150,34 @@ def _layers(raw: Layer, preset: str, grid: str, flags: Layer) -> _Layers:
     return found
 
 
-def _runs(layers: _Layers) -> RunParams:
+def _own_tasks(layers: _Layers) -> dict[str, OwnTask]:
+    """Tasks of one's own.
+
+    Raises:
+        UserError: a name or an entry is wrong.
+    """
+    found: dict[str, OwnTask] = {}
+    for name, entry in _mapping(layers.tree.get(TASKS), TASKS).items():
+        if not str(name).startswith(f"{CUSTOM}/"):
+            raise UserError(f"params.yaml: {TASKS}: '{name}': a task of your own is called {CUSTOM}/NAME")
+        check_task(name)
+        found[name] = sections.validated(OwnTask, entry or {}, f"{TASKS}.{name}")
+    return found
+
+
+def _check_own(run: RunParams, own: dict[str, OwnTask]) -> None:
+    """Refuse what needs a simulator of ours on a task of one's own.
+
+    Raises:
+        UserError: a method learns in the simulator.
+    """
+    for task in own.keys() & set(run.tasks):
+        for method in run.methods:
+            if METHODS[method].online is not None:
+                raise UserError(f"params.yaml: run.methods: '{method}' learns in a simulator of ours, not on {task}")
+
+
+def _runs(layers: _Layers, own: dict[str, OwnTask]) -> RunParams:
     """What is run, with `all` written out and every name checked.
 
     Raises:
@@ -160,7 +190,7 @@ def _runs(layers: _Layers) -> RunParams:
     checks = {
         "methods": check_policy,
         "sources": SOURCES.__getitem__,
-        "tasks": check_simulated,
+        "tasks": lambda name: name in own or check_simulated(name),
         "shape_tasks": check_simulated,
         "studies": STUDIES.__getitem__,
     }
@@ -203,7 +233,9 @@ def resolve(raw: Layer, preset: str | None = None, grid: str | None = None, flag
     if not PRESET.fullmatch(name):
         raise UserError(f"params.yaml: preset: '{name}' stands in paths and commands: small letters, digits, _ and -")
     layers = _layers(raw, name, grid, flagged)
-    run, core, full = _runs(layers), *(_runs(_layers(raw, name, each, flagged)) for each in GRIDS)
+    own = _own_tasks(layers)
+    run, core, full = _runs(layers, own), *(_runs(_layers(raw, name, each, flagged), own) for each in GRIDS)
+    _check_own(run, own)
     every_task = list(dict.fromkeys([*run.tasks, *core.tasks, *full.tasks]))
     every_method = list(dict.fromkeys([*run.methods, *core.methods, *full.methods]))
     overlaid = _mapping(layers.tree["task"], f"presets.{name}.task", {*every_task, *run.shape_tasks, *full.shape_tasks})
@@ -241,7 +273,11 @@ def resolve(raw: Layer, preset: str | None = None, grid: str | None = None, flag
             for key, model in PLOTS.items()
         },
         studies={study: layers.section(study, STUDIES[study].params) for study in run.studies},
-        overlaid={task: Sections(**of(layers.with_task(name, task))) for task in overlaid},
+        own=own,
+        overlaid={
+            task: Sections(**of(layers.with_task(name, task, own[task].overlay() if task in own else {})))
+            for task in {**overlaid, **own}
+        },
     )
     for study in run.studies if not flags else ():  # a command line is about one job
         STUDIES[study].valid(params)

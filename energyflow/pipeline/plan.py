@@ -31,7 +31,7 @@ def reward_model_files(params: Params) -> list[str]:
 
 def videos(params: Params) -> dict[str, str]:
     """Map the video of each task whose suite is filmed to the demonstrations that it shows one of."""
-    filmed = [task for task in params.tasks if suite_of(task).filmed]
+    filmed = [task for task in params.simulated(params.tasks) if suite_of(task).filmed]
     demos = layout.expand(layout.patterns(params.preset)["collect"][:1], params, task=filmed)
     files = layout.expand([layout.VIDEO.replace("{preset}", params.preset)], params, task=filmed)
     return dict(zip(files, demos, strict=True))
@@ -51,7 +51,7 @@ def _rows(params: Params) -> dict[str, list[str]]:
     return {
         "collect": layout.expand(pattern["collect"], params, task=demonstrated),
         "train": layout.expand(pattern["train"], params),
-        "expert": layout.expand(pattern["expert"], params),
+        "expert": layout.expand(pattern["expert"], params, task=params.simulated(params.tasks)),
         "evaluate": layout.expand(pattern["evaluate"], params),
         "nfe": layout.expand(pattern["nfe"], params, method=params.nfe_methods),
         "latency": layout.expand(pattern["latency"], params),
@@ -109,10 +109,11 @@ def report_rows(params: Params) -> dict[str, list[str]]:
     def grid(rule: str, *names: str, **fixed: list[str]) -> list[str]:
         return layout.expand([f for name in names for f in patterns[rule] if f.endswith(f"/{name}")], params, **fixed)
 
-    episodes, expert = grid("evaluate", "episodes.csv"), grid("expert", "episodes.csv")
+    simulated = params.simulated(params.tasks)
+    episodes, expert = grid("evaluate", "episodes.csv"), grid("expert", "episodes.csv", task=simulated)
     models, latency = grid("train", "model.json"), grid("latency", "latency.csv")
     trained = grid("train", "run.json")
-    levels = [*episodes, *expert, *grid("expert", "run.json"), *models]
+    levels = [*episodes, *expert, *grid("expert", "run.json", task=simulated), *models]
     found = {
         "success": [*episodes, *expert, *trained, *models, *grid("collect", "manifest.json")],
         "ranking": [*episodes, *models],

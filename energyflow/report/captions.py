@@ -75,6 +75,8 @@ def demonstrations(paths: Sequence[Path]) -> str:
                 f"{kept} of people (official file {found['version']}; {100 * found['replay_success_rate']:.0f} % of"
                 f" {found['replayed']} replayed ones succeed again)"
             )
+        elif found.get("source") == "own":
+            parts.append(f"{kept} from {found['origin']} ({found['format']})")
         else:
             rate = f"{100 * found['expert_success_rate']:.1f} % of {found['attempts']} attempts"
             noise = found.get("params", {})

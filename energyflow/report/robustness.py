@@ -20,7 +20,7 @@ from energyflow.config.sections import Level, ReportParams
 from energyflow.report import names
 from energyflow.report.comparisons import paired, paired_change
 from energyflow.report.recorded import Record, read_record
-from energyflow.report.rows import require
+from energyflow.report.rows import select
 from energyflow.report.statistics import Cell, Estimate, estimate, measured, numbers, verdict
 from energyflow.report.summaries import Cells, by_decoder, levels, methods, pick, scopes
 
@@ -62,12 +62,15 @@ def distances(paths: Sequence[Path], wanted_by: str) -> Distances | None:
     """How far each level moves what: from the records of the expert's rollouts.
 
     Returns:
-        None where tasks have different ones.
+        None where tasks have different ones, or no task has an expert.
 
     Raises:
-        UserError: there is no record, or one does not say.
+        UserError: a record does not say.
     """
-    first, *others = (read_record(path, Rollouts).levels for path in require(paths, "expert", "run.json", wanted_by))
+    records = select(paths, "expert", "run.json")
+    if not records:
+        return None
+    first, *others = (read_record(path, Rollouts).levels for path in records)
     if any(levels != first for levels in others):
         return None
     order = sorted(first, key=names.level_key)

@@ -6,6 +6,8 @@ rule collect:
         PATTERN["collect"],
     log:
         log_of("collect"),
+    wildcard_constraints:
+        task=one_of(P.simulated([*P.every_task, *P.shape_tasks])),
     priority: 50  # everything waits for it
     threads: 1
     resources:
