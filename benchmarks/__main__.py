@@ -9,7 +9,7 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("pipeline", "acting", "training", "paper", "simulators", "sac")
+NAMES = ("pipeline", "acting", "training", "paper", "simulators", "sac", "serving")
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from energyflow.policies.base import Policy
+    from energyflow.rewards.labeller import reward
+    from energyflow.serving.runner import Runner
+
+__all__ = ["Runner", "evaluate", "load", "reward"]
 
 __version__ = "0.1.0"
 
@@ -56,3 +60,16 @@ def evaluate(
     from energyflow.learning.own_env import evaluate as evaluate_in
 
     return evaluate_in(policy, env, episodes, seed=seed, horizon=horizon, decoder=decoder, video=video)
+
+
+def __getattr__(name: str) -> Any:
+    """What costs an import of torch, when it is asked for."""
+    if name == "Runner":
+        from energyflow.serving.runner import Runner
+
+        return Runner
+    if name == "reward":
+        from energyflow.rewards.labeller import reward
+
+        return reward
+    raise AttributeError(f"module 'energyflow' has no attribute '{name}'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from benchmarks.official import Energy, Training
@@ -36,3 +37,12 @@ def test_ratios_are_taken_within_a_round() -> None:
     times = interleave({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=2, calls=1)
     assert calls == ["a", "b"] * 3  # the first round is not counted
     assert [len(values) for values in times.values()] == [2, 2]
+
+
+def test_a_soak_is_told_in_one_row() -> None:
+    pytest.importorskip("websockets")
+    from benchmarks import serving
+
+    found = {"ticks": 6000, "p50": 1.234, "p99": 5.678, "worst": 101.0, "misses": 2, "late": 1}
+    about = {"cpu": "a", "cores": 2, "load": 0.5, "torch": "2"}
+    assert "| 10 | 6000 | 1.23 | 5.68 | 101 | 2 | 1 |" in serving.table(found, about).splitlines()

@@ -12,6 +12,7 @@ ORDER = [  # top floor first; rooms of one floor do not import each other
     {"pipeline"},
     {"studies"},
     {"report"},
+    {"serving"},
     {"agents"},
     {"rewards"},
     {"learning"},

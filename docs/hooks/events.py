@@ -20,7 +20,7 @@ from mkdocs.structure.pages import Page
 from energyflow.report import readme
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILT = re.compile(r"<!-- built: (?P<what>\w+)(?: (?P<of>\w+))? -->")
+BUILT = re.compile(r"<!-- built: (?P<what>\w+)(?: (?P<of>\w+(?: \w+)?))? -->")
 
 
 def subjects() -> dict[str, list[catalogue.Subject]]:
@@ -71,7 +71,7 @@ def _sections() -> str:
 
 
 def _help(command: str) -> str:
-    asked = [sys.executable, "-m", "energyflow.cli", *([command] if command else []), "--help"]
+    asked = [sys.executable, "-m", "energyflow.cli", *command.split(), "--help"]
     said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
     return f"```text\n{said.stdout.rstrip()}\n```"
 

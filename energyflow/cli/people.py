@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from energyflow.cli.options import Arguments, add_command, dry, existing, given, own_folder, params_of, whole_number
-from energyflow.core.errors import UserError
+from energyflow.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from energyflow.cli.job import Commands
+    from energyflow.config.params import Sections
+    from energyflow.config.sections import OnlineParams, TrainParams
 
 
 def _collect(a: Arguments) -> None:
@@ -22,6 +24,20 @@ def _collect(a: Arguments) -> None:
         print(f"wrote {out}/demos.hdf5")
 
 
+def _training(a: Arguments, sections: Sections) -> TrainParams | OnlineParams:
+    """The section of what is trained: a policy, or a model that rewards read.
+
+    Raises:
+        UserError: there is no such method, or no reward reads a model of it.
+    """
+    if a.kind == "reward":
+        if a.method not in sections.reward_model:
+            raise UserError(f"no reward reads a model of '{a.method}'; {nearest(a.method, sections.reward_model)}")
+        return sections.reward_model[a.method]
+    online = a.method in sections.online
+    return sections.training_online(a.method) if online else sections.training(a.method)
+
+
 def _train(a: Arguments) -> None:
     from energyflow.config.sections import OnlineParams
     from energyflow.datasets.format import load_demos
@@ -31,11 +47,11 @@ def _train(a: Arguments) -> None:
     demos = as_demos(a.demos)
     task = a.task or load_demos(demos, filter_key=a.filter_key).task
     sections = params_of(a).of(task)
-    online = a.method in sections.online
-    section = given(a, sections.training_online(a.method) if online else sections.training(a.method))
+    section = given(a, _training(a, sections))
     if section.method != a.method:
         raise UserError(f"--params is a section of '{section.method}': give --method {section.method} too")
-    out = own_folder(a, Path("runs", task, section.method, f"seed{a.seed}"))
+    kind = "_reward" if a.kind == "reward" else ""
+    out = own_folder(a, Path("runs", task, f"{section.method}{kind}", f"seed{a.seed}"))
     if dry(a, section):
         return
     if isinstance(section, OnlineParams):
@@ -53,10 +69,14 @@ def _train(a: Arguments) -> None:
 
 
 def _plot(a: Arguments) -> None:
+    from energyflow.pipeline.params import load
+    from energyflow.report.paired import compare, evaluated
     from energyflow.report.runs import draw_runs
 
     draw_runs(a.runs, a.out)
     print(f"wrote {a.out}")
+    if len(a.runs) == 2 and all(map(evaluated, a.runs)):
+        print("\n".join(compare(*a.runs, load().report)))
 
 
 def add(commands: Commands) -> None:
@@ -72,6 +92,13 @@ def add(commands: Commands) -> None:
         help="demonstrations, of any format that `energyflow data` reads",
     )
     train.add_argument("--method", default="energyflow", help="default: energyflow")
+    train.add_argument(
+        "--as",
+        dest="kind",
+        choices=("policy", "reward"),
+        default="policy",
+        help="what to train: a policy, or a model of single steps that rewards read (default: policy)",
+    )
     train.add_argument("--task", help="suite/task, or custom/NAME (default: what the file says)")
     train.add_argument("--seed", type=whole_number, default=0)
     train.add_argument("--filter-key", help="list in the file's mask/ (default: train if it is there), or all")
