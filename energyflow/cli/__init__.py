@@ -18,10 +18,10 @@ FLAG = re.compile(r"[a-z_]+\.[^=\s]+=")  # section.key=value, anywhere among the
 
 def parser() -> argparse.ArgumentParser:
     """The command line: one sub-command a task of people's, and `job`."""
-    top = argparse.ArgumentParser(prog="energyflow", description=people.__doc__)
+    top = argparse.ArgumentParser(prog="energyflow", usage="%(prog)s COMMAND ...", description=people.__doc__)
     top.add_argument("--version", action="version", version=f"energyflow {__version__}")
     completion.add(top)
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(prog="energyflow", dest="command", required=True, metavar="COMMAND")
     for part in (data, people, train, evaluate, reward, serve, results, job):
         part.add(commands)
     return top

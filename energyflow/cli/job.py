@@ -43,7 +43,7 @@ def _run(job: Job, given: argparse.Namespace) -> int | None:
 
 def add(commands: Commands) -> None:
     """Add `job` and its sub-commands."""
-    door = commands.add_parser("job", help="one job of the workflow; its rules call it")
+    door = commands.add_parser("job", description="One job of the workflow; its rules call it.")  # not listed
     jobs = door.add_subparsers(dest="job", required=True, metavar="JOB")
     for name, job in JOBS.items():
         one = jobs.add_parser(name)

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 def _plot(a: argparse.Namespace) -> None:
+    from energyflow.datasets.formats import as_demos
     from energyflow.report.episode import draw_episode
 
-    draw_episode(a.model, a.demos, a.source, a.episode, a.out)
+    draw_episode(a.model, as_demos(a.demos), a.source, a.episode, a.out)
     print(f"wrote {a.out}")
 
 
@@ -25,7 +26,7 @@ def add(commands: Commands) -> None:
     plot = doing.add_parser("plot", help=text, description=text)
     plot.set_defaults(handler=_plot, computes=True, flagged=False)
     plot.add_argument("--model", type=Path, help="folder of a run of energyflow train --as reward, or its checkpoint")
-    plot.add_argument("--demos", type=Path, required=True, help="demonstrations")
+    plot.add_argument("--demos", type=Path, required=True, help="demonstrations, of any format")
     plot.add_argument("--source", default="centered_energy", help="of reward (%(default)s)")
     plot.add_argument("--episode", type=int, default=0, help="number of the demonstration, from 0 on (%(default)s)")
     plot.add_argument("--out", type=Path, default=Path("reward.png"), help="figure: .png, .svg or .pdf (%(default)s)")

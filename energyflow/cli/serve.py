@@ -90,8 +90,8 @@ def add(commands: Commands) -> None:
     """Add the commands of a robot's owner."""
     found = {}
     for name, handler, text in (
-        ("serve", _serve, "serve a policy on a websocket, for robots and openpi's client"),
-        ("latency", _latency, "milliseconds of a plan, and which control rates it meets"),
+        ("serve", _serve, "serve a policy to robots, on a websocket"),
+        ("latency", _latency, "how long a plan takes, and what rates it meets"),
         ("export", _export, "write a policy as an ONNX graph"),
     ):
         found[name] = command = commands.add_parser(name, help=text, description=text)

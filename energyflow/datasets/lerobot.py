@@ -194,7 +194,6 @@ def _column(table: pyarrow.Table, key: str, width: int, where: str) -> Array:
     import pyarrow
 
     column = table.column(key).combine_chunks()
-    column = column.combine_chunks() if isinstance(column, pyarrow.ChunkedArray) else column
     if column.null_count:
         raise UserError(f"{where}: {key}: {column.null_count} rows are empty; repair the file")
     lists = pyarrow.types.is_list(column.type) or pyarrow.types.is_fixed_size_list(column.type)

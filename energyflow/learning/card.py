@@ -54,12 +54,19 @@ def card(described: Description, record: dict[str, Any]) -> str:
         [
             *("---", yaml.safe_dump(front, sort_keys=False).rstrip(), "---", ""),
             *(f"# {title} on {described.task}", "", "| | |", "|---|---|", *rows, ""),
-            *("```python", "import energyflow", "", 'policy = energyflow.load("model.safetensors")'),
-            f"actions = policy.act(obs)  # obs [{spec.obs_horizon}, {spec.obs_dim}], or arrays by key, to"
-            f" [{spec.pred_horizon}, {spec.action_dim}]",
-            *("```", "", "Every number is in `model.json`, what it was made from in `run.json`.", ""),
+            *("```python", "import energyflow", "", *_use(described), "```", ""),
+            *("Every number is in `model.json`, what it was made from in `run.json`.", ""),
         ]
     )
+
+
+def _use(described: Description) -> list[str]:
+    """Lines of Python that use a model."""
+    spec = described.spec
+    if METHODS[described.method].role == "reward model":
+        return ['reward = energyflow.reward("model.safetensors", "demos.hdf5", source="...")']
+    sizes = f"[{spec.obs_horizon}, {spec.obs_dim}], or arrays by key, to [{spec.pred_horizon}, {spec.action_dim}]"
+    return ['policy = energyflow.load("model.safetensors")', f"actions = policy.act(obs)  # obs {sizes}"]
 
 
 def _demonstrations(described: Description, record: dict[str, Any]) -> str | None:

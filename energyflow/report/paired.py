@@ -7,7 +7,7 @@ from pathlib import Path
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report.comparisons import paired
-from energyflow.report.rows import read_rows
+from energyflow.report.rows import read_rows, read_table
 from energyflow.report.statistics import cell
 
 KEYS = ["decoder", "level"]
@@ -15,8 +15,9 @@ COLUMNS = ("task", "method", *KEYS, "seed", "env_seed", "success")
 
 
 def evaluated(run: Path) -> bool:
-    """Whether a run was rolled out."""
-    return (run / "evaluate/episodes.csv").is_file()
+    """Whether a run was rolled out, and its environment says what is a success."""
+    file = run / "evaluate/episodes.csv"
+    return file.is_file() and "success" in read_table(file, KEYS)
 
 
 def compare(one: Path, two: Path, params: ReportParams) -> list[str]:

@@ -20,6 +20,7 @@ from energyflow.datasets.lerobot import read_lerobot
 
 pytest.importorskip("pyarrow")
 
+import pyarrow
 from pyarrow import parquet
 
 from tests.datasets.lerobot_folders import FEATURES, episode, table, write_folder
@@ -53,6 +54,22 @@ def test_both_versions_of_the_same_data_are_the_same_demonstrations(tmp_path: Pa
     for mine, theirs in zip(old.episodes, new.episodes, strict=True):
         np.testing.assert_array_equal(mine.obs, theirs.obs)
         np.testing.assert_array_equal(mine.actions, theirs.actions)
+
+
+def test_vectors_may_be_lists_of_any_length_as_long_as_all_are_equal(tmp_path: Path) -> None:
+    written = write_folder(tmp_path / "reach")
+    path = tmp_path / "reach/data/chunk-000/file-001.parquet"
+    place = parquet.read_schema(path).get_field_index("action")
+    for cut, message in ((0, ""), (1, r"file-001\.parquet: action: 1 numbers in a row, but 2 by shape")):
+        rows = written[2]["action"].tolist()
+        rows[4] = rows[4][cut:]
+        parquet.write_table(table(written[2]).set_column(place, "action", pyarrow.array(rows)), path)
+        if message:
+            with pytest.raises(UserError, match=message):
+                read_lerobot(tmp_path / "reach")
+        else:
+            actions = read_lerobot(tmp_path / "reach").episodes[2].actions
+            np.testing.assert_allclose(actions, written[2]["action"])
 
 
 def test_episodes_are_found_in_whatever_order_rows_lie(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.learning.card import write_card
 from energyflow.learning.trainer import train
+from energyflow.pipeline.params import Params
+from tests.datasets.files import write
 from tests.learning.test_own_data import split
 
 
@@ -40,6 +42,13 @@ def test_a_card_says_what_the_run_was(tmp_path: Path, short: TrainParams) -> Non
         assert said in body
     assert str(tmp_path) not in text
     assert "None" not in text
+
+
+@pytest.mark.parametrize(("method", "called"), [("flow_policy", "load"), ("ebil_energy", "reward")])
+def test_a_card_calls_what_can_be_called(tmp_path: Path, smoke: Params, method: str, called: str) -> None:
+    params = smoke.reward_model[method].model_copy(update={"steps": 2})
+    train("custom/bench", 0, params, write(tmp_path / "bench.hdf5"), tmp_path / "run", torch.device("cpu"))
+    assert write_card(tmp_path / "run").read_text().count(f"energyflow.{called}(") == 1
 
 
 def test_a_card_of_a_damaged_run_is_not_written(tmp_path: Path, short: TrainParams) -> None:
