@@ -19,6 +19,7 @@ from torch import Tensor
 from energyflow.core.seeding import torch_generator
 from energyflow.offline.paths import VP
 from energyflow.offline.samplers import sample
+from energyflow.studies.offline.mixtures import target_of
 from energyflow.studies.offline.sections import ClassifierFree
 
 CENTRE, WIDTH, STEEPNESS, REACH = 1.5, 0.4, 1.2, 4.0
@@ -61,7 +62,7 @@ class Line:
                 data = plain + beta * (told - plain)
             else:
                 data = self.means(x[:, 0], mu, sigma, beta)
-            return (x - at.mu * data[:, None]) / at.sigma
+            return target_of(path, x, t, data[:, None])
 
         return sample(predict, path, noise, steps, "heun")
 

@@ -23,9 +23,9 @@ KINDS = {"once": "One shot", "renewed": "Renewed"}
 TITLE = "One shot or renewal"
 CLAIM = (
     "QIPO renews its support set every K steps from the policy that it has by then, so l renewals of beta reach mu"
-    " exp(l beta Q) (equation 5.4); the paper has no run without renewal. Where mu = N(0, 1) and Q = a, the exact law is"
-    " N(beta, 1), and the softmax over M actions falls short of it: it cannot leave its support. A Gaussian is fitted"
-    " after each step."
+    " exp(l beta Q) (equation 5.4); the paper has no run without renewal. Where mu = N(0, 1) and Q = a, the exact law"
+    " is N(beta, 1), and the softmax over M actions falls short of it: it cannot leave its support. A Gaussian is"
+    " fitted after each step."
 )
 
 
@@ -86,8 +86,8 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     once = frame[(frame["kind"] == "once") & (frame["beta"] == frame.loc[frame["kind"] == "once", "beta"].max())]
     narrow = [f"{row['mean']:.2f} with M = {row['m']:g}" for _, row in once.sort_values("m").iterrows()]
     sentences = [
-        f"With M = {last['m']:g}, {last['renewals']:g} renewals reach a mean of {last['mean']:.2f} where the exact one is"
-        f" {last['exact_mean']:g}, one shot of the same total beta {last['mean_once']:.2f}: renewed it is"
+        f"With M = {last['m']:g}, {last['renewals']:g} renewals reach a mean of {last['mean']:.2f} where the exact one"
+        f" is {last['exact_mean']:g}, one shot of the same total beta {last['mean_once']:.2f}: renewed it is"
         f" {'within' if gap <= limit else 'beyond'} {100 * limit:g} % of the exact law.",
         f"Means renewed and in one shot, by exact mean: {listed(said)}.",
         f"One shot at beta {once['beta'].max():g}: {listed(narrow)}.",
