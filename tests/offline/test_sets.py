@@ -55,7 +55,9 @@ def test_masses_of_the_modes(name: str) -> None:
 def test_the_energy_of_a_point_is_that_it_was_drawn_with(name: str) -> None:
     made = make_set(name)
     drawn = made.draw(4000, np.random.default_rng(3))
-    assert np.abs(made.energy(drawn.points) - drawn.energy).mean() < 0.05  # the radius stands for a spiral's hidden number
+    assert (
+        np.abs(made.energy(drawn.points) - drawn.energy).mean() < 0.05
+    )  # the radius stands for a spiral's hidden number
 
 
 def test_the_first_mode_is_the_north() -> None:

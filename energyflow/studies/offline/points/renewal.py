@@ -19,6 +19,7 @@ from energyflow.report.wording import listed
 from energyflow.studies.offline.points.verdicts import UNTESTED, Estimate, Judged, read
 from energyflow.studies.offline.sections import OfflineVerdicts
 
+LINES = 4  # at most so many betas, or a few more, in the panel over M
 KINDS = {"once": "One shot", "renewed": "Renewed"}
 TITLE = "One shot or renewal"
 CLAIM = (
@@ -41,7 +42,8 @@ def compared(frame: pd.DataFrame) -> pd.DataFrame:
     """One row a total beta: renewed, and one shot with as many support actions."""
     renewed = frame[frame["kind"] == "renewed"]
     once = frame[(frame["kind"] == "once") & frame["m"].isin(renewed["m"])]
-    return renewed.merge(once, on="beta", suffixes=("", "_once"))
+    names = {f"{value}{end}": f"{value}_once{end}" for value in ("mean", "std") for end in ("", "_low", "_high")}
+    return renewed.merge(once[["beta", *names]].rename(columns=names), on="beta")
 
 
 def judged(paths: Sequence[Path], params: OfflineVerdicts) -> list[Judged]:
@@ -120,16 +122,12 @@ def draw(frame: pd.DataFrame, both: pd.DataFrame, params: OfflineVerdicts) -> Fi
     ends = [0.0, float(both["beta"].max())]
     drawing.predicted(left, ends, ends, "exact")
     left.set_xlabel("beta in total")
-    betas = sorted(frame.loc[frame["kind"] == "once", "beta"].unique())[:: max(1, len(betas_of(frame)) // 4)]
-    for place, beta in enumerate(betas, start=2):
-        part = frame[(frame["kind"] == "once") & (frame["beta"] == beta)]
+    ones = frame[frame["kind"] == "once"]
+    betas = sorted(ones["beta"].unique())
+    for place, beta in enumerate(betas[:: max(1, len(betas) // LINES)], start=2):
+        part = ones[ones["beta"] == beta]
         drawing.estimates(right, part, "m", "mean", nth_look(place, params.palette), f"one shot, beta {beta:g}")
     drawing.measured_axis(right, frame["m"])
     right.set_xlabel("support actions M")
     drawing.legend_below(figure)
     return figure
-
-
-def betas_of(frame: pd.DataFrame) -> list[float]:
-    """Betas of the steps in one shot."""
-    return sorted(frame.loc[frame["kind"] == "once", "beta"].unique())
