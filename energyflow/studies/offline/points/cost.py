@@ -63,7 +63,7 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     frame = over_seeds(each, ("method",), [c for c in each if c not in ("method", "seed")], params.confidence)
     apart = ratio(each, "sliced_w2", params)
     sentences = [
-        f"That no auxiliary model is needed {claim.verdict}: ED trains in {claim.value.said()} of CEP's time,"
+        f"No auxiliary model is needed: {claim.verdict}. ED trains in {claim.value.said()} of CEP's time,"
         f" with {ratio(each, 'parameters', params).mean:.2f} of its parameters; sliced W2 is {apart.said()} of CEP's.",
         f"ED draws its samples in {ratio(each, 'sample_ms', params).said()} of CEP's time.",
     ]
@@ -86,7 +86,7 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
 
 def draw(frame: pd.DataFrame, params: OfflineVerdicts) -> Figure:
     """Distance against the seconds of training, and against those of sampling."""
-    figure, panels = drawing.panels(2, 2, y="sliced W2, mean over sets and betas")
+    figure, panels = drawing.panels(2, 2, y="mean sliced W2")
     shown = (("train_seconds", "training (s)"), ("sample_ms", "sampling (ms)"))
     for axes, (value, label) in zip(panels, shown, strict=True):
         for method in frame["method"]:

@@ -33,7 +33,7 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     worst, last = float(rows["change"].max()), frame.loc[frame["offset"].idxmax()]
     verdict = HOLDS if worst <= params.tolerances.invariance else FAILS
     sentences = [
-        f"That per-state weights do not see c(s) {verdict}: they change by at most {worst:.1e} (tolerance"
+        f"Per-state weights do not see c(s): {verdict}. They change by at most {worst:.1e} (tolerance"
         f" {params.tolerances.invariance:g}).",
         f"With offsets of standard deviation {last['offset']:g}, a batch keeps {100 * last['batch_ess']:.2f} % of its"
         f" effective size, the support of a state {extent(100 * frame['state_ess'], 0)} % as without.",

@@ -111,7 +111,7 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: OfflineVerdicts) 
     mean = rows.groupby(["method", "beta"])["sliced_w2"].mean()
     found = [
         f"Over sets and betas above 1, classifier-free guidance is {value.said(3)} farther from the exact law than ED"
-        f" (sliced W2): that ED is better {at_least(value, 0.0)}."
+        f" (sliced W2). ED is better: {at_least(value, 0.0)}."
     ]
     for name in LEARNED:
         parts = [f"{mean[name, beta]:.3f} at {beta:g}" for beta in sorted(frame["beta"].unique())]
