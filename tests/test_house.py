@@ -13,7 +13,7 @@ ORDER = [  # top floor first; rooms of one floor do not import each other
     {"studies"},
     {"report"},
     {"serving"},
-    {"agents"},
+    {"agents", "offline"},
     {"rewards"},
     {"learning"},
     {"policies"},
