@@ -31,9 +31,13 @@ def gail(smoke: Params, expert: Transitions, normalizer: Normalizer, **update: o
     return GAIL(own, expert, normalizer, seed=0)
 
 
-def airl(smoke: Params, expert: Transitions, *, random_share: float = 0.0, **update: object) -> AIRL:
+def airl(
+    smoke: Params, expert: Transitions, *, random_share: float = 0.0, ends: bool = False, **update: object
+) -> AIRL:
     own = AIRLSettings(**smoke.shape["airl"].source_params | QUICK | update)
-    return AIRL(own, expert, Normalizer(1, 1), seed=0, discount=DISCOUNT, random_share=random_share)
+    found = AIRL(own, expert, Normalizer(1, 1), seed=0, discount=DISCOUNT, ends=ends)
+    found.random_share = random_share
+    return found
 
 
 def split(pairs: Tensor) -> Transitions:
@@ -191,6 +195,43 @@ def test_airl_finds_the_expert_where_the_actor_never_acts(smoke: Params) -> None
         error[share] = float((source.reward(shown) - true).abs().max())
     assert error[0.25] < 0.3
     assert error[0.0] > 3.0  # which is why the random steps are counted
+
+
+def test_the_share_of_random_steps_follows_the_replay(smoke: Params) -> None:
+    """Taken for its final value from the first step on, it was wrong by 0.9 at the beginning of a run."""
+    state = torch.zeros(64, 1)
+    batch = transitions(state, state, state)
+    source = AIRL(AIRLSettings(**QUICK), batch, Normalizer(1, 1), seed=0, discount=DISCOUNT, random_steps=16)
+
+    class Grown:
+        def __init__(self, size: int) -> None:
+            self._size = size
+
+        def size(self) -> int:
+            return self._size
+
+        def transitions(self, rows: object) -> Transitions:
+            return batch
+
+    for size, share in ((8, 1.0), (16, 1.0), (64, 0.25), (160, 0.1)):
+        source.update(Grown(size), lambda obs, action: torch.zeros(len(obs)))
+        assert source.random_share == share
+    log_pi = torch.full((64,), -3.0)
+    expected = -torch.log(0.1 * 0.5 + 0.9 * log_pi.exp())  # of one action dimension: the box has length 2
+    found = source.logits(batch, torch.zeros(64), lambda obs, action: log_pi)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_nothing_follows_a_success_that_ends_the_episode(smoke: Params, ends: bool) -> None:
+    obs, after = torch.randn(6, 1), torch.randn(6, 1)
+    batch = transitions(obs, torch.zeros(6, 1), after)
+    batch.success[::2] = 1.0
+    source = airl(smoke, batch, ends=ends)
+    inputs = source.inputs(batch)
+    follows = 1.0 - batch.success if ends else torch.ones(6)
+    shaping = DISCOUNT * follows * source.networks["h"](after).squeeze(-1) - source.networks["h"](obs).squeeze(-1)
+    torch.testing.assert_close(source.score(inputs), source.term(inputs) + shaping)
 
 
 def test_demonstrated_actions_at_the_edge_of_the_box_do_no_harm(smoke: Params) -> None:
