@@ -22,9 +22,8 @@ def bench(smoke: Params) -> Bench:
     recipe = own.fit.model_copy(update={"steps": 400, "batch_size": 128, "lr": 1e-2, "ema_decay": 0.95})
     changed = {"hidden": [48, 48], "time_dim": 16, "fit": recipe, "group": 32, "samples": 1000}
     solvers = {name: getattr(own, name).model_copy(update={"steps": 8}) for name in ("ot", "vp")}
-    points, energy = make_set("moons").draw(5000, np.random.default_rng(0))
-    data = (torch.from_numpy(part).float() for part in (points, energy))
-    return Bench(*data, own.model_copy(update=changed | solvers), 0)
+    data = make_set("moons").draw(5000, np.random.default_rng(0))
+    return Bench.of(data, own.model_copy(update=changed | solvers), 0)
 
 
 @pytest.mark.parametrize("name", METHODS)
