@@ -54,8 +54,8 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     )
     toys = measured(paths)
     by = ("subject", "beta")
-    pairs = [toys[toys["method"] == method] for method in ("efm", "efm_resampled")]
-    apart = difference(*pairs, by, "sliced_w2", params.confidence)
+    weighted, resampled = (toys[toys["method"] == method] for method in ("efm", "efm_resampled"))
+    apart = difference(weighted, resampled, by, "sliced_w2", params.confidence)
     more, less = int((apart["difference_low"] > 0).sum()), int((apart["difference_high"] < 0).sum())
     last = frame[frame["beta"] == frame["beta"].max()].set_index("estimator")["variance"]
     sentences = [

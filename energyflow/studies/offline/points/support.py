@@ -30,7 +30,7 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     """The point of the page."""
     rows = read(paths, "support")
     frame = over_seeds(rows, ("offset",), ("change", "state_ess", "batch_ess"), params.confidence)
-    worst, last = float(rows["change"].max()), frame.loc[frame["offset"].idxmax()]
+    worst, last = float(rows["change"].max()), frame.nlargest(1, "offset").iloc[0]
     verdict = HOLDS if worst <= params.tolerances.invariance else FAILS
     sentences = [
         f"Per-state weights do not see c(s): {verdict}. They change by at most {worst:.1e} (tolerance"

@@ -121,8 +121,8 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: OfflineVerdicts) 
     found.append(
         "Nearest of these four: " + listed(f"{METHODS[name]} in {count}" for name, count in best.items()) + " settings."
     )
-    pairs = [rows[rows["method"] == method] for method in ("efm", "resample")]
-    apart = difference(*pairs, ("subject", "beta"), "sliced_w2", params.confidence)
+    learned, floor = (rows[rows["method"] == method] for method in ("efm", "resample"))
+    apart = difference(learned, floor, ("subject", "beta"), "sliced_w2", params.confidence)
     found.append(
         f"EFM is nearer to the exact law than resampled data in {int((apart['difference_high'] < 0).sum())} of"
         f" {len(apart)} settings, farther in {int((apart['difference_low'] > 0).sum())}."
