@@ -103,7 +103,7 @@ def test_rows_are_those_of_the_environment_driven_by_hand(run: Path) -> None:
     ("says", "expected"),
     [
         ({}, None),
-        ({2: {"success": True}}, 1),  # at any step, and the episode goes on
+        ({2: {"success": True}, 4: {"success": False}}, 1),  # at any step, and the episode goes on
         ({5: {"is_success": np.array([1.0])}}, 1),
         ({step: {"success": False} for step in range(1, 6)}, 0),
     ],
