@@ -118,6 +118,12 @@ def test_success_is_what_info_says_and_the_environment_ends_the_episode(
     assert energyflow.evaluate(counter, Counting(5, says), episodes=1, horizon=3)["length"].tolist() == [3]
 
 
+def test_an_episode_that_the_environment_cuts_off_is_over(counter: Any) -> None:
+    env = Counting()
+    env.step = lambda action: (np.ones(1), 1.0, False, True, {})  # type: ignore[method-assign]
+    assert energyflow.evaluate(counter, env, episodes=2, horizon=9)["length"].tolist() == [1, 1]
+
+
 def test_actions_arrive_in_the_box_of_the_environment(counter: Any) -> None:
     env = Counting()
     energyflow.evaluate(counter, env, episodes=1, horizon=9)
