@@ -159,14 +159,14 @@ class _Folder:
         splits = self.info.get("splits")
         if not isinstance(splits, dict) or len(splits) < 2:
             return {}
-        found = {}
+        found: dict[str, list[int]] = {}
         for name, text in splits.items():
             match = re.fullmatch(r"(\d+):(\d+)", str(text))
             if match is None or not re.fullmatch(r"\w+", name):
                 raise self.error(f"splits.{name}", f"is {text!r}, and must be a range of episodes such as 0:40")
-            low, high = int(match[1]), int(match[2])
-            found[LISTS.get(name, name)] = [at for at, place in enumerate(places) if low <= place.index < high]
-            if high > len(places) or not found[LISTS.get(name, name)]:
+            low, high, kind = int(match[1]), int(match[2]), LISTS.get(str(name), str(name))
+            found[kind] = [at for at, place in enumerate(places) if low <= place.index < high]
+            if high > len(places) or not found[kind]:
                 raise self.error(f"splits.{name}", f"is {text}, of {len(places)} episodes")
         return found
 
