@@ -282,7 +282,7 @@ def add(commands: Commands) -> None:
     for command in (train, evaluate):
         command.add_argument("--overwrite", action="store_true", help="compute again, in place of what is there")
     evaluate.set_defaults(handler=_evaluate, computes=True)
-    plot = _add(commands, "plot", "losses and success of your own runs", flags=False)
+    plot = _add(commands, "plot", "losses and success of your own runs; of two, which does better", flags=False)
     plot.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder that energyflow train wrote")
     plot.add_argument("--out", type=Path, default=Path("runs.png"), help="figure: .png, .svg or .pdf (%(default)s)")
     plot.set_defaults(handler=_plot, computes=False)
