@@ -49,8 +49,8 @@ def table(found: dict[str, Any], about: dict[str, Any]) -> str:
         f"| {' | '.join(cells)} |",
         "",
         "Wall-clock milliseconds from observation to action over a websocket on one machine; energyflow on the MLP,"
-        f" {OBS} numbers observed, {ACTION} acted, a plan every {found['every']} actions. {about['cpu']}, {about['cores']} cores,"
-        f" load {about['load']}, torch {about['torch']}.",
+        f" {OBS} numbers observed, {ACTION} acted, a plan every {found['every']} actions."
+        f" {about['cpu']}, {about['cores']} cores, load {about['load']}, torch {about['torch']}.",
         "",
     ]
     return "\n".join(lines)

@@ -105,7 +105,7 @@ def add(commands: Commands) -> None:
     train.add_argument("--model", type=Path, help="reward model, of a method that reads one while it learns")
     train.set_defaults(handler=_train, computes=True)
     train.add_argument("--overwrite", action="store_true", help="compute again, in place of what is there")
-    plot = add_command(commands, "plot", "losses and success of your own runs", flags=False)
+    plot = add_command(commands, "plot", "losses and success of runs; of two, the difference", flags=False)
     plot.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder that energyflow train wrote")
     plot.add_argument("--out", type=Path, default=Path("runs.png"), help="figure: .png, .svg or .pdf (%(default)s)")
     plot.set_defaults(handler=_plot, computes=False)
