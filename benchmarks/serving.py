@@ -28,7 +28,7 @@ def main(out: Path, quick: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.safetensors"
         save(policy, model, {"task": "custom/soak", "seed": 0})
-        found = soak(model, HZ, SECONDS[quick])
+        found = soak(model, HZ, SECONDS[quick]) | {"every": policy.spec.exec_horizon}
     about = machine()
     write_json(out / "serving.json", {"machine": about, "hz": HZ, "quick": quick, **found})
     write_text(out / "serving.md", table(found, about))
@@ -49,8 +49,8 @@ def table(found: dict[str, Any], about: dict[str, Any]) -> str:
         f"| {' | '.join(cells)} |",
         "",
         "Wall-clock milliseconds from observation to action over a websocket on one machine; energyflow on the MLP,"
-        f" {OBS} numbers observed, {ACTION} acted, a plan every eighth action. {about['cpu']}, {about['cores']} cores, load"
-        f" {about['load']}, torch {about['torch']}.",
+        f" {OBS} numbers observed, {ACTION} acted, a plan every {found['every']} actions."
+        f" {about['cpu']}, {about['cores']} cores, load {about['load']}, torch {about['torch']}.",
         "",
     ]
     return "\n".join(lines)

@@ -43,6 +43,6 @@ def test_a_soak_is_told_in_one_row() -> None:
     pytest.importorskip("websockets")
     from benchmarks import serving
 
-    found = {"ticks": 6000, "p50": 1.234, "p99": 5.678, "worst": 101.0, "misses": 2, "late": 1}
+    found = {"ticks": 6000, "p50": 1.234, "p99": 5.678, "worst": 101.0, "misses": 2, "late": 1, "every": 4}
     about = {"cpu": "a", "cores": 2, "load": 0.5, "torch": "2"}
     assert "| 10 | 6000 | 1.23 | 5.68 | 101 | 2 | 1 |" in serving.table(found, about).splitlines()

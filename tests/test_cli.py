@@ -48,7 +48,9 @@ def test_a_policy_without_a_simulator_says_so(tmp_path: Path, capsys: pytest.Cap
     test_anyones_robomimic_file_trains_and_its_policy_acts(tmp_path)
     capsys.readouterr()
     assert main(["evaluate", "--model", str(tmp_path / "model.safetensors"), *SMOKE]) == 2
-    assert "custom/cup_stacking has demonstrations only" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "custom/cup_stacking has demonstrations only" in said
+    assert "--env ID names an environment of your own" in said
 
 
 def test_a_file_of_a_known_task_is_recognised_and_evaluated(

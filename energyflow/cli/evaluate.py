@@ -20,6 +20,7 @@ from energyflow.cli.options import (
 )
 from energyflow.config.sections import DECODERS
 from energyflow.core.errors import UserError
+from energyflow.envs.tasks import CUSTOM
 
 if TYPE_CHECKING:
     from energyflow.cli.job import Commands
@@ -47,7 +48,11 @@ def _evaluate(a: Arguments) -> None:
     if not dry(a, section):
         from energyflow.learning.evaluation import evaluate
 
-        evaluate(task, seed, section, model, out, existing=existing(a))
+        try:
+            evaluate(task, seed, section, model, out, existing=existing(a))
+        except UserError as error:
+            hint = "; --env ID names an environment of your own" if task.startswith(f"{CUSTOM}/") else ""
+            raise UserError(f"{error}{hint}") from None
         print(f"wrote {out}/episodes.csv")
         print("\n".join(_success(out / "episodes.csv", params.report.confidence)))
 

@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
     collect = add_command(commands, "collect", "demonstrations of a scripted expert, or of people")
     collect.add_argument("task", help="suite/task, for example metaworld/hammer")
     collect.set_defaults(handler=_collect, computes=False)
-    plot = add_command(commands, "plot", "losses and success of your own runs", flags=False)
+    plot = add_command(commands, "plot", "losses and success of runs; of two, the difference", flags=False)
     plot.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder that energyflow train wrote")
     plot.add_argument("--out", type=Path, default=Path("runs.png"), help="figure: .png, .svg or .pdf (%(default)s)")
     plot.set_defaults(handler=_plot, computes=False)

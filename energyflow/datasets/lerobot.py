@@ -68,6 +68,10 @@ class _Folder:
         features = self.info.get("features")
         if not isinstance(features, dict) or not all(isinstance(each, dict) for each in features.values()):
             raise self.error("features", "is no description of columns; restore the file")
+        for key, feature in features.items():
+            shape = feature.get("shape", [1])
+            if not isinstance(shape, list) or not all(isinstance(size, int) and size > 0 for size in shape):
+                raise self.error(f"features.{key}.shape", f"is {shape!r}, and must be a list of sizes such as [7]")
         self.features: dict[str, dict[str, Any]] = features
 
     def error(self, key: str, problem: str) -> UserError:
@@ -145,7 +149,8 @@ class _Folder:
             raise UserError(f"{self.folder}/meta/episodes: no Parquet file; a v3.0 folder lists its episodes there")
         keys = ["episode_index", "length", "data/chunk_index", "data/file_index"]
         for file in files:
-            columns = [_column(_table(file, keys), key, 1, str(file))[:, 0].astype(int) for key in keys]
+            table = _table(file, keys)
+            columns = [_column(table, key, 1, str(file))[:, 0].astype(int) for key in keys]
             for index, length, chunk, number in zip(*(column.tolist() for column in columns), strict=True):
                 yield _Place(index, length, self.file(chunk_index=chunk, file_index=number))
 
@@ -154,14 +159,14 @@ class _Folder:
         splits = self.info.get("splits")
         if not isinstance(splits, dict) or len(splits) < 2:
             return {}
-        found = {}
+        found: dict[str, list[int]] = {}
         for name, text in splits.items():
             match = re.fullmatch(r"(\d+):(\d+)", str(text))
             if match is None or not re.fullmatch(r"\w+", name):
                 raise self.error(f"splits.{name}", f"is {text!r}, and must be a range of episodes such as 0:40")
-            low, high = int(match[1]), int(match[2])
-            found[LISTS.get(name, name)] = [at for at, place in enumerate(places) if low <= place.index < high]
-            if high > len(places) or not found[LISTS.get(name, name)]:
+            low, high, kind = int(match[1]), int(match[2]), LISTS.get(str(name), str(name))
+            found[kind] = [at for at, place in enumerate(places) if low <= place.index < high]
+            if high > len(places) or not found[kind]:
                 raise self.error(f"splits.{name}", f"is {text}, of {len(places)} episodes")
         return found
 

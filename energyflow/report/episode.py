@@ -9,7 +9,8 @@ import pandas as pd
 
 from energyflow.core.errors import UserError
 from energyflow.core.seeding import generator
-from energyflow.datasets.format import load_demos
+from energyflow.datasets.format import Demos, load_demos
+from energyflow.policies.checkpoint import load_model
 from energyflow.report import drawing, style
 from energyflow.report.style import nth_look
 from energyflow.rewards.labeller import Reward, reward
@@ -21,7 +22,7 @@ OTHERS = 16  # other actions in each state
 SPREAD = 90.0  # percent of them that are inside the band
 
 
-def along(labels: Reward, demos: Path, episode: int) -> pd.DataFrame:
+def along(labels: Reward, demos: Demos, episode: int) -> pd.DataFrame:
     """Reward of each step of a demonstration: columns `step`, `reward`, and of others `other`, `low`, `high`.
 
     The others are the same episode with actions drawn uniformly from the box, `OTHERS` times: their mean in a state,
@@ -29,16 +30,15 @@ def along(labels: Reward, demos: Path, episode: int) -> pd.DataFrame:
 
     Args:
         labels: the reward.
-        demos: file of the demonstrations.
+        demos: the demonstrations.
         episode: number of the demonstration.
 
     Raises:
         UserError: there is no such demonstration.
     """
-    loaded = load_demos(demos, labels.keys or None)
-    if not 0 <= episode < len(loaded.episodes):
-        raise UserError(f"{demos}: no demonstration {episode}; there are 0 to {len(loaded.episodes) - 1}")
-    shown = loaded.episodes[episode]
+    if not 0 <= episode < len(demos.episodes):
+        raise UserError(f"{demos.path}: no demonstration {episode}; there are 0 to {len(demos.episodes) - 1}")
+    shown = demos.episodes[episode]
     boxed = Reward(labels.source, labels.keys)  # demonstrations are read in the box
     told = {"success": shown.success, "env_reward": shown.rewards}
     drawn = generator(0, "other actions").uniform(-1.0, 1.0, (OTHERS, *shown.actions.shape))
@@ -61,8 +61,9 @@ def draw_episode(model: Path | None, demos: Path, source: str, episode: int, out
     Raises:
         UserError: as `rewards.labeller.reward`, or there is no such demonstration.
     """
-    labels = reward(model, demos, source=source)
-    rows, look = along(labels, demos, episode), nth_look(0, PALETTE)
+    trained = None if model is None else load_model(model)
+    loaded = load_demos(demos, None if trained is None else trained.spec.obs_keys)
+    rows, look = along(reward(trained, loaded, source=source), loaded, episode), nth_look(0, PALETTE)
     with style.look():
         figure, (axes,) = drawing.panels(1, x="step of the demonstration", y="reward")
         axes.fill_between(rows["step"], rows["low"], rows["high"], color=style.UNKNOWN_COLOUR, alpha=0.2, lw=0)

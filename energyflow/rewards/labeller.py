@@ -199,7 +199,8 @@ def reward(
         own = spec.settings(**settings)
     except ValidationError as error:
         raise UserError(f"source.{source}: {describe(error)}") from None
-    params = ShapeParams.model_construct(source_params=own.model_dump())  # the rest of the section is an agent's
+    numbers: dict[str, Any] = {"source_params": own.model_dump()}  # the rest of the section is an agent's
+    params = ShapeParams.model_construct(None, **numbers)
     assert trained is None or isinstance(trained, Model)
     built = build_source(
         Ingredients(source, params, seed, trained if spec.model else None, shown if spec.demos else None)

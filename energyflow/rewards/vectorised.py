@@ -11,7 +11,7 @@ from energyflow.core.errors import UserError
 from energyflow.rewards.labeller import Observation, Reward, Streams, succeeded
 
 
-class VecRewardWrapper(VecEnvWrapper):  # type: ignore[misc]
+class VecRewardWrapper(VecEnvWrapper):
     """Reward replaced in all environments by one evaluation; `info["true_reward"]` is each environment's own.
 
     The observation after the last step of an episode is the true one (`terminal_observation`), not that of the reset.

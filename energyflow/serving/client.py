@@ -61,8 +61,8 @@ class Client:
         """The action [Da] for an observation, [Do] or by key, both in environment units; raises as `infer`."""
         named = obs if isinstance(obs, Mapping) else {FLAT: obs}
         arrays = {key: value if isinstance(value, str) else np.asarray(value) for key, value in named.items()}
-        actions: NDArray[np.float64] = self.infer(arrays)["actions"]
-        return actions[0]
+        action: NDArray[np.float64] = self.infer(arrays)["actions"][0]
+        return action
 
     def infer(self, obs: Mapping[str, Any]) -> dict[str, Any]:
         """The whole answer to an observation by key: `actions` [1, Da] and `server_timing` (milliseconds).

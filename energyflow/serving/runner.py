@@ -94,7 +94,7 @@ class Runner:
         """A limit as [Da]."""
         values = _numbers(name, default if given is None else given)
         if values.shape not in ((), (self.policy.spec.action_dim,)) or bool(np.isnan(values).any()):
-            raise UserError(f"{name} = {given}: expected a number, or {self.policy.spec.action_dim} of them")
+            raise UserError(f"{name} = {given!r}: expected a number, or {self.policy.spec.action_dim} of them")
         return np.broadcast_to(values, self.policy.spec.action_dim)
 
     def reset(self, action: ArrayLike | None = None) -> None:

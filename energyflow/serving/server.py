@@ -25,8 +25,9 @@ from energyflow.serving.runner import Runner
 from energyflow.serving.wire import FLAT, RESET, pack, unpack
 
 try:
-    from websockets.asyncio.server import Request, Response, ServerConnection, serve
+    from websockets.asyncio.server import ServerConnection, serve
     from websockets.exceptions import ConnectionClosed
+    from websockets.http11 import Request, Response
 except ImportError:  # an extra
     raise UserError("serving needs msgpack and websockets: pip install 'energyflow[serve]'") from None
 

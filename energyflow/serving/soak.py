@@ -41,6 +41,7 @@ def started(model: Path, *options: str) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
+            process.communicate()  # its last line, too
 
 
 def soak(model: Path, hz: float, seconds: float) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def edit(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
     return apply
 
 
-def shape(key: str, value: list[int]) -> Callable[[dict[str, Any]], None]:
+def shape(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return lambda said: said["features"][key].update(shape=value)
 
 
@@ -156,6 +156,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         r"data_path: .* leads out of the folder",
     ),
     "width": (edit(shape("action", [3])), r"file-000\.parquet: action: 2 numbers in a row, but 3 by shape"),
+    "no shape": (edit(shape("action", "two")), r"features\.action\.shape: is 'two'"),
     "scalar": (edit(shape("observation.effort", [2])), r"observation\.effort: 1 numbers in a row, but 2"),
     "count": (edit(lambda said: said.update(total_episodes=5)), r"total_episodes: is 5, but meta/episodes lists 3"),
     "split": (

@@ -103,7 +103,7 @@ def test_rows_are_those_of_the_environment_driven_by_hand(run: Path) -> None:
     ("says", "expected"),
     [
         ({}, None),
-        ({2: {"success": True}}, 1),  # at any step, and the episode goes on
+        ({2: {"success": True}, 4: {"success": False}}, 1),  # at any step, and the episode goes on
         ({5: {"is_success": np.array([1.0])}}, 1),
         ({step: {"success": False} for step in range(1, 6)}, 0),
     ],
@@ -116,6 +116,12 @@ def test_success_is_what_info_says_and_the_environment_ends_the_episode(
     assert rows["return"].tolist() == [5.0, 5.0]
     assert rows.get("success", pd.Series([None, None])).tolist() == [expected, expected]
     assert energyflow.evaluate(counter, Counting(5, says), episodes=1, horizon=3)["length"].tolist() == [3]
+
+
+def test_an_episode_that_the_environment_cuts_off_is_over(counter: Any) -> None:
+    env = Counting()
+    env.step = lambda action: (np.ones(1), 1.0, False, True, {})  # type: ignore[method-assign]
+    assert energyflow.evaluate(counter, env, episodes=2, horizon=9)["length"].tolist() == [1, 1]
 
 
 def test_actions_arrive_in_the_box_of_the_environment(counter: Any) -> None:

@@ -52,13 +52,14 @@ def test_a_server_starts_serves_and_ends_when_it_is_told_to(model: Path, fresh: 
         assert process.stderr.read() == ""
 
 
-def test_a_soak_counts_what_the_robot_waits_for(model: Path) -> None:
+def test_a_soak_counts_what_the_robot_waits_for(model: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from energyflow.serving.soak import soak
 
     found = soak(model, hz=20.0, seconds=0.5)
     assert found["ticks"] == 10
     assert 0 < found["p50"] <= found["p99"] <= found["worst"]
     assert 0 <= found["late"] <= found["misses"] <= 10
+    assert capfd.readouterr().err == ""  # of the server
 
 
 def test_other_machines_and_what_cannot_be_read_are_one_line(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,6 +120,21 @@ def test_openpis_client_is_understood(policy: Policy) -> None:
             assert isinstance(socket.recv(), str)  # which it raises as an error of the server
 
 
+def test_openpis_client_itself(policy: Policy) -> None:
+    theirs = pytest.importorskip("openpi_client.websocket_client_policy")
+    obs, own = observations(1)[0].astype(np.float32), Runner(policy)
+    own.reset()
+    with running(PolicyServer(policy, token=TOKEN)) as port:
+        robot = theirs.WebsocketClientPolicy("127.0.0.1", port, TOKEN)
+        assert robot.get_server_metadata()["obs_keys"] == ["arm", "cup"]
+        found = robot.infer({"arm": obs[:3], "cup": obs[3:], "gain": np.float32(2), "prompt": "pour"})["actions"]
+        np.testing.assert_array_equal(found, own(obs)[None])
+        with pytest.raises(RuntimeError, match="no observation 'cup'"):
+            robot.infer({"arm": obs[:3]})
+        again = robot.infer({"arm": obs[:3], "cup": obs[3:]})["actions"]
+        np.testing.assert_array_equal(again, own(obs)[None])
+
+
 def test_limits_hold_behind_the_socket(policy: Policy) -> None:
     server = PolicyServer(policy, low=-0.1, high=0.1, rate=0.02)
     with running(server) as port, Client(f"ws://127.0.0.1:{port}") as robot:

@@ -66,6 +66,8 @@ def framed(**changed: Any) -> bytes:
         framed(shape=[1] * 9),
         framed(shape=2),
         framed(data=bytes(7)),
+        framed(data=b""),
+        framed(data=b"", shape=[2**40]),
         framed(data="12345678"),
         framed(data=None),
         msgpack.packb({"state": {b"__npgeneric__": True, b"data": "red", b"dtype": "<f4"}}),
