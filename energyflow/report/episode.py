@@ -67,7 +67,7 @@ def draw_episode(model: Path | None, demos: Path, source: str, episode: int, out
     with style.look():
         figure, (axes,) = drawing.panels(1, x="step of the demonstration", y="reward")
         axes.fill_between(rows["step"], rows["low"], rows["high"], color=style.UNKNOWN_COLOUR, alpha=0.2, lw=0)
-        axes.plot(rows["step"], rows["other"], color=style.UNKNOWN_COLOUR, lw=1, label="other actions, mean and 90 %")
+        axes.plot(rows["step"], rows["other"], color=style.UNKNOWN_COLOUR, lw=1, label="uniform actions, mean and 90 %")
         axes.plot(rows["step"], rows["reward"], color=look.colour, lw=1.2, label="demonstrated action")
         axes.set_title(f"{SOURCES[source].title}, demonstration {episode}")
         drawing.legend_below(figure, 2)
