@@ -12,7 +12,7 @@ ORDER = [  # top floor first; rooms of one floor do not import each other
     {"pipeline"},
     {"studies"},
     {"report"},
-    {"agents"},
+    {"agents", "offline"},
     {"rewards"},
     {"learning"},
     {"policies"},
