@@ -70,4 +70,5 @@ PLOTS: dict[str, type[Plot]] = {
     "landscape": LandscapePlot,
     "theory": ColouredPlot,
     "ablations": ColouredPlot,
+    "offline": ColouredPlot,
 }

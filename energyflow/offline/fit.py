@@ -7,38 +7,17 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from energyflow.config.section import Section
 from energyflow.core.errors import UserError
 from energyflow.core.seeding import torch_generator
 from energyflow.core.tensors import below, optimizer_tensors, restore_optimizer, within
 from energyflow.learning.trainer import gather, learning_rate
+from energyflow.offline.sections import FitParams
 
 Network = TypeVar("Network", bound=nn.Module)
 # (network, generator) -> scalar: draws its own batch, and whatever else is random, from the generator
 Loss = Callable[[Network, torch.Generator], Tensor]
-
-
-class FitParams(Section):
-    """The recipe, one for all that is compared.
-
-    Attributes:
-        steps: of the optimiser.
-        batch_size: data points a step.
-        lr: the highest learning rate: a linear warm-up leads to it, a cosine from it to zero at the last step.
-        warmup_steps: of the warm-up.
-        weight_decay: of AdamW.
-        ema_decay: of the average of the weights; in the first steps it forgets faster, min(decay, (1 + k) / (10 + k)).
-    """
-
-    steps: int = Field(ge=1)
-    batch_size: int = Field(ge=2)
-    lr: float = Field(gt=0)
-    warmup_steps: int = Field(ge=0)
-    weight_decay: float = Field(0.0, ge=0)
-    ema_decay: float = Field(ge=0, lt=1)
 
 
 class Fit(Generic[Network]):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,9 +15,8 @@ from torch import Tensor
 from energyflow.networks.blocks import gradient
 from energyflow.offline.losses import IntermediateEnergy, Predictor
 from energyflow.offline.paths import OT, VP, ProbabilityPath
+from energyflow.offline.sections import Solver
 
-Solver = Literal["euler", "midpoint", "heun"]
-EVALUATIONS: dict[Solver, int] = {"euler": 1, "midpoint": 2, "heun": 2}  # of the field, in a step
 RHO = 7.0  # ladder of r: (r_max^(1/rho) ... r_min^(1/rho))^rho (Karras et al. 2022)
 
 
@@ -32,7 +30,7 @@ def integrate(field: Callable[[Tensor, Tensor], Tensor], x: Tensor, marks: Tenso
         solver: `euler` (first order), `midpoint` or `heun` (second).
 
     Returns:
-        [B, D] at the last mark; the field was evaluated N times `EVALUATIONS[solver]`.
+        [B, D] at the last mark; see `sections.EVALUATIONS` for how often the field was evaluated.
     """
     for now, then in itertools.pairwise(marks):
         step = then - now
@@ -60,7 +58,7 @@ def sample(
         predict: a network, or what `classifier_free` or `energy_guided` made of it.
         path: on which it was trained.
         noise: [B, D] from N(0, I); the sample is a function of it.
-        steps: of the solver; evaluations of the network: steps times `EVALUATIONS[solver]`.
+        steps: of the solver; see `sections.EVALUATIONS` for those of the network.
         solver: see `integrate`.
         condition: [B, C].
     """

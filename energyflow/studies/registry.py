@@ -12,5 +12,6 @@ STUDIES: Registry[Study] = Registry(
     (
         "theory.study",
         "ablations.study",
+        "offline.study",
     ),
 )

@@ -10,12 +10,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from energyflow.core.errors import UserError
 from energyflow.report import drawing
 from energyflow.report.render import Column
-from energyflow.report.rows import parsed, read_table
 from energyflow.report.wording import listed
-from energyflow.studies.study import CHECK
+from energyflow.studies import rows
 from energyflow.studies.theory.points import subjects
 from energyflow.studies.theory.study import NAME
 
@@ -27,20 +25,12 @@ VERDICT = Column("Verdict", lambda row: str(row["verdict"]), numeric=False)
 
 def of_check(paths: Sequence[Path], check: str) -> list[Path]:
     """Those of the files that are rows of one check."""
-    found = ((path, parsed(path, f"{NAME}/{CHECK}")) for path in paths)
-    return [path for path, about in found if about is not None and about["check"] == check]
+    return rows.of_check(NAME, paths, check)
 
 
 def read_rows(paths: Sequence[Path], check: str) -> pd.DataFrame:
-    """All rows of one check.
-
-    Raises:
-        UserError: none of the files is of that check, or one is missing or damaged.
-    """
-    found = [read_table(path, ("seed", "subject")) for path in of_check(paths, check)]
-    if not found:
-        raise UserError(f"no rows of the check '{check}' among the inputs")
-    return pd.concat(found, ignore_index=True)
+    """All rows of one check; see `studies.rows.read_rows`."""
+    return rows.read_rows(NAME, paths, check)
 
 
 def judge(low: float, high: float, target: float, tolerance: float) -> str:

@@ -1,0 +1,1 @@
+"""What the jobs of the study compute: each module has `rows`."""
