@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from energyflow.cli import job, people
+from energyflow.cli import job, offline, people
 from energyflow.core.errors import UserError
 
 FLAG = re.compile(r"[a-z_]+\.[^=\s]+=")  # section.key=value, anywhere among the options
@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="energyflow", description=people.__doc__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     people.add(commands)
+    offline.add(commands)
     job.add(commands)
     return top
 

@@ -10,19 +10,21 @@ from torch import Tensor
 from energyflow.offline.losses import Predictor
 from energyflow.offline.paths import ProbabilityPath
 from energyflow.offline.samplers import sample
-from energyflow.offline.sections import ActingParams
+from energyflow.offline.sections import SolverParams
 
 # (states [B, Do], generator) -> actions [B, Da], both standardised; not yet clipped to the box
 Actor = Callable[[Tensor, torch.Generator], Tensor]
+# actions [..., Da] -> those inside the box, standardised
+Clip = Callable[[Tensor], Tensor]
 CHUNK = 16_384  # rows at once: more do not fit into the processor's cache
 
 
-def drawn_from(predict: Predictor, path: ProbabilityPath, dim: int, acting: ActingParams) -> Actor:
+def drawn_from(predict: Predictor, path: ProbabilityPath, dim: int, solver: SolverParams) -> Actor:
     """Draw actions of `dim` numbers from a field, or from what guidance made of it."""
 
     def actor(states: Tensor, generator: torch.Generator) -> Tensor:
         noise = torch.randn((len(states), dim), generator=generator, device=states.device)
-        return sample(predict, path, noise, acting.steps, acting.solver, states)
+        return sample(predict, path, noise, solver.steps, solver.solver, states)
 
     return actor
 

@@ -17,7 +17,8 @@ from energyflow.core.tensors import below, note_of, read_tensors, within, write_
 from energyflow.datasets.episodes import Floats
 from energyflow.networks.normalizer import Normalizer
 from energyflow.offline.learner import Learner, Parts, Sizes, learner_of
-from energyflow.offline.sections import LearnParams, Normalisation
+from energyflow.offline.methods.sections import LearnParams, Normalisation
+from energyflow.offline.transitions import clip_of
 
 FORMAT: Literal[1] = 1
 MODEL = "model.safetensors"
@@ -68,7 +69,7 @@ class OfflinePolicy:
     def act(self, obs: Floats, generator: torch.Generator) -> Floats:
         """Actions [B, Da] in states [B, Do], environment units, inside the box of the data."""
         states = self.normalizer.standardize_obs(torch.from_numpy(obs)).float()
-        chosen = self.learner.actor(self.parts)(states, generator)
+        chosen = self.learner.actor(self.parts, clip_of(self.normalizer))(states, generator)
         action: Floats = self.normalizer.from_box(self.normalizer.unstandardize_action(chosen.double())).numpy()
         return action
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from energyflow.core.seeding import torch_generator
 from energyflow.offline.actors import Actor, support_of
-from energyflow.offline.sections import CriticParams
+from energyflow.offline.methods.sections import CriticParams
 from energyflow.offline.stage import Stage
 from energyflow.offline.transitions import Transitions
 

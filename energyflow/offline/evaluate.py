@@ -14,7 +14,7 @@ from energyflow.core.seeding import torch_generator
 from energyflow.datasets.episodes import Episode, Episodes, Floats
 from energyflow.offline.checkpoint import MODEL, OfflinePolicy, load
 from energyflow.offline.environment import Environment
-from energyflow.offline.sections import RolloutParams
+from energyflow.offline.methods.sections import RolloutParams
 
 TOGETHER = 10  # environments that step side by side: a draw for ten states takes little more time than for one
 FOREVER = 10_000  # steps of an episode where no clock ends it

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from energyflow.core.errors import UserError
 from energyflow.core.registry import implementation
-from energyflow.offline.actors import Actor, drawn_from
+from energyflow.offline.actors import Actor, Clip, drawn_from
 from energyflow.offline.critic import Critic, ExpectileCritic, SoftmaxCritic
 from energyflow.offline.losses import matching_loss
 from energyflow.offline.methods.registry import METHODS, OfflineMethod
+from energyflow.offline.methods.sections import LearnParams
 from energyflow.offline.network import Field
 from energyflow.offline.paths import PATHS, ProbabilityPath
-from energyflow.offline.sections import LearnParams
 from energyflow.offline.stage import Stage
 from energyflow.offline.transitions import Transitions
 
@@ -128,15 +128,17 @@ class Learner(ABC):
 
     def drawn(self, network: Any) -> Actor:
         """Draw from a field on the method's path."""
-        return drawn_from(network, self.path, self.sizes.action_dim, self.params.acting)
+        acting = self.params.acting
+        solver = acting.ot if self.method.path == "ot" else acting.vp
+        return drawn_from(network, self.path, self.sizes.action_dim, solver)
 
     def behaviour(self, parts: Parts) -> Actor:
         """Draw from mu."""
         return self.drawn(parts["behaviour"])
 
     @abstractmethod
-    def actor(self, parts: Parts) -> Actor:
-        """Who acts, with the networks that the method keeps."""
+    def actor(self, parts: Parts, clip: Clip) -> Actor:
+        """Who acts, with the networks that the method keeps; `clip` is for what asks a critic."""
 
 
 def learner_of(name: str, sizes: Sizes, params: LearnParams, seed: int) -> Learner:

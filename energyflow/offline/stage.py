@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from energyflow.core.seeding import torch_generator
-from energyflow.offline.fit import Fit, FitParams
+from energyflow.offline.fit import Fit
+from energyflow.offline.sections import FitParams
 from energyflow.offline.transitions import Transitions
 
 

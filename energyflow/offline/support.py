@@ -18,7 +18,7 @@ from energyflow.core.tensors import below, within
 from energyflow.offline.actors import Actor, support_of
 from energyflow.offline.critic import Critic
 from energyflow.offline.fit import Fit
-from energyflow.offline.sections import ImprovementParams
+from energyflow.offline.methods.sections import ImprovementParams
 from energyflow.offline.stage import Stage
 from energyflow.offline.transitions import Transitions
 from energyflow.offline.weights import effective_sample_size, support_softmax

@@ -27,8 +27,8 @@ from energyflow.offline.checkpoint import MODEL, Description, Source, save
 from energyflow.offline.environment import Environment
 from energyflow.offline.fit import check_finite
 from energyflow.offline.learner import Learner, Sizes, learner_of
+from energyflow.offline.methods.sections import LearnParams, Normalisation, d4rl_reference
 from energyflow.offline.parts import SHARED, part_file, read_part, write_part
-from energyflow.offline.sections import LearnParams, Normalisation, d4rl_reference
 from energyflow.offline.stage import Stage
 from energyflow.offline.transitions import Transitions, prepare
 

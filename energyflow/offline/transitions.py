@@ -17,6 +17,7 @@ from energyflow.core.errors import UserError
 from energyflow.datasets.box import into_box
 from energyflow.datasets.episodes import Episodes, Floats
 from energyflow.networks.normalizer import Normalizer
+from energyflow.offline.actors import Clip
 from energyflow.offline.environment import horizon_of
 
 RANGE = 1000.0  # of returns, after scaling by it
@@ -36,8 +37,7 @@ class Transitions:
         bounds: [E + 1] first transition of each episode, and N.
         normalizer: units of the file to standardised ones.
         reward_scale: what rewards were multiplied by.
-        low: [Da] the box, standardised; `high` its other end.
-        high: [Da].
+        clip: moves standardised actions into the box.
     """
 
     states: Tensor
@@ -49,8 +49,7 @@ class Transitions:
     bounds: Tensor
     normalizer: Normalizer
     reward_scale: float
-    low: Tensor
-    high: Tensor
+    clip: Clip
 
     def __len__(self) -> int:
         """N."""
@@ -74,9 +73,12 @@ class Transitions:
         """Observations [B, Do] after them."""
         return self.states[self.here[rows] + 1]
 
-    def clip(self, action: Tensor) -> Tensor:
-        """Actions [..., Da] moved into the box, standardised units."""
-        return torch.minimum(torch.maximum(action, self.low), self.high)
+
+def clip_of(normalizer: Normalizer) -> Clip:
+    """Moves standardised actions [..., Da] into the box."""
+    edge = torch.ones_like(normalizer.action_mean)
+    low, high = (normalizer.standardize_action(end).float() for end in (-edge, edge))
+    return lambda action: torch.minimum(torch.maximum(action, low), high)
 
 
 def check_ends(data: Episodes) -> None:
@@ -149,7 +151,6 @@ def prepare(data: Episodes, box: Floats, rewards: str) -> Transitions:
     def flags(values: list[bool]) -> Tensor:
         return torch.from_numpy(last & np.repeat(values, lengths)).float()
 
-    edge = torch.ones(data.action_dim, dtype=torch.float64)
     return Transitions(
         states=normalizer.standardize_obs(torch.from_numpy(observed)).float(),
         here=torch.from_numpy(np.arange(len(actions)) + np.repeat(np.arange(len(episodes)), lengths)),
@@ -160,6 +161,5 @@ def prepare(data: Episodes, box: Floats, rewards: str) -> Transitions:
         bounds=torch.from_numpy(np.concatenate([[0], ends])),
         normalizer=normalizer,
         reward_scale=scale,
-        low=normalizer.standardize_action(-edge).float(),
-        high=normalizer.standardize_action(edge).float(),
+        clip=clip_of(normalizer),
     )

@@ -10,22 +10,22 @@ import numpy as np
 from gymnasium import spaces
 
 from energyflow.datasets.episodes import Episode, Episodes
-from energyflow.offline.sections import LearnParams
+from energyflow.offline.methods.sections import LearnParams
 
 MODES = (-0.6, 0.6)
-FIT: dict[str, Any] = {"steps": 400, "batch_size": 128, "lr": 5e-3, "warmup_steps": 10, "ema_decay": 0.97}
+FIT: dict[str, Any] = {"steps": 500, "batch_size": 256, "lr": 1e-2, "warmup_steps": 20, "ema_decay": 0.97}
 
 
 def numbers(**changes: Any) -> LearnParams:
     """Of a run; a change is `improvement__beta=1.0`."""
     values: dict[str, Any] = {
         "rewards": "as_recorded",
-        "hidden": [48, 48],
+        "hidden": [64, 64],
         "time_dim": 16,
         "behaviour": dict(FIT),
         "critic": {
             **FIT,
-            "steps": 150,
+            "steps": 300,
             "kind": None,
             "hidden": [32, 32],
             "gamma": 0.9,
@@ -43,7 +43,12 @@ def numbers(**changes: Any) -> LearnParams:
             "draw": "one",
             "clip": 100.0,
         },
-        "acting": {"steps": 10, "solver": "euler", "candidates": 16, "guidance": 1.0},
+        "acting": {
+            "ot": {"solver": "euler", "steps": 10},
+            "vp": {"solver": "heun", "steps": 8},
+            "candidates": 16,
+            "guidance": 1.0,
+        },
         "evaluate": {"episodes": 4, "seed": 0, "confidence": 0.95},
         "log_every": 50,
         "resume_every": 50,
@@ -54,8 +59,13 @@ def numbers(**changes: Any) -> LearnParams:
     return LearnParams.model_validate(values)
 
 
+def worth(action: np.ndarray) -> np.ndarray:
+    """Reward, and so Q, of an action: 1 at the better mode, 0 at the worse."""
+    return np.exp(-(((action - MODES[1]) / 0.3) ** 2))
+
+
 class Bandit(gym.Env[np.ndarray, np.ndarray]):
-    """One state, one step; reward 1 near 0.6 and 0 elsewhere."""
+    """One state, one step, and `worth` as reward."""
 
     observation_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
     action_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
@@ -66,7 +76,7 @@ class Bandit(gym.Env[np.ndarray, np.ndarray]):
 
     def step(self, action: np.ndarray) -> Any:
         """The end."""
-        return np.zeros(1, np.float32), float(action[0] > 0), True, False, {}
+        return np.zeros(1, np.float32), float(worth(action[0])), True, False, {}
 
 
 if "test/Bandit-v0" not in gym.registry:
@@ -79,16 +89,20 @@ def in_memory(episodes: list[Episode], env: str = "test/Bandit-v0", path: Path =
     return Episodes(path, "0" * 64, episodes, {"observations": dims}, {"id": env}, name="bandit")
 
 
-def two_modes(path: Path, count: int = 512, worse: float = 0.7, seed: int = 0) -> Episodes:
-    """One-step episodes of a behaviour with two modes, of which the rarer one is the better."""
+def two_modes(path: Path, count: int = 1024, seed: int = 0) -> Episodes:
+    """One-step episodes of a behaviour with two modes, of which the rarer is the better, and actions from everywhere.
+
+    Without the last, the critic would have to guess what lies between and beyond.
+    """
     rng = np.random.default_rng(seed)
-    better = rng.random(count) > worse
-    actions = np.where(better, MODES[1], MODES[0]) + 0.05 * rng.normal(size=count)
+    actions = rng.choice(MODES, count, p=(0.7, 0.3)) + 0.12 * rng.normal(size=count)
+    anywhere = rng.random(count) < 0.1
+    actions[anywhere] = rng.uniform(-1.0, 1.0, anywhere.sum())
     path.write_bytes(b"the episodes are in memory")
     return in_memory(
         [
             Episode(np.zeros((2, 1)), np.array([[action]]), np.array([reward]), terminated=True, truncated=False)
-            for action, reward in zip(actions, better.astype(float), strict=True)
+            for action, reward in zip(actions, worth(actions), strict=True)
         ],
         path=path,
     )

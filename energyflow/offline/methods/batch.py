@@ -12,7 +12,7 @@ import copy
 import torch
 from torch import Tensor
 
-from energyflow.offline.actors import Actor
+from energyflow.offline.actors import Actor, Clip
 from energyflow.offline.critic import Critic
 from energyflow.offline.learner import Learner, Parts
 from energyflow.offline.losses import matching_loss
@@ -60,6 +60,6 @@ class BatchEFM(Learner):
         assert isinstance(critic, Critic)
         return BatchStage(self, data, behaviour, critic)
 
-    def actor(self, parts: Parts) -> Actor:
+    def actor(self, parts: Parts, clip: Clip) -> Actor:
         """A draw of the policy."""
         return self.drawn(parts["policy"])

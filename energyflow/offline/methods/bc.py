@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from energyflow.offline.actors import Actor
+from energyflow.offline.actors import Actor, Clip
 from energyflow.offline.learner import Learner, Parts
 from energyflow.offline.methods.registry import OfflineMethod
 
@@ -15,6 +15,6 @@ class Cloning(Learner):
     keeps = ("behaviour",)
     improves = False
 
-    def actor(self, parts: Parts) -> Actor:
+    def actor(self, parts: Parts, clip: Clip) -> Actor:
         """A draw of mu."""
         return self.behaviour(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from energyflow.offline.actors import Actor, support_of
+from energyflow.offline.actors import Actor, Clip, support_of
 from energyflow.offline.critic import Critic
 from energyflow.offline.learner import Learner, Parts
 from energyflow.offline.methods.registry import OfflineMethod
@@ -19,13 +19,13 @@ class BestOf(Learner):
     keeps = ("behaviour", "critic")
     improves = False
 
-    def actor(self, parts: Parts) -> Actor:
+    def actor(self, parts: Parts, clip: Clip) -> Actor:
         """The best of `acting.candidates` draws."""
         mu, critic = self.behaviour(parts), parts["critic"]
         assert isinstance(critic, Critic)
 
         def best(states: Tensor, generator: torch.Generator) -> Tensor:
-            drawn = support_of(mu, states, self.params.acting.candidates, generator)
+            drawn = clip(support_of(mu, states, self.params.acting.candidates, generator))
             first = critic.q_of_support(states, drawn).argmax(dim=1)
             return drawn[torch.arange(len(states)), first]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from energyflow.offline.actors import Actor
+from energyflow.offline.actors import Actor, Clip
 from energyflow.offline.critic import Critic
 from energyflow.offline.learner import Learner, Parts
 from energyflow.offline.methods.registry import OfflineMethod
@@ -72,7 +72,7 @@ class IQL(Learner):
         assert isinstance(critic, Critic)
         return RegressionStage(self, data, critic)
 
-    def actor(self, parts: Parts) -> Actor:
+    def actor(self, parts: Parts, clip: Clip) -> Actor:
         """The mean, as in IQL's evaluation; draws nothing."""
         policy = parts["policy"]
         assert isinstance(policy, Gaussian)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from energyflow.offline.actors import Actor
+from energyflow.offline.actors import Actor, Clip
 from energyflow.offline.critic import Critic
 from energyflow.offline.learner import Learner, Parts
 from energyflow.offline.losses import contrastive_loss
@@ -62,7 +62,7 @@ class QGPO(Learner):
         assert isinstance(critic, Critic)
         return EnergyStage(self, data, self.behaviour(parts), critic)
 
-    def actor(self, parts: Parts) -> Actor:
+    def actor(self, parts: Parts, clip: Clip) -> Actor:
         """A guided draw."""
         assert isinstance(self.path, VP)
         guided = energy_guided(parts["behaviour"], parts["policy"], self.path, self.params.acting.guidance)

@@ -13,7 +13,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from energyflow.offline.actors import Actor
+from energyflow.offline.actors import Actor, Clip
 from energyflow.offline.critic import Critic
 from energyflow.offline.learner import Learner, Parts
 from energyflow.offline.losses import matching_loss
@@ -72,7 +72,7 @@ class QIPO(Learner):
         assert isinstance(critic, Critic)
         return QIPOStage(self, data, behaviour, critic)
 
-    def actor(self, parts: Parts) -> Actor:
+    def actor(self, parts: Parts, clip: Clip) -> Actor:
         """A draw of the policy."""
         network: nn.Module = parts["policy"]
         return self.drawn(network)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from energyflow.config.section import Section
 from energyflow.config.sections import Count, Seed, Steps, Widths
-from energyflow.offline.fit import FitParams
+from energyflow.offline.sections import FitParams, SolverParams
 
 
 class BehaviourParams(FitParams):
@@ -77,14 +77,14 @@ class ActingParams(Section):
     """How an action is drawn.
 
     Attributes:
-        steps: of the solver.
-        solver: see `samplers.integrate`.
+        ot: solver on the straight path.
+        vp: solver on the variance-preserving path.
         candidates: of which `best_of` takes the one that the critic likes most.
         guidance: scale of the intermediate energy's gradient; 1 is exact.
     """
 
-    steps: int = Field(ge=1, le=1000)
-    solver: Literal["euler", "midpoint", "heun"]
+    ot: SolverParams
+    vp: SolverParams
     candidates: int = Field(ge=1, le=4096)
     guidance: float = Field(ge=0)
 
