@@ -26,7 +26,7 @@ def matching_errors(
 
     Args:
         predict: the network.
-        path: what it predicts: velocities on `ot`, noise on `vp`.
+        path: says what it predicts.
         data: [B, D].
         generator: of times and noise.
         condition: [B, C], such as states.
@@ -50,7 +50,7 @@ def matching_loss(
 
     Without a weight: conditional flow matching on `ot` (Theorem 3.1), denoising score matching on `vp`. With weights
     exp(-beta E(x_0)) / E[exp(-beta E)], of mean 1: conditional energy-weighted flow matching on `ot` (equation 4.3),
-    energy-weighted diffusion on `vp` (Corollary 4.8, Algorithm 1, with lambda(t) = sigma_t^2).
+    energy-weighted diffusion on `vp` (Corollary 4.8, Algorithm 1, with lambda(t) = sigma_t^2 / mu_t^2).
 
     Args:
         predict: the network.

@@ -67,7 +67,9 @@ def sample(
         marks = torch.linspace(*ends, steps + 1, dtype=noise.dtype, device=noise.device) ** RHO
 
         def slope(y: Tensor, ratio: Tensor) -> Tensor:
-            return predict(y / (1.0 + ratio.square()).sqrt()[:, None], path.time_of(ratio), condition)
+            t = path.time_of(ratio)
+            x = y / (1.0 + ratio.square()).sqrt()[:, None]
+            return path.noise(predict(x, t, condition), x, t)
 
         # r = sigma / mu with mu^2 + sigma^2 = 1, so 1 / mu = sqrt(1 + r^2)
         start = noise * (1.0 + marks[0].square()).sqrt()
@@ -96,10 +98,10 @@ def classifier_free(predict: Predictor, scale: float, wanted: Tensor) -> Predict
 
 
 def energy_guided(predict: Predictor, energy: IntermediateEnergy, path: VP, scale: float = 1.0) -> Predictor:
-    """Noise of the law q_t ~ p_t exp(-scale E_t): eps + scale sigma_t grad E_t (Theorem 3.3; CEP, QGPO).
+    """What predicts the law q_t ~ p_t exp(-scale E_t): its noise is eps + scale sigma_t grad E_t (CEP, QGPO).
 
     Args:
-        predict: noise network of p.
+        predict: network of p.
         energy: trained by `losses.contrastive_loss`.
         path: the variance-preserving one.
         scale: of the guidance; 1 is exact, other values are the usual dial.
@@ -107,6 +109,7 @@ def energy_guided(predict: Predictor, energy: IntermediateEnergy, path: VP, scal
 
     def guided(x: Tensor, t: Tensor, condition: Tensor | None) -> Tensor:
         slope = gradient(lambda at: energy(at, t, condition), x, create_graph=False)
-        return predict(x, t, condition) + scale * path.at(t).sigma * slope
+        at = path.at(t)
+        return predict(x, t, condition) + scale * at.sigma / at.mu * slope
 
     return guided

@@ -65,7 +65,7 @@ def target_of(path: ProbabilityPath, x: Tensor, t: Tensor, data: Tensor) -> Tens
 
 
 def marginal_target(law: Mixture, path: ProbabilityPath, x: Tensor, t: Tensor) -> Tensor:
-    """The marginal field of plain matching on a law (Theorem 3.1); on `vp`, its noise."""
+    """The marginal field of plain matching on a law (Theorem 3.1); on `vp`, its v."""
     return target_of(path, x, t, law.posterior(path, x, t).average())
 
 

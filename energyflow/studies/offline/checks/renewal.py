@@ -1,7 +1,7 @@
 """One self-normalised step against several, each from the law that the last one made (equation 5.4).
 
 On Gaussians: `linear`, mu = N(0, 1) with Q = a, whose tilted law is N(beta, 1); `quadratic`, an expert N(0, 1) whose
-own energy a^2 / 2 is the weight, so that l renewals make N(0, 1 / (1 + l beta)), the temperature law alpha / (1 + l beta).
+own energy a^2 / 2 is the weight, so that l renewals make N(0, 1 / (1 + l beta)): temperature alpha / (1 + l beta).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def rows(subject: str, seed: int, params: Renewal, _inputs: Sequence[Path]) -> l
         found.append(row)
 
     totals = [params.beta * count for count in range(1, params.renewals + 1)]
-    for m in params.actions:
+    for m in dict.fromkeys([*params.actions, params.m]):
         for beta in dict.fromkeys([*params.betas, *totals]):
             add("once", m, beta, 1, step(subject, 0.0, 1.0, beta, m, params.repeats, draws))
     law = (0.0, 1.0)

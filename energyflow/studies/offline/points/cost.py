@@ -63,8 +63,8 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     frame = over_seeds(each, ("method",), [c for c in each if c not in ("method", "seed")], params.confidence)
     apart = ratio(each, "sliced_w2", params)
     sentences = [
-        f"That no auxiliary model is needed {claim.verdict}: ED trains in {claim.value.said()} of CEP's time, with"
-        f" {ratio(each, 'parameters', params).mean:.2f} of its parameters, and its sliced W2 is {apart.said()} of CEP's.",
+        f"That no auxiliary model is needed {claim.verdict}: ED trains in {claim.value.said()} of CEP's time,"
+        f" with {ratio(each, 'parameters', params).mean:.2f} of its parameters; sliced W2 is {apart.said()} of CEP's.",
         f"ED draws its samples in {ratio(each, 'sample_ms', params).said()} of CEP's time.",
     ]
     table = Table(

@@ -25,9 +25,9 @@ TEXTS = {
 }
 TITLE = "One gradient, two losses"
 CLAIM = (
-    "Theorem 4.3: the loss that sees one data point and its weight exp(-beta E) has, in expectation, the gradient of the"
-    " loss that sees the guided field and exp(-E_t), so no network for E_t is needed; Corollary 4.7 says so for scores."
-    " Predicted: on n samples the two gradients differ by noise alone, which shrinks as n^(-1/2)."
+    "Theorem 4.3: the loss that sees one data point and its weight exp(-beta E) has, in expectation, the gradient of"
+    " the loss that sees the guided field and exp(-E_t), so no network for E_t is needed; Corollary 4.7 says so for"
+    " scores. Predicted: on n samples the two gradients differ by noise alone, which shrinks as n^(-1/2)."
 )
 
 

@@ -19,13 +19,14 @@ from energyflow.report.wording import listed
 from energyflow.studies.offline.points.verdicts import UNTESTED, Estimate, Judged, read
 from energyflow.studies.offline.sections import OfflineVerdicts
 
+LINES = 4  # at most so many betas, or a few more, in the panel over M
 KINDS = {"once": "One shot", "renewed": "Renewed"}
 TITLE = "One shot or renewal"
 CLAIM = (
     "QIPO renews its support set every K steps from the policy that it has by then, so l renewals of beta reach mu"
-    " exp(l beta Q) (equation 5.4); the paper has no run without renewal. Where mu = N(0, 1) and Q = a, the exact law is"
-    " N(beta, 1), and the softmax over M actions falls short of it: it cannot leave its support. A Gaussian is fitted"
-    " after each step."
+    " exp(l beta Q) (equation 5.4); the paper has no run without renewal. Where mu = N(0, 1) and Q = a, the exact law"
+    " is N(beta, 1), and the softmax over M actions falls short of it: it cannot leave its support. A Gaussian is"
+    " fitted after each step."
 )
 
 
@@ -41,7 +42,8 @@ def compared(frame: pd.DataFrame) -> pd.DataFrame:
     """One row a total beta: renewed, and one shot with as many support actions."""
     renewed = frame[frame["kind"] == "renewed"]
     once = frame[(frame["kind"] == "once") & frame["m"].isin(renewed["m"])]
-    return renewed.merge(once, on="beta", suffixes=("", "_once"))
+    names = {f"{value}{end}": f"{value}_once{end}" for value in ("mean", "std") for end in ("", "_low", "_high")}
+    return renewed.merge(once[["beta", *names]].rename(columns=names), on="beta")
 
 
 def judged(paths: Sequence[Path], params: OfflineVerdicts) -> list[Judged]:
@@ -86,8 +88,8 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     once = frame[(frame["kind"] == "once") & (frame["beta"] == frame.loc[frame["kind"] == "once", "beta"].max())]
     narrow = [f"{row['mean']:.2f} with M = {row['m']:g}" for _, row in once.sort_values("m").iterrows()]
     sentences = [
-        f"With M = {last['m']:g}, {last['renewals']:g} renewals reach a mean of {last['mean']:.2f} where the exact one is"
-        f" {last['exact_mean']:g}, one shot of the same total beta {last['mean_once']:.2f}: renewed it is"
+        f"With M = {last['m']:g}, {last['renewals']:g} renewals reach a mean of {last['mean']:.2f} where the exact one"
+        f" is {last['exact_mean']:g}, one shot of the same total beta {last['mean_once']:.2f}: renewed it is"
         f" {'within' if gap <= limit else 'beyond'} {100 * limit:g} % of the exact law.",
         f"Means renewed and in one shot, by exact mean: {listed(said)}.",
         f"One shot at beta {once['beta'].max():g}: {listed(narrow)}.",
@@ -120,16 +122,12 @@ def draw(frame: pd.DataFrame, both: pd.DataFrame, params: OfflineVerdicts) -> Fi
     ends = [0.0, float(both["beta"].max())]
     drawing.predicted(left, ends, ends, "exact")
     left.set_xlabel("beta in total")
-    betas = sorted(frame.loc[frame["kind"] == "once", "beta"].unique())[:: max(1, len(betas_of(frame)) // 4)]
-    for place, beta in enumerate(betas, start=2):
-        part = frame[(frame["kind"] == "once") & (frame["beta"] == beta)]
+    ones = frame[frame["kind"] == "once"]
+    betas = sorted(ones["beta"].unique())
+    for place, beta in enumerate(betas[:: max(1, len(betas) // LINES)], start=2):
+        part = ones[ones["beta"] == beta]
         drawing.estimates(right, part, "m", "mean", nth_look(place, params.palette), f"one shot, beta {beta:g}")
     drawing.measured_axis(right, frame["m"])
     right.set_xlabel("support actions M")
     drawing.legend_below(figure)
     return figure
-
-
-def betas_of(frame: pd.DataFrame) -> list[float]:
-    """Betas of the steps in one shot."""
-    return sorted(frame.loc[frame["kind"] == "once", "beta"].unique())

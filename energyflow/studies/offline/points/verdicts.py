@@ -18,7 +18,7 @@ from energyflow.studies.offline.study import NAME
 
 HOLDS, FAILS, OPEN, UNTESTED = "holds", "does not hold", "undecided", "not testable here"
 VERDICTS = (HOLDS, FAILS, OPEN, UNTESTED)
-PATH_NAMES = {"ot": "Straight path (velocity)", "vp": "Variance preserving (noise)"}
+PATH_NAMES = {"ot": "Straight path (velocity)", "vp": "Variance preserving (v)"}
 PATH = Column("Path", lambda row: PATH_NAMES[row["path"]], numeric=False)
 BETA = Column("beta", lambda row: f"{row['beta']:g}")
 VERDICT = Column("Verdict", plain("verdict"), numeric=False)
