@@ -44,10 +44,10 @@ def _offline(a: argparse.Namespace) -> None:
 
 def said(file: Path, confidence: float) -> str:
     """Mean return of the episodes, and on each scale: with Student's interval over episodes."""
-    from energyflow.report.rows import read_rows
+    from energyflow.report.rows import read_table
     from energyflow.report.seeds import interval
 
-    rows = read_rows([file], ("return", "length"))
+    rows = read_table(file, ("return", "length"))
     parts = []
     for column in ("return", *(name for name in rows if str(name).startswith("normalised_"))):
         mean, low, high = interval(rows[column].tolist(), confidence)

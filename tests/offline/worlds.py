@@ -80,7 +80,7 @@ class Bandit(gym.Env[np.ndarray, np.ndarray]):
 
 
 if "test/Bandit-v0" not in gym.registry:
-    gym.register("test/Bandit-v0", entry_point=Bandit)
+    gym.register("test/Bandit-v0", entry_point="tests.offline.worlds:Bandit")
 
 
 def in_memory(episodes: list[Episode], env: str = "test/Bandit-v0", path: Path = Path("bandit.hdf5")) -> Episodes:
