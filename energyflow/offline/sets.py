@@ -69,8 +69,9 @@ class ToySet(ABC):
 
 def softmax(log_weight: Array) -> Array:
     """exp(log_weight) over its sum."""
-    found: Array = np.exp(log_weight - log_weight.max())
-    return found / found.sum()
+    share = np.exp(log_weight - log_weight.max())
+    found: Array = share / share.sum()
+    return found
 
 
 class Eight(ToySet):
@@ -89,7 +90,8 @@ class Eight(ToySet):
 
     def mode(self, points: Array) -> NDArray[np.int64]:
         """See the base class."""
-        return np.argmin(np.square(points[:, None] - self.centres).sum(axis=-1), axis=1)
+        found: NDArray[np.int64] = np.argmin(np.square(points[:, None] - self.centres).sum(axis=-1), axis=1)
+        return found
 
     def energy(self, points: Array) -> Array:
         """See the base class."""
@@ -115,7 +117,9 @@ class Rings(ToySet):
 
     def mode(self, points: Array) -> NDArray[np.int64]:
         """See the base class."""
-        return np.argmin(np.abs(np.linalg.norm(points, axis=1)[:, None] - self.RADII), axis=1)
+        away = np.abs(np.linalg.norm(points, axis=1)[:, None] - self.RADII)
+        found: NDArray[np.int64] = np.argmin(away, axis=1)
+        return found
 
     def energy(self, points: Array) -> Array:
         """See the base class."""

@@ -16,6 +16,7 @@ from energyflow.offline.network import Energy, Field, parameters
 from energyflow.offline.paths import OT, VP, ProbabilityPath
 from energyflow.offline.samplers import classifier_free, energy_guided, sample
 from energyflow.offline.sections import SolverParams
+from energyflow.offline.sets import Draw
 from energyflow.studies.offline.sections import Toys
 
 CLASS_DIM = 2  # one-hot: c = 1, c = 0; zeros: not told
@@ -56,6 +57,12 @@ class Bench:
     params: Toys
     seed: int
     trained: dict[str, tuple[Field, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Draw, params: Toys, seed: int) -> Bench:
+        """From points with their energies."""
+        points, energy = (torch.from_numpy(part).float() for part in data)
+        return cls(points, energy, params, seed)
 
     def batch(self, generator: torch.Generator) -> Tensor:
         """Indices of a batch."""

@@ -128,10 +128,10 @@ def test_an_experts_own_energy_lowers_its_temperature() -> None:
 def test_distances_of_shifted_laws() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((1000, 2))
-    assert distances.sliced_w2(x, [*x, 3.0, 0.0], 4000, rng) == pytest.approx(3.0 / math.sqrt(2.0), rel=0.03)
+    assert distances.sliced_w2(x, x + np.array([3.0, 0.0]), 4000, rng) == pytest.approx(3.0 / math.sqrt(2.0), rel=0.03)
     assert distances.energy_distance(x, x) == 0.0
-    assert distances.energy_distance(x, [*x, 3.0, 0.0]) > 1.0
-    assert distances.off_support([*x, 30.0, 0.0], x, x[:500]) == 1.0
+    assert distances.energy_distance(x, x + np.array([3.0, 0.0])) > 1.0
+    assert distances.off_support(x + np.array([30.0, 0.0]), x, x[:500]) == 1.0
     fresh = rng.standard_normal((4000, 2))
     assert distances.off_support(rng.standard_normal((4000, 2)), x, fresh) < 0.01
     assert distances.total_variation(np.array([0.5, 0.5]), np.array([1.0, 0.0])) == 0.5

@@ -92,7 +92,7 @@ def rows(subject: str, seed: int, params: ClassifierFree, _inputs: Sequence[Path
             free = name == "classifier_free"
             gap = line.guidance(at, mu, sigma, beta, classifier_free=free) - exact
             points = line.drawn(noise, beta, params.steps, classifier_free=free)
-            row = {"seed": seed, "subject": subject, "beta": beta, "guidance": name, "exact_mean": mean}
+            row: dict[str, Any] = {"seed": seed, "subject": subject, "beta": beta, "guidance": name, "exact_mean": mean}
             row |= {"exact_std": std, "mean": float(points.mean()), "std": float(points.std())}
             row |= {"gradient_error": float(gap.square().mean().sqrt())}
             row |= {"mean_error": (row["mean"] - mean) / std, "spread": row["std"] / std}

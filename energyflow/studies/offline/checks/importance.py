@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from energyflow.offline.paths import OT
 from energyflow.studies.offline.checks.gradient import flat_gradient, small_network
 from energyflow.studies.offline.mixtures import example
 from energyflow.studies.offline.sections import Importance
+
+ESTIMATORS = ("weighted", "softmax", "resampled")
 
 
 def rows(subject: str, seed: int, params: Importance, _inputs: Sequence[Path]) -> list[dict[str, Any]]:
@@ -36,25 +38,18 @@ def rows(subject: str, seed: int, params: Importance, _inputs: Sequence[Path]) -
         log_weight = beta * (data @ toward)
         whole = len(data) * weights.support_softmax(log_weight)
 
-        def uniform() -> Tensor:
-            return torch.randint(len(data), (params.batch,), generator=draws)
-
-        def of_batch(index: Tensor, weight: Tensor | None) -> Tensor:
+        def one(name: str, log_weight: Tensor = log_weight, whole: Tensor = whole) -> Tensor:
+            if name == "resampled":
+                index, weight = weights.resampled(log_weight, params.batch, draws), None
+            else:
+                index = torch.randint(len(data), (params.batch,), generator=draws)
+                weight = whole[index] if name == "weighted" else weights.batch_softmax(log_weight[index])
             return flat_gradient(network, matching_loss(network, path, data[index], draws, weight=weight))
 
-        def softmax(index: Tensor, log_weight: Tensor = log_weight) -> Tensor:
-            return of_batch(index, weights.batch_softmax(log_weight[index]))
-
-        estimators: dict[str, Callable[[], Tensor]] = {
-            "weighted": lambda whole=whole: (lambda index: of_batch(index, whole[index]))(uniform()),
-            "softmax": lambda: softmax(uniform()),
-            "resampled": lambda log_weight=log_weight: of_batch(
-                weights.resampled(log_weight, params.batch, draws), None
-            ),
-        }
-        drawn = {name: torch.stack([one() for _ in range(params.repeats)]) for name, one in estimators.items()}
+        drawn = {name: torch.stack([one(name) for _ in range(params.repeats)]) for name in ESTIMATORS}
         first = drawn["weighted"]
-        ess = torch.stack([weights.effective_sample_size(whole[uniform()]) for _ in range(params.repeats)]).mean()
+        batches = whole[torch.randint(len(data), (params.repeats, params.batch), generator=draws)]
+        ess = weights.effective_sample_size(batches).mean()
         for name, each in drawn.items():
             noise = (each.var(dim=0).sum() + first.var(dim=0).sum()) / params.repeats
             apart = 0.0 if name == "weighted" else float((each.mean(dim=0) - first.mean(dim=0)).norm() / noise.sqrt())

@@ -53,7 +53,7 @@ def rows(subject: str, seed: int, params: Toys, _inputs: Sequence[Path]) -> list
         )
     made = make_set(subject)
     data = made.draw(params.points, generator(seed, f"toys {subject} points"))
-    bench = Bench(*(torch.from_numpy(part).float() for part in data), params, seed)
+    bench = Bench.of(data, params, seed)
     noise = torch.randn((params.samples, 2), generator=torch_generator(seed, f"toys {subject} noise"))
     bench.warm_up()
     found: list[dict[str, Any]] = []

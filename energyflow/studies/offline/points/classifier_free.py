@@ -47,7 +47,7 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     wide = [f"{row['spread']:.2f} at {row['beta']:g}" for _, row in free.iterrows()]
     own = frame[frame["guidance"] == "exact"]
     sentences = [
-        f"That it is exact at beta = 1 alone {exactness(rows, params)} (tolerance {params.tolerances.exact:g} standard"
+        f"Exact at beta = 1 alone: {exactness(rows, params)} (tolerance {params.tolerances.exact:g} standard"
         " deviations).",
         f"Its error of the mean, in standard deviations of the exact law: {listed(said)}; its spread over the exact"
         f" one: {listed(wide)}.",

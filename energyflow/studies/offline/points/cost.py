@@ -17,6 +17,7 @@ from energyflow.studies.offline.points.toys import LEARNED, METHOD, METHODS, loo
 from energyflow.studies.offline.points.verdicts import FAILS, HOLDS, OPEN, Estimate, Judged, at_most, by_seed
 from energyflow.studies.offline.sections import OfflineVerdicts
 
+VALUES = ("train_seconds", "sample_ms", "parameters", "evaluations", "sliced_w2")
 TITLE = "What it costs"
 CLAIM = (
     "Table 1: energy-weighted training is exact without an auxiliary model; contrastive energy prediction needs an"
@@ -27,8 +28,7 @@ CLAIM = (
 
 def seed_means(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a method and seed: means over sets and betas."""
-    values = ["train_seconds", "sample_ms", "parameters", "evaluations", "sliced_w2"]
-    return rows[rows["method"].isin(LEARNED)].groupby(["method", "seed"], sort=False)[values].mean().reset_index()
+    return rows[rows["method"].isin(LEARNED)].groupby(["method", "seed"], sort=False)[list(VALUES)].mean().reset_index()
 
 
 def ratio(each: pd.DataFrame, value: str, params: OfflineVerdicts) -> Estimate:
@@ -60,10 +60,10 @@ def judged(paths: Sequence[Path], params: OfflineVerdicts) -> Judged:
 def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     """The point of the page."""
     each, claim = seed_means(measured(paths)), judged(paths, params)
-    frame = over_seeds(each, ("method",), [c for c in each if c not in ("method", "seed")], params.confidence)
+    frame = over_seeds(each, ("method",), VALUES, params.confidence)
     apart = ratio(each, "sliced_w2", params)
     sentences = [
-        f"That no auxiliary model is needed {claim.verdict}: ED trains in {claim.value.said()} of CEP's time,"
+        f"No auxiliary model is needed: {claim.verdict}. ED trains in {claim.value.said()} of CEP's time,"
         f" with {ratio(each, 'parameters', params).mean:.2f} of its parameters; sliced W2 is {apart.said()} of CEP's.",
         f"ED draws its samples in {ratio(each, 'sample_ms', params).said()} of CEP's time.",
     ]
@@ -86,7 +86,7 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
 
 def draw(frame: pd.DataFrame, params: OfflineVerdicts) -> Figure:
     """Distance against the seconds of training, and against those of sampling."""
-    figure, panels = drawing.panels(2, 2, y="sliced W2, mean over sets and betas")
+    figure, panels = drawing.panels(2, 2, y="mean sliced W2")
     shown = (("train_seconds", "training (s)"), ("sample_ms", "sampling (ms)"))
     for axes, (value, label) in zip(panels, shown, strict=True):
         for method in frame["method"]:

@@ -66,7 +66,7 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     rows, claim = read(paths, "field"), judged(paths, params)
     worst = rows["error"].max()
     sentences = [
-        f"Theorem 4.1 {claim.verdict}: the two fields differ by at most {worst:.1e} of the largest value (tolerance"
+        f"Theorem 4.1: {claim.verdict}. The two fields differ by at most {worst:.1e} of the largest value (tolerance"
         f" {params.tolerances.field:g}).",
         f"Samples of the guided field are {claim.value.said()} times as far from exact samples as exact samples are"
         f" from each other (limit {params.tolerances.law:g}).",

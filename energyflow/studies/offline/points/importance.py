@@ -54,12 +54,12 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     )
     toys = measured(paths)
     by = ("subject", "beta")
-    pairs = [toys[toys["method"] == method] for method in ("efm", "efm_resampled")]
-    apart = difference(*pairs, by, "sliced_w2", params.confidence)
+    weighted, resampled = (toys[toys["method"] == method] for method in ("efm", "efm_resampled"))
+    apart = difference(weighted, resampled, by, "sliced_w2", params.confidence)
     more, less = int((apart["difference_low"] > 0).sum()), int((apart["difference_high"] < 0).sum())
     last = frame[frame["beta"] == frame["beta"].max()].set_index("estimator")["variance"]
     sentences = [
-        f"Remark 4.6 {claim.verdict}: the mean gradients lie {claim.value.said()} standard errors apart (limit"
+        f"Remark 4.6: {claim.verdict}. The mean gradients lie {claim.value.said()} standard errors apart (limit"
         f" {params.tolerances.gradient:g}).",
         f"At beta {frame['beta'].max():g} a weighted batch's gradient has {last['weighted'] / last['resampled']:.1f}"
         " times the variance of a resampled one's.",

@@ -56,12 +56,12 @@ def draw(drawn: pd.DataFrame, betas: Sequence[float], params: OfflineVerdicts) -
     columns = [(beta, method) for beta in betas for method in SHOWN]
     figure = Figure(figsize=(PANEL * len(columns), PANEL * len(names) + 0.4), layout="constrained")
     grid = figure.subplots(len(names), len(columns), squeeze=False)
-    for row, name in zip(grid, names, strict=True):
+    for place, (row, name) in enumerate(zip(grid, names, strict=True)):
         for axes, (beta, method) in zip(row, columns, strict=True):
             own = drawn[(drawn["subject"] == name) & (drawn["beta"] == beta) & (drawn["method"] == method)]
             axes.plot(own["x"], own["y"], ".", color=look(method, params.palette).colour, markersize=1.5)
             axes.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=[], yticks=[], aspect="equal")
-            if row is grid[0]:
+            if place == 0:
                 axes.set_title(f"{METHODS[method]}\nbeta {beta:g}", fontsize=7)
         row[0].set_ylabel(name, fontsize=8)
     return figure

@@ -30,10 +30,10 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     """The point of the page."""
     rows = read(paths, "support")
     frame = over_seeds(rows, ("offset",), ("change", "state_ess", "batch_ess"), params.confidence)
-    worst, last = float(rows["change"].max()), frame.loc[frame["offset"].idxmax()]
+    worst, last = float(rows["change"].max()), frame.nlargest(1, "offset").iloc[0]
     verdict = HOLDS if worst <= params.tolerances.invariance else FAILS
     sentences = [
-        f"That per-state weights do not see c(s) {verdict}: they change by at most {worst:.1e} (tolerance"
+        f"Per-state weights do not see c(s): {verdict}. They change by at most {worst:.1e} (tolerance"
         f" {params.tolerances.invariance:g}).",
         f"With offsets of standard deviation {last['offset']:g}, a batch keeps {100 * last['batch_ess']:.2f} % of its"
         f" effective size, the support of a state {extent(100 * frame['state_ess'], 0)} % as without.",

@@ -36,7 +36,7 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
     ]
     last = frame.nlargest(1, "beta").iloc[0]
     sentences = [
-        f"The law {every(*found)} within {100 * limit:g} % of the standard deviation with M = {last['m']:g}: after"
+        f"The law, within {100 * limit:g} % of the standard deviation with M = {last['m']:g}: {every(*found)}. After"
         f" {last['renewals']:g} renewals it is {last['std']:.3f} (exact {last['exact_std']:.3f}; one shot of the same"
         f" total beta {last['std_once']:.3f})."
     ]

@@ -111,7 +111,7 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: OfflineVerdicts) 
     mean = rows.groupby(["method", "beta"])["sliced_w2"].mean()
     found = [
         f"Over sets and betas above 1, classifier-free guidance is {value.said(3)} farther from the exact law than ED"
-        f" (sliced W2): that ED is better {at_least(value, 0.0)}."
+        f" (sliced W2). ED is better: {at_least(value, 0.0)}."
     ]
     for name in LEARNED:
         parts = [f"{mean[name, beta]:.3f} at {beta:g}" for beta in sorted(frame["beta"].unique())]
@@ -121,8 +121,8 @@ def sentences(rows: pd.DataFrame, frame: pd.DataFrame, params: OfflineVerdicts) 
     found.append(
         "Nearest of these four: " + listed(f"{METHODS[name]} in {count}" for name, count in best.items()) + " settings."
     )
-    pairs = [rows[rows["method"] == method] for method in ("efm", "resample")]
-    apart = difference(*pairs, ("subject", "beta"), "sliced_w2", params.confidence)
+    learned, floor = (rows[rows["method"] == method] for method in ("efm", "resample"))
+    apart = difference(learned, floor, ("subject", "beta"), "sliced_w2", params.confidence)
     found.append(
         f"EFM is nearer to the exact law than resampled data in {int((apart['difference_high'] < 0).sum())} of"
         f" {len(apart)} settings, farther in {int((apart['difference_low'] > 0).sum())}."
