@@ -17,7 +17,8 @@ from energyflow.core.tensors import below, note_of, read_tensors, within, write_
 from energyflow.datasets.episodes import Floats
 from energyflow.networks.normalizer import Normalizer
 from energyflow.offline.learner import Learner, Parts, Sizes, learner_of
-from energyflow.offline.methods.sections import LearnParams, Normalisation
+from energyflow.offline.methods.sections import LearnParams
+from energyflow.offline.references import Normalisation
 from energyflow.offline.transitions import clip_of
 
 FORMAT: Literal[1] = 1

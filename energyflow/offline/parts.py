@@ -6,24 +6,25 @@ one of other data, seeds or numbers is refused, not quietly trained again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from energyflow.core.errors import UserError
-from energyflow.core.tensors import note_of, read_tensors, write_tensors
+from energyflow.core.tensors import below, note_of, read_tensors, within, write_tensors
 from energyflow.datasets.episodes import Episodes
 from energyflow.offline.learner import Learner
 
 FORMAT = 1
+PARTS = "parts.safetensors"
 SHARED = ("behaviour", "critic")
 
 
-def part_file(folder: Path, name: str, learner: Learner) -> Path:
-    """Where a shared network lies: `behaviour_ot.safetensors`, `critic_softmax.safetensors`."""
-    kind = learner.method.path if name == "behaviour" else learner.critic_kind
-    return folder / f"{name}_{kind}.safetensors"
+def key_of(name: str, learner: Learner) -> str:
+    """Name of a shared network in the file: `behaviour_ot`, `critic_softmax`."""
+    return f"{name}_{learner.method.path if name == 'behaviour' else learner.critic_kind}"
 
 
 def identity(name: str, learner: Learner, data: Episodes) -> dict[str, Any]:
@@ -43,37 +44,49 @@ def identity(name: str, learner: Learner, data: Episodes) -> dict[str, Any]:
     return found
 
 
-def write_part(folder: Path, name: str, network: nn.Module, learner: Learner, data: Episodes) -> None:
-    """Write a finished network among the outputs.
+def write_parts(folder: Path, networks: Mapping[str, nn.Module], learner: Learner, data: Episodes) -> None:
+    """Write the networks that a run has trained, of which there may be none, among its outputs.
 
     Raises:
         UserError: the disk is full.
     """
-    note = {"format": FORMAT, "identity": identity(name, learner, data)}
-    note |= {"support": learner.method.path} if name == "critic" else {}  # the path of the mu that it drew from
-    write_tensors(part_file(folder, name, learner), network.state_dict(), note)
+    tensors: dict[str, Tensor] = {}
+    notes = {}
+    for name, network in networks.items():
+        key = key_of(name, learner)
+        tensors |= below(f"{key}/", network.state_dict())
+        notes[key] = identity(name, learner, data)
+    note = {"format": FORMAT, "networks": notes, "support": learner.method.path}  # of a critic: whose draws it has seen
+    write_tensors(folder / PARTS, tensors, note)
 
 
 def read_part(folder: Path, name: str, learner: Learner, data: Episodes) -> nn.Module | None:
-    """A finished network of another run; None if that run has none of the kind.
+    """A network that another run has trained; None if it has trained none of the kind.
 
     Raises:
-        UserError: it is damaged, of other widths than the data, or was trained with other data, seed or numbers.
+        UserError: the file is missing or damaged; the network is of other widths than the data, or was trained with
+            other data, seed or numbers.
     """
-    path = part_file(folder, name, learner)
-    if not path.is_file():
-        return None
+    path, key = folder / PARTS, key_of(name, learner)
     tensors, note = read_tensors(path, FORMAT)
-    theirs, ours = note.get("identity") or {}, identity(name, learner, data)
-    for key, what in (("obs_dim", "observations"), ("action_dim", "actions")):
-        if theirs.get(key) != ours[key]:
-            raise UserError(f"{data.path}: {what}: {ours[key]} numbers at each step, but {path} has {theirs.get(key)}")
-    differ = [key for key, value in ours.items() if theirs.get(key) != value]
+    networks = note.get("networks")
+    if not isinstance(networks, dict) or not isinstance(networks.get(key, {}), dict):
+        raise UserError(f"{note_of(path)}: networks: expected what each was trained with; train again")
+    if key not in networks:
+        return None
+    theirs, ours = networks[key], identity(name, learner, data)
+    where = f"{key} of {path}"
+    for width, what in (("obs_dim", "observations"), ("action_dim", "actions")):
+        if theirs.get(width) != ours[width]:
+            raise UserError(
+                f"{data.path}: {what}: {ours[width]} numbers at each step, but {where} has {theirs.get(width)}"
+            )
+    differ = [entry for entry, value in ours.items() if theirs.get(entry) != value]
     if differ:
-        raise UserError(f"{path}: trained otherwise ({', '.join(differ)}); leave it out, or train with the same")
+        raise UserError(f"{where}: trained otherwise ({', '.join(differ)}); leave it out, or train with the same")
     network = learner.network(name)
     try:
-        network.load_state_dict(tensors)
+        network.load_state_dict(within(tensors, f"{key}/"))
     except RuntimeError as error:
         raise UserError(f"{path}: does not fit {note_of(path).name}: {' '.join(str(error).split())}") from None
     return network.eval().requires_grad_(False)

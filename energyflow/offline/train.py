@@ -1,7 +1,7 @@
 """One offline run: behaviour model, critic, improvement, in that order; resumable bit for bit on a CPU.
 
-The outputs are `model.safetensors` with `model.json` (what acts), `behaviour_*` and `critic_*` (what other runs may
-start from), `train.csv` and `run.json`.
+The outputs are `model.safetensors` (what acts) and `parts.safetensors` (behaviour model and critic, if they were
+trained here, for other runs to start from), each with its JSON, `train.csv` and `run.json`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from energyflow.offline.checkpoint import MODEL, Description, Source, save
 from energyflow.offline.environment import Environment
 from energyflow.offline.fit import check_finite
 from energyflow.offline.learner import Learner, Sizes, learner_of
-from energyflow.offline.methods.sections import LearnParams, Normalisation, d4rl_reference
-from energyflow.offline.parts import SHARED, part_file, read_part, write_part
+from energyflow.offline.methods.sections import LearnParams
+from energyflow.offline.parts import PARTS, SHARED, read_part, write_parts
+from energyflow.offline.references import Normalisation, d4rl_reference
 from energyflow.offline.stage import Stage
 from energyflow.offline.transitions import Transitions, prepare
 
 COLUMNS = ["stage", "step", "loss", "lr", "ess", "seconds"]  # of train.csv
-FILES = (MODEL, "model.json", "train.csv")
+FILES = (MODEL, "model.json", PARTS, "parts.json", "train.csv")
 
 
 class Training:
@@ -162,11 +163,11 @@ def train(
         for folder in parts:
             if name not in given and (network := read_part(folder, name, learner, data)) is not None:
                 given[name] = network
-                files.append(part_file(folder, name, learner))
+                files.append(folder / PARTS)
     if parts and not given:
         raise UserError(f"{', '.join(map(str, parts))}: no behaviour model or critic of the kinds that '{method}' has")
     section = params.model_dump(mode="json")
-    inputs = [data.path, *files]
+    inputs = [data.path, *dict.fromkeys(files)]
     run = Run("offline", out, params=section, inputs=inputs, task=data.env_id, method=method, seed=seed)
     if run.is_there(FILES, existing):
         return
@@ -178,8 +179,8 @@ def train(
             training.restore(*stored)
             print(f"resuming {method} in stage {training.start().name} at step {training.start().step}", flush=True)
         _loop(training, point, params, f"{data.env_id} {method} seed {seed}")
-        for name in (each for each in SHARED if each in training.parts):
-            write_part(out, name, training.parts[name], learner, data)
+        shared = {name: training.parts[name] for name in SHARED if name in training.parts and name not in given}
+        write_parts(out, shared, learner, data)
         source = Source(
             name=data.name,
             sha256=data.sha256,

@@ -65,7 +65,7 @@ def test_other_methods_start_from_its_parts(dataset: Path, capsys: pytest.Captur
     assert main([*given, *NUMBERS]) == 0
     assert read_json(Path("second/run.json"))["parts"] == ["behaviour", "critic"]
     assert main([*given, *NUMBERS, "offline.rl.critic.gamma=0.5"]) == 2
-    assert "critic_softmax.safetensors: trained otherwise (critic)" in capsys.readouterr().err
+    assert "parts.safetensors: trained otherwise (critic)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from energyflow.offline.learner import Sizes, learner_of
 from energyflow.offline.methods.registry import METHODS
 from energyflow.offline.methods.sections import LearnParams
 from energyflow.offline.train import train
-from tests.conftest import kill_at_resume_point
+from tests.conftest import ROOT, kill_at_resume_point
 from tests.offline.worlds import in_memory, numbers, two_modes
 
 QUICK: dict[str, Any] = {"steps": 40, "batch_size": 16, "warmup_steps": 2}
@@ -51,7 +52,7 @@ def run(out: Path, method: str = "qipo_ot", **options: Any) -> None:
 
 def same(one: Path, other: Path) -> None:
     """Equal weights and losses; seconds differ."""
-    for name in ("model.safetensors", "behaviour_ot.safetensors", "critic_softmax.safetensors"):
+    for name in ("model.safetensors", "parts.safetensors"):
         assert (one / name).read_bytes() == (other / name).read_bytes()
     rows = [pd.read_csv(run / "train.csv").drop(columns="seconds") for run in (one, other)]
     pd.testing.assert_frame_equal(*rows)
@@ -109,8 +110,7 @@ def test_a_log_says_how_many_support_actions_count(whole: Path) -> None:
 
 def test_methods_share_behaviour_and_critic(whole: Path, tmp_path: Path) -> None:
     run(tmp_path / "run", "efm", parts=[whole])
-    for name in ("behaviour_ot.safetensors", "critic_softmax.safetensors"):
-        assert (tmp_path / "run" / name).read_bytes() == (whole / name).read_bytes()
+    assert read_json(tmp_path / "run/parts.json")["networks"] == {}  # it trained none itself
     rows = pd.read_csv(tmp_path / "run/train.csv")
     assert list(rows["stage"].unique()) == ["policy"]
     assert read_json(tmp_path / "run/run.json")["parts"] == ["behaviour", "critic"]
@@ -118,11 +118,11 @@ def test_methods_share_behaviour_and_critic(whole: Path, tmp_path: Path) -> None
 
 def test_parts_that_are_not_of_these_data_are_refused(whole: Path, tmp_path: Path) -> None:
     data = two_modes(tmp_path / "data", 64)
-    with pytest.raises(UserError, match=r"behaviour_ot\.safetensors: trained otherwise \(seed\)"):
+    with pytest.raises(UserError, match=r"behaviour_ot of .*parts\.safetensors: trained otherwise \(seed\)"):
         train(data, "efm", quick(), 1, tmp_path / "run", parts=[whole])
     wide = [replace(e, observations=np.zeros((2, 3)), actions=np.zeros((1, 1))) for e in data.episodes]
     other = replace(in_memory(wide, "Pendulum-v1", tmp_path / "data"), box=np.array([[-2.0], [2.0]]))
-    with pytest.raises(UserError, match=r"data: observations: 3 numbers at each step, but .*behaviour_ot.* has 1"):
+    with pytest.raises(UserError, match=r"data: observations: 3 numbers at each step, but behaviour_ot of .* has 1"):
         train(other, "efm", quick(), 0, tmp_path / "run", parts=[whole])
     with pytest.raises(UserError, match="no behaviour model or critic of the kinds that 'iql' has"):
         train(data, "iql", quick(), 0, tmp_path / "run", parts=[whole])
@@ -142,7 +142,7 @@ def test_qipo_can_have_the_expectile_critic(whole: Path, tmp_path: Path) -> None
     params = quick()
     params = params.model_copy(update={"critic": params.critic.model_copy(update={"kind": "expectile"})})
     train(two_modes(tmp_path / "data", 64), "qipo_ot", params, 0, tmp_path / "run", parts=[whole])
-    assert (tmp_path / "run/critic_expectile.safetensors").is_file()
+    assert list(read_json(tmp_path / "run/parts.json")["networks"]) == ["critic_expectile"]
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "model.json"])
@@ -216,3 +216,9 @@ def test_every_method_declares_what_its_file_has() -> None:
         assert set(learner.keeps) <= set(learner.order)
         for part in learner.order:
             assert isinstance(learner.network(part), torch.nn.Module)
+
+
+def test_the_room_knows_neither_rewards_nor_agents() -> None:
+    """Their floor allows the former; data and a critic are all that offline methods learn from."""
+    for file in (ROOT / "energyflow/offline").rglob("*.py"):
+        assert not re.search(r"energyflow\.(rewards|agents)", file.read_text()), file

@@ -1,4 +1,4 @@
-"""Behaviour cloning: the behaviour model itself, a flow that is drawn from."""
+"""Behaviour cloning: the behaviour model itself, a flow or a diffusion that is drawn from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from energyflow.offline.actors import Actor, Clip
 from energyflow.offline.learner import Learner, Parts
 from energyflow.offline.methods.registry import OfflineMethod
 
-METHODS = {"bc": OfflineMethod("Behaviour cloning (flow)", "Cloning", "ot", None)}
+METHODS = {
+    "bc": OfflineMethod("Behaviour cloning (flow)", "Cloning", "ot", None),
+    "bc_diff": OfflineMethod("Behaviour cloning (diffusion)", "Cloning", "vp", None),
+}
 
 
 class Cloning(Learner):

@@ -174,6 +174,14 @@ class RecordingGrid(Recording):
     environments: list[str] = Field(min_length=1)
 
 
+class Pilot(Section):
+    """Which of the data sets made here are learned from, by which methods; no seeds, no pilot."""
+
+    qualities: list[str] = Field(min_length=1)
+    methods: list[str] = Field(min_length=1)
+    seeds: list[Seed]
+
+
 class OfflineParams(Section):
     """Everything behind results/offline; `rl` is what `energyflow offline` reads."""
 
@@ -188,6 +196,7 @@ class OfflineParams(Section):
     renewal: Renewal
     rl: LearnParams
     recording: RecordingGrid
+    pilot: Pilot
 
 
 class OfflineVerdicts(Section):
