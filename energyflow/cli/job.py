@@ -26,7 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "model": {"type": Path, "help": "checkpoint: model.safetensors with model.json beside it"},
     "out": {"type": Path, "help": "folder, or file, of the output"},
     "subject": {"help": "what a check is done on: an expert of the theory, or a task"},
-    "inputs": {"type": Path, "nargs": "+", "help": "files of rows"},
+    "inputs": {"type": Path, "nargs": "*", "help": "files of rows; a check that computes all itself has none"},
     "outputs": {"type": Path, "nargs": "+", "help": "files to write"},
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from energyflow.cli import main
 from energyflow.config.params import Params
 from energyflow.core.errors import UserError
 from energyflow.offline.sets import SETS
@@ -155,3 +156,11 @@ def test_bad_params_are_told_in_one_line(toys: dict[str, Any], said: str) -> Non
     with pytest.raises(UserError, match=said) as error:
         params_module.resolve(raw, preset="laptop")
     assert "\n" not in str(error.value)
+
+
+def test_a_check_without_inputs_runs_from_the_command_line(smoke: Params, tmp_path: Path) -> None:
+    """The rule writes `--inputs` with nothing after it."""
+    section = STUDIES["offline"].checks["support"].section(smoke).canonical()
+    told = ["check", "offline", "support", "--subject", "normal", "--seed", "0", "--params", section]
+    main(["job", *told, "--inputs", "--out", str(tmp_path)])
+    assert len(pd.read_csv(tmp_path / "rows.csv")) == len(study.offline_of(smoke).support.offsets)
