@@ -79,14 +79,14 @@ class Environment:
 
     def _vector(self, obs: Any) -> Floats:
         if not isinstance(obs, dict):
-            return np.ravel(obs).astype(np.float64)
+            return np.asarray(obs, dtype=np.float64).ravel()
         parts = []
         for key in self.keys:
-            at = obs
+            at: Any = obs
             for part in key.split("/"):
                 at = at[part]
-            parts.append(np.ravel(at))
-        return np.concatenate(parts).astype(np.float64)
+            parts.append(np.asarray(at, dtype=np.float64).ravel())
+        return np.concatenate(parts)
 
     def reset(self, seed: int) -> Floats:
         """Start the episode of an initial state: observation [Do]."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -94,7 +94,8 @@ class Learner(ABC):
             return self.field("behaviour")
         if name == "critic":
             value = self.critic_kind == "expectile"
-            return Critic(*asdict(self.sizes).values(), self.params.critic.hidden, self.seed, value=value)
+            sizes, hidden = self.sizes, self.params.critic.hidden
+            return Critic(sizes.obs_dim, sizes.action_dim, hidden, self.seed, value=value)
         return self.policy()
 
     def field(self, purpose: str) -> Field:

@@ -67,7 +67,7 @@ class Training:
 
     def tensors(self) -> dict[str, Tensor]:
         """For a resume point, with `note`."""
-        found = {}
+        found: dict[str, Tensor] = {}
         for name, network in self.parts.items():
             if name not in self.given:
                 found |= below(f"part/{name}/", network.state_dict())
