@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from energyflow import __version__
-from energyflow.cli import completion, data, evaluate, job, people, results, reward, serve, train
+from energyflow.cli import completion, data, evaluate, job, offline, people, results, reward, serve, train
 from energyflow.core.errors import UserError
 
 FLAG = re.compile(r"[a-z_]+\.[^=\s]+=")  # section.key=value, anywhere among the options
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"energyflow {__version__}")
     completion.add(top)
     commands = top.add_subparsers(prog="energyflow", dest="command", required=True, metavar="COMMAND")
-    for part in (data, people, train, evaluate, reward, serve, results, job):
+    for part in (data, people, train, evaluate, reward, offline, serve, results, job):
         part.add(commands)
     return top
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from energyflow.datasets.episodes import Episode, Episodes, Floats
 from energyflow.datasets.reading import DemoFile
@@ -80,7 +81,7 @@ def read_d4rl(path: Path, env: str | None = None) -> Episodes:
     )
 
 
-def _check_follows(file: DemoFile, obs: Floats, following: Floats, borders: np.ndarray) -> None:
+def _check_follows(file: DemoFile, obs: Floats, following: Floats, borders: NDArray[np.int64]) -> None:
     """Whether each row follows the one before within the episodes: else their borders are wrong.
 
     Raises:

@@ -61,6 +61,7 @@ class Episodes:
             file does not say.
         box: [2, Da], least and largest action; None if the file does not say.
         name: of the data set, as its makers call it.
+        references: returns of a random and of an expert policy, that stand for 0 and 100; None if the file has none.
         keys: of the file that hold rewards, terminations and truncations, for messages.
     """
 
@@ -71,6 +72,7 @@ class Episodes:
     env: dict[str, Any] = field(default_factory=dict)
     box: Floats | None = None
     name: str = ""
+    references: tuple[float, float] | None = None
     keys: tuple[str, str, str] = ("rewards", "terminations", "truncations")
 
     @property

@@ -82,6 +82,7 @@ def read_minari(path: Path, obs_keys: Sequence[str] | None = None) -> Episodes:
         env=_env(note, metadata),
         box=_box(note, space, episodes[0].actions.shape[1]),
         name=str(metadata.get("dataset_id") or folder.resolve().parent.name),
+        references=_references(note, metadata),
     )
 
 
@@ -167,6 +168,17 @@ def _box(note: Path, space: dict[str, Any], width: int) -> Floats | None:
     return box if np.isfinite(box).all() else None
 
 
+def _references(note: Path, metadata: dict[str, Any]) -> tuple[float, float] | None:
+    """Returns that stand for 0 and for 100, under Minari's names."""
+    found = [metadata.get(key) for key in ("ref_min_score", "ref_max_score")]
+    if None in found:
+        return None
+    low, high = (float(value) if isinstance(value, int | float) else np.nan for value in found)
+    if not low < high:
+        raise UserError(f"{note}: ref_min_score and ref_max_score must be two numbers, the first below (got {found})")
+    return low, high
+
+
 def write_minari(
     folder: Path,
     episodes: Iterable[Episode],
@@ -184,7 +196,7 @@ def write_minari(
         name: Minari's id, namespace/name-v0.
         env: `id` in Gymnasium's registry, and `kwargs` and `max_episode_steps` where they are not those of it.
         box: [2, Da], the bounds of the action space.
-        metadata: more of it, such as `algorithm_name`, `author`, `description`.
+        metadata: more of it, such as `algorithm_name`, `description`, `ref_min_score`, `ref_max_score`.
 
     Raises:
         UserError: there is no episode, or the disk is full.

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from energyflow.config import sections
 from energyflow.config.plots import SliceParams
 from energyflow.config.section import Section
+from energyflow.offline.methods.sections import LearnParams, RolloutParams
 from energyflow.studies.ablations.sections import LatencyParams, SamplingParams
+from energyflow.studies.offline.sections import Recording
 
 RUN = ("task", "seed", "params", "out")
 FILES = ("inputs", "outputs")
@@ -86,6 +88,15 @@ JOBS = {
     "ablations_gradients": _computing("studies.ablations.gradients:measure", "model", "demos", "out"),
     "ablations_latency": _computing(
         "studies.ablations.latency:measure", "model", "params", "out", section=LatencyParams
+    ),
+    "offline_record": _computing(
+        "studies.offline.recording:record", "name", "params", "seed", "out", section=Recording
+    ),
+    "offline_learn": _computing(
+        "studies.offline.learning:learn", "name", "params", "seed", "inputs", "out", section=LearnParams
+    ),
+    "offline_evaluate": _computing(
+        "studies.offline.learning:roll_out", "model", "params", "out", section=RolloutParams
     ),
     "stage": Job("energyflow.pipeline.engines:make_stage", ("name",)),
     "generated": Job("energyflow.pipeline.generated:write", ()),

@@ -14,6 +14,7 @@ from energyflow.studies.offline.points import (
     field,
     gradient,
     importance,
+    pilot,
     renewal,
     samples,
     support,
@@ -48,6 +49,7 @@ POINTS: dict[str, Callable[[Sequence[Path], OfflineVerdicts], Point]] = {
     "support": support.build,
     "renewal": renewal.build,
     "temperature": temperature.build,
+    "pilot": pilot.build,
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from energyflow.config.section import Section
+from energyflow.config.sections import Count, Rate, Seed, Steps, Widths
+from energyflow.offline.methods.sections import LearnParams
 from energyflow.offline.sections import FitParams, SolverParams
 
 
@@ -134,8 +136,54 @@ class Tolerances(Section):
     renewed: float = Field(gt=0)
 
 
+class Recording(Section):
+    """Data sets made here: one SAC run in an environment of Gymnasium's, and what is recorded of it.
+
+    Attributes:
+        steps: of the environment.
+        eval_every: steps between two snapshots of the agent.
+        eval_episodes: deterministic episodes that a snapshot's return is the mean of, and the random policy's.
+        hidden: widths of actor and critics.
+        ent_coef: first temperature, which is learned.
+        learning_rate: of all three.
+        batch_size: of an update, one a step.
+        gamma: discount.
+        learning_starts: random steps first.
+        transitions: of each set; medium-replay has what its agent lived through, if that is less.
+        share: of the way from the random to the last return, at which the medium agent is taken.
+        seed: of the first initial state.
+    """
+
+    steps: Steps
+    eval_every: Steps
+    eval_episodes: Count
+    hidden: Widths
+    ent_coef: float = Field(gt=0, le=100)
+    learning_rate: Rate
+    batch_size: Count
+    gamma: float = Field(gt=0, lt=1)
+    learning_starts: int = Field(ge=0, le=10**8)
+    transitions: int = Field(ge=2, le=10**8)
+    share: float = Field(gt=0, lt=1)
+    seed: Seed
+
+
+class RecordingGrid(Recording):
+    """... in each of the environments."""
+
+    environments: list[str] = Field(min_length=1)
+
+
+class Pilot(Section):
+    """Which of the data sets made here are learned from, by which methods; no seeds, no pilot."""
+
+    qualities: list[str] = Field(min_length=1)
+    methods: list[str] = Field(min_length=1)
+    seeds: list[Seed]
+
+
 class OfflineParams(Section):
-    """Everything behind results/offline."""
+    """Everything behind results/offline; `rl` is what `energyflow offline` reads."""
 
     seeds: list[int] = Field(min_length=1)
     tolerances: Tolerances
@@ -146,6 +194,9 @@ class OfflineParams(Section):
     classifier_free: ClassifierFree
     support: Support
     renewal: Renewal
+    rl: LearnParams
+    recording: RecordingGrid
+    pilot: Pilot
 
 
 class OfflineVerdicts(Section):

@@ -11,12 +11,13 @@ from functools import partial
 from energyflow.config.params import Params
 from energyflow.config.section import Section
 from energyflow.core.errors import UserError, nearest
-from energyflow.studies.offline import sections
+from energyflow.studies.offline import pilot, sections
 from energyflow.studies.offline.sections import OfflineParams, OfflineVerdicts
 from energyflow.studies.study import Check, CheckKey, Study
 
 NAME = "offline"
 HERE = "energyflow.studies.offline"
+PILOT = "pilot"  # the point of the runs in environments
 SETS = ("8gaussians", "moons", "swissroll", "rings", "2spirals", "checkerboard")  # of energyflow/offline/sets.py
 # check -> what its jobs read of params.yaml, and what it is done on; none: the sets of the preset
 CHECKS: dict[str, tuple[type[Section], tuple[str, ...]]] = {
@@ -63,9 +64,21 @@ def section(check: str, p: Params) -> Section:
     return kind(**{key: getattr(getattr(offline_of(p), check), key) for key in kind.model_fields})
 
 
+def points(p: Params) -> list[str]:
+    """The points of the page, in their order; the pilot where the preset has one."""
+    return [*POINTS, *([PILOT] if pilot.keys(offline_of(p)) else [])]
+
+
+def owned(p: Params) -> dict[str, list[str]]:
+    """What the DVC stages of the pilot own."""
+    return pilot.made(offline_of(p), STUDIES[NAME].outputs(p.preset))
+
+
 def rows(p: Params, point: str) -> list[str]:
     """The rows that a point is made of."""
     study = STUDIES[NAME]
+    if point == PILOT:
+        return [file for file in owned(p)[f"{NAME}_evaluate"] if file.endswith(".csv")]
     return [study.check_files(p, key)[0] for check in POINTS[point] for key in keys(check, p)]
 
 
@@ -87,6 +100,7 @@ def valid(p: Params) -> None:
         UserError: an unknown set; a batch that the contrastive groups do not divide; a beta that a set has no law for.
     """
     toys = offline_of(p).toys
+    pilot.check(offline_of(p))
     for name in toys.sets:
         if name not in SETS:
             raise UserError(f"offline.toys.sets: unknown set '{name}'; {nearest(name, SETS)}")
@@ -108,13 +122,15 @@ STUDIES = {
         name=NAME,
         title="Energy-weighted flow matching",
         params=OfflineParams,
-        points=lambda _: list(POINTS),
+        points=points,
         rows=rows,
         reads=OfflineVerdicts,
         section=verdicts,
         build=f"{HERE}.page:build",
         head=f"{HERE}.page:HEAD",
         checks={name: _check(name) for name in CHECKS},
+        jobs=pilot.JOBS,
+        made=owned,
         valid=valid,
     )
 }

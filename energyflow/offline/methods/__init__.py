@@ -1,0 +1,1 @@
+"""Offline methods, one file each where that is natural; the registry lists them."""
