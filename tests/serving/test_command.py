@@ -48,7 +48,7 @@ def test_a_server_starts_serves_and_ends_when_it_is_told_to(model: Path, fresh: 
             np.testing.assert_array_equal(robot(np.ones(OBS)), own(np.ones(OBS)))
             process.send_signal(signal.SIGTERM)
             assert process.stdout.readline() == "stopped: 1 actions, 0 late\n"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stderr.read() == ""
 
 
