@@ -29,7 +29,7 @@ def _plot(a: Arguments) -> None:
     draw_runs(a.runs, a.out)
     print(f"wrote {a.out}")
     if len(a.runs) == 2 and all(map(evaluated, a.runs)):
-        print("\n".join(compare(*a.runs, load().report)))
+        print("\n".join(compare(a.runs[0], a.runs[1], load().report)))
 
 
 def add(commands: Commands) -> None:

@@ -194,12 +194,12 @@ class EnvironmentParams(Section):
     Attributes:
         id: that it is registered under.
         imports: module whose import registers it.
-        kwargs: arguments of it.
+        arguments: what it is built with.
     """
 
     id: str = Field(min_length=1)
     imports: str | None = None
-    kwargs: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
 
 class OwnTask(Section):

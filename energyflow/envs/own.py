@@ -19,7 +19,7 @@ class OwnSimulator(GymSimulator):
 
     def __init__(self, env: EnvironmentParams, obs_keys: Sequence[str]) -> None:
         """Build the environment; raises as `gym_env.make` and `GymSimulator`."""
-        super().__init__(make(env.id, env.imports, env.kwargs), obs_keys)
+        super().__init__(make(env.id, env.imports, env.arguments), obs_keys)
         self.over = False
 
     def reset(self, seed: int, level: Level | None = None) -> Array:

@@ -69,14 +69,14 @@ def tensorboard(folder: Path) -> Watch:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError:
         raise UserError("--log tensorboard: not installed here: pip install tensorboard") from None
-    writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(folder))
 
     def watch(trainer: Trainer) -> None:
         row = trainer.rows[-1]
         for key, value in row.items():
             if key != "step":
-                writer.add_scalar(key, value, int(row["step"]))  # type: ignore[no-untyped-call]
-        writer.flush()  # type: ignore[no-untyped-call]
+                writer.add_scalar(key, value, int(row["step"]))
+        writer.flush()
 
     return watch
 

@@ -146,7 +146,8 @@ def write_metrics(inputs: Sequence[Path], params: ReportParams, outputs: Sequenc
     if curves:
         shaped = learning.learning(learning.curve_rows(curves, "metrics"), params)
         means = shaped.groupby("source")[["final", "area", "peak"]].mean()
-        found |= {f"{layout.SAC}{row['source']}": row for row in means.reset_index().to_dict("records")}
+        for source, row in means.to_dict("index").items():
+            found[f"{layout.SAC}{source}"] = {str(key): value for key, value in row.items()}
     for path in outputs:
         entry = found.get(f"{layout.SAC}{path.stem}" if f"{path.parent.name}/" == layout.SAC else path.stem, {})
-        write_json(path, {key: round(float(value), 2) for key, value in entry.items() if key != "source"})
+        write_json(path, {key: round(float(value), 2) for key, value in entry.items() if pd.notna(value)})

@@ -42,7 +42,7 @@ def test_it_is_evaluated_in_its_own_environment() -> None:
     p = params.resolve(raw())
     mine, ours = p.of("custom/reach").evaluate, p.of("metaworld/button_press").evaluate
     assert mine.env is not None
-    assert mine.env.model_dump() == {"id": "Reach-v0", "imports": "reach", "kwargs": {}}
+    assert mine.env.model_dump() == {"id": "Reach-v0", "imports": "reach", "arguments": {}}
     assert (mine.horizon, list(mine.levels), mine.episodes) == (30, ["0"], ours.episodes)
     assert ours.env is None
     assert "env" not in ours.canonical()  # what tasks of ours read is as if there were no others
