@@ -18,6 +18,18 @@ def _plot(a: argparse.Namespace) -> None:
     print(f"wrote {a.out}")
 
 
+def _landscape(a: argparse.Namespace) -> None:
+    from energyflow.config.plots import LandscapePlot
+    from energyflow.datasets.formats import as_demos
+    from energyflow.pipeline.params import load
+    from energyflow.report.own_landscape import draw_landscape
+
+    plot = load().plots["landscape"]
+    assert isinstance(plot, LandscapePlot)
+    draw_landscape(a.model, as_demos(a.demos), a.episode, a.step, plot, a.out)
+    print(f"wrote {a.out}")
+
+
 def add(commands: Commands) -> None:
     """Add `reward` and its sub-commands."""
     door = commands.add_parser("reward", help="see a recovered reward", description=__doc__)
@@ -30,3 +42,11 @@ def add(commands: Commands) -> None:
     plot.add_argument("--source", default="centered_energy", help="of reward (%(default)s)")
     plot.add_argument("--episode", type=int, default=0, help="number of the demonstration, from 0 on (%(default)s)")
     plot.add_argument("--out", type=Path, default=Path("reward.png"), help="figure: .png, .svg or .pdf (%(default)s)")
+    text = "draw the energy around what a demonstration did in one of its states, and what the policy does there"
+    slice_ = doing.add_parser("landscape", help=text, description=text)
+    slice_.set_defaults(handler=_landscape, computes=True, flagged=False)
+    slice_.add_argument("--model", type=Path, required=True, help="folder of a run of energyflow, or its checkpoint")
+    slice_.add_argument("--demos", type=Path, required=True, help="demonstrations, of any format")
+    slice_.add_argument("--episode", type=int, default=0, help="number of the demonstration, from 0 on (%(default)s)")
+    slice_.add_argument("--step", type=int, help="of the demonstration (default: halfway through)")
+    slice_.add_argument("--out", type=Path, default=Path("landscape.png"), help=".png, .svg or .pdf (%(default)s)")

@@ -86,19 +86,56 @@ def _energy(policy: EnergyPolicy, chunks: Tensor, obs: Tensor, sigma: float) -> 
     return torch.cat(parts)
 
 
+def load_energy(model: Path) -> EnergyPolicy:
+    """Load a checkpoint that has an energy.
+
+    Raises:
+        UserError: it has none, is missing or damaged.
+    """
+    policy = load(model)
+    if not isinstance(policy, EnergyPolicy):
+        raise UserError(f"{model}: not an energy; the landscape needs energyflow or energyflow_paper")
+    return policy
+
+
+def demonstrated(
+    policy: EnergyPolicy, demos: Path, episode: int = 0, step: int | None = None
+) -> tuple[Tensor, Tensor, int]:
+    """What a demonstration observed and did at a step.
+
+    Args:
+        policy: whose observation keys and horizons count.
+        demos: file of demonstrations.
+        episode: number of the demonstration.
+        step: of it; by default halfway through.
+
+    Returns:
+        obs [1, To, Do] and chunk [1, Tp, Da], environment units; and the step.
+
+    Raises:
+        UserError: the file is missing or damaged, or has no such demonstration or step.
+    """
+    found = load_demos(demos, policy.spec.obs_keys)
+    lengths = [len(each.actions) for each in found.episodes]
+    if not 0 <= episode < len(lengths):
+        raise UserError(f"{demos}: no demonstration {episode}; there are {len(lengths)}, from 0 on")
+    at = lengths[episode] // 2 if step is None else step
+    if not 0 <= at < lengths[episode]:
+        raise UserError(f"{demos}: demonstration {episode} has {lengths[episode]} steps, from 0 on; none is {at}")
+    windows = make_windows(found, policy.spec.obs_horizon, policy.spec.pred_horizon)
+    row = sum(lengths[:episode]) + at
+    obs, chunk = (part[row : row + 1].float() for part in (windows.obs, windows.actions))
+    return obs, chunk, at
+
+
 def measure_landscape(model: Path, demos: Path, params: SliceParams, out: Path) -> None:
     """Write the slice halfway through the first demonstration: `grid.csv`, `samples.csv`, `run.json`.
 
     Raises:
         UserError: the model is no energy, or is not finite there.
     """
-    policy = load(model)
-    if not isinstance(policy, EnergyPolicy):
-        raise UserError(f"{model}: not an energy; the landscape needs energyflow or energyflow_paper")
-    found = load_demos(demos, policy.spec.obs_keys)
-    windows = make_windows(found, policy.spec.obs_horizon, policy.spec.pred_horizon)
-    step = len(found.episodes[0].actions) // 2
-    obs, chunk = (part[step : step + 1].float() for part in (windows.obs, windows.actions))
+    policy = load_energy(model)
+    obs, chunk, step = demonstrated(policy, demos)
     record = params.model_dump(mode="json")
     with Run("landscape", out, params=record, inputs=[model, demos], method=policy.params.method) as run:
         sliced = slice_energy(policy.eval(), obs, chunk, params)

@@ -57,10 +57,10 @@ def landscape(paths: Sequence[Path], plot: LandscapePlot, _report: ReportParams)
     where = f"step {about.step} of the first demonstration"
     title = f"{names.method_name(run['method'])}, {names.task_name(run['task'])}, {where}"
     share = f"{100 * about.explained:.0f} % of the samples' variance in this plane"
-    return _drawn(energy, read_rows(samples, AXES), plot, f"{title}\n{share}")
+    return contours(energy, read_rows(samples, AXES), plot, f"{title}\n{share}")
 
 
-def _drawn(grid: pd.DataFrame, samples: pd.DataFrame, plot: LandscapePlot, title: str) -> Figure:
+def contours(grid: pd.DataFrame, samples: pd.DataFrame, plot: LandscapePlot, title: str) -> Figure:
     """Contours at even steps of the square root of the energy: even rings where it is quadratic."""
     figure = Figure(figsize=(4.9, 4.0), layout="constrained")
     axes = figure.subplots()

@@ -19,13 +19,15 @@ from energyflow.config.params import Params
 from energyflow.config.plots import PLOTS, ColouredPlot, LandscapePlot, LearningPlot
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
-from energyflow.learning.landscape import measure_landscape, slice_energy
+from energyflow.datasets.format import load_demos
+from energyflow.learning.landscape import demonstrated, load_energy, measure_landscape, slice_energy
 from energyflow.networks.build import Spec
 from energyflow.policies.base import EnergyPolicy
 from energyflow.policies.checkpoint import build, save
 from energyflow.report import drawing, names, published, style, summaries
 from energyflow.report.figures import FIGURES
 from energyflow.report.outputs import write_figure
+from energyflow.report.own_landscape import draw_landscape
 
 from . import drawn, synthetic
 from .synthetic import at
@@ -372,3 +374,18 @@ def test_the_landscape_of_a_checkpoint(
     (out / "run.json").write_text('{"step": 3}')
     with pytest.raises(UserError, match=r"run\.json: explained: "):
         write_figure("landscape", inputs, LANDSCAPE, report, [tmp_path / "landscape.png"])
+
+
+def test_the_landscape_of_ones_own_state(checkpoint: Path, demos_path: Path, tmp_path: Path) -> None:
+    policy, demos = load_energy(checkpoint), load_demos(demos_path)
+    obs, chunk, step = demonstrated(policy, demos_path, episode=1, step=7)
+    episode = demos.episodes[1]
+    assert step == 7
+    np.testing.assert_allclose(obs[0, -1], episode.obs[7], rtol=1e-6)
+    np.testing.assert_allclose(chunk[0, 0], episode.actions[7], rtol=1e-6)
+    out = tmp_path / "mine.png"
+    draw_landscape(checkpoint, demos_path, 1, 7, LANDSCAPE, out)
+    assert out.stat().st_size > 5000
+    for wrong, said in (((99, None), "no demonstration 99"), ((0, 100_000), "none is 100000")):
+        with pytest.raises(UserError, match=said):
+            draw_landscape(checkpoint, demos_path, *wrong, LANDSCAPE, out)
