@@ -143,6 +143,7 @@ def test_docstrings_keep_their_drawings_and_angle_brackets() -> None:
         "E of &lt;a, b> and `<c>`.\n\n    time   t-1    t\n    obs     o     o\n\n    L = |a|  < c\n\n"
         "Args:\n    a: below  &lt;x>."
     )
+    assert as_markdown("E[x | y] [B] of y, `a] [b`") == "E[x | y] \\[B] of y, `a] [b`"
 
 
 def test_links_to_the_repository_lead_to_the_same_file_on_the_site() -> None:

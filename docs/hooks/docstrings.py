@@ -1,4 +1,4 @@
-"""Docstrings as Markdown: drawings and columns keep their shape, and angle brackets are no tags."""
+"""Docstrings as Markdown: drawings and columns keep their shape; angle brackets are no tags, shapes no links."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import griffe
 
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields):$")
 COLUMNS = re.compile(r"\S {2,}\S")
+SIGNS = re.compile(r"`[^`]*`|<|\] \[")  # code, which stays as it is; and what Markdown takes for tags and links
+SAFE = {"<": "&lt;", "] [": "] \\["}  # E[x | y] [B] is an expectation of B numbers
 
 
 def as_markdown(text: str) -> str:
@@ -27,7 +29,7 @@ def _paragraph(text: str) -> str:
         return text
     if not section and any(COLUMNS.search(line) for line in lines):
         return "\n".join(f"    {line}" for line in lines)
-    return re.sub(r"`[^`]*`|<", lambda found: found[0] if len(found[0]) > 1 else "&lt;", text)
+    return SIGNS.sub(lambda found: SAFE.get(found[0], found[0]), text)
 
 
 class Docstrings(griffe.Extension):
