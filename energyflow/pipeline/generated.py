@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from energyflow.config.plots import PLOTS
-from energyflow.config.sections import TrainSection
+from energyflow.config.sections import OwnTask, TrainSection
 from energyflow.core.files import write_text
 from energyflow.pipeline import dvcfile, params
 from energyflow.pipeline.code import ROOT
@@ -42,6 +42,7 @@ def schema() -> str:
     train["train"]["properties"]["lr"] = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
     with_train = {name: {**one, "properties": one.get("properties", {}) | train} for name, one in own.items()}
     sections["method"] = _closed(with_train)
+    sections[params.TASKS] = {"type": "object", "additionalProperties": of(OwnTask)}
     task = _closed({name: sections[name] for name in params.OF_A_TASK})
     preset = _closed(sections | {"full": sections["run"], "task": {"type": "object", "additionalProperties": task}})
     top = sections | {"preset": {"type": "string"}, "grid": {"enum": list(params.GRIDS)}}
