@@ -26,6 +26,8 @@ from energyflow.policies.registry import METHODS, policies
 from energyflow.rewards.registry import SOURCES, models_of, sources_of
 from energyflow.studies.ablations import resolve as settings
 from energyflow.studies.ablations import study as ablations
+from energyflow.studies.offline import pilot
+from energyflow.studies.offline import study as offline
 from energyflow.studies.registry import STUDIES
 from energyflow.studies.theory import study as theory
 from tests.pipeline.tree import ALL_REPORTS, ROOT, Tree
@@ -262,6 +264,12 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
         passed["theory"] = theory.verdict(p, "").canonical()
     if "ablations" in p.studies:
         passed |= ablations_sections(p)
+    if "offline" in p.studies:
+        own = offline.offline_of(p)
+        passed["offline_check"] = [offline.section(check, p).canonical() for check in offline.CHECKS]
+        passed["offline_record"] = pilot.recording(own).canonical()
+        passed["offline_learn"], passed["offline_evaluate"] = own.rl.canonical(), own.rl.evaluate.canonical()
+        passed["offline"] = offline.verdicts(p, "").canonical()
     return {name: json.dumps([passed[name], files]) for name, files in plan.outputs(p).items()}
 
 
@@ -286,7 +294,7 @@ def alternatives(value: Any) -> list[Any]:
             more = (
                 [value[-1] * 2 + 2, value[-1] / 2]
                 if value and isinstance(value[-1], int | float)
-                else ["dense", "lstm_gmm", "metaworld/hammer", "mish", "flow"]
+                else ["dense", "lstm_gmm", "metaworld/hammer", "mish", "flow", "rings"]
             )
             return [value[:-1], value[1:], *([*value[:-1], new] for new in more), *([*value, new] for new in more)]
         case {}:
@@ -294,6 +302,7 @@ def alternatives(value: Any) -> list[Any]:
                 {"flow_policy": {"train": {"lr": 0.5}}},
                 {"centered_energy": {"sigma": 0.7}},
                 {"metaworld/hammer": {"train": {"steps": 9}}},
+                {"custom/reach": {"demos": "reach.hdf5", "env": {"id": "Reach-v0"}, "horizon": 9}},
             ]
         case str():
             known = ["continue", "terminate", "one_step", "chunk", "scripted", "human", "core", "full", "mlp", "unet"]
@@ -312,6 +321,7 @@ def alternatives(value: Any) -> list[Any]:
                 "train",
                 "nfe",
                 "gamma",
+                *("euler", "midpoint", "all", "one", "as_recorded", "by_returns"),
             ]
             lists = [["energyflow", "energyflow_paper"], ["dense", "sparse"]]
             return [*(name for name in known if name != value), *lists]
