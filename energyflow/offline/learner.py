@@ -122,8 +122,8 @@ class Learner(ABC):
         return self.improvement(data, parts)
 
     def improvement(self, data: Transitions, parts: Parts) -> Stage:
-        """The stage `policy`."""
-        raise NotImplementedError
+        """The stage `policy`, of the methods that have one (`improves`)."""
+        raise AssertionError(f"{type(self).__name__} improves nothing: its behaviour model or critic acts")
 
     # --- acting
 

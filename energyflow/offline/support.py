@@ -10,6 +10,7 @@ target    mu e^{b Q}       pi_1 e^{b Q}     pi_2 e^{b Q}       b = beta / L for 
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -63,9 +64,9 @@ class SupportStage(Stage):
         self.support = torch.zeros(0)
         self.log_weight = torch.zeros(0)
 
+    @abstractmethod
     def source(self) -> Actor:
         """Whom the support of the next period is drawn from."""
-        raise NotImplementedError
 
     @property
     def step(self) -> int:

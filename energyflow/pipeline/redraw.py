@@ -17,7 +17,7 @@ from energyflow.config import layout
 from energyflow.config.params import Params
 from energyflow.core.errors import UserError
 from energyflow.core.registry import implementation
-from energyflow.pipeline import params, plan
+from energyflow.pipeline import params, params_file, plan
 from energyflow.pipeline.jobs import JOBS
 from energyflow.pipeline.rows import unpack_here
 from energyflow.studies.registry import STUDIES
@@ -114,7 +114,7 @@ def redraw_all(preset: str | None, grid: str | None) -> Iterator[str]:
     Raises:
         UserError: as `redraw`, or there is nothing packed.
     """
-    presets = [preset] if preset else list(params.read()["presets"])
+    presets = [preset] if preset else list(params_file.read()["presets"])
     wanted = [(name, each) for name in presets for each in ([grid] if grid else params.GRIDS)]
     packed = [each for each in wanted if Path(plan.archive(params.load(preset=each[0], grid=each[1]))).is_dir()]
     if not packed:

@@ -59,8 +59,12 @@ class GymnasiumSimulator:
         return np.asarray(obs, dtype=np.float64).ravel(), float(reward), bool(terminated)
 
     def expert(self, style: int | None) -> Expert:
-        """There is none."""
-        raise NotImplementedError
+        """There is none.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"{self.env_id}: has no scripted expert; data sets are recorded from SAC")
 
     def env_args(self) -> dict[str, Any]:
         """See the protocol."""
