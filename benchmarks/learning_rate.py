@@ -46,15 +46,15 @@ TABLE = Path("benchmarks/learning_rate.csv")
 TRIAL = ["task", "method", "lr", "seed"]
 
 
-def demonstrations(task: str) -> Path:
+def demonstrations(task: str, preset: str, out: Path) -> Path:
     """The demonstrations of the preset where they are, else such ones of our own, which no engine takes for its own."""
-    folders = [Path("data", TASKS[task], task), OUT / task / "demonstrations"]
+    folders = [Path("data", preset, task), out / task / "demonstrations"]
     for folder in folders:
         if (folder / "manifest.json").is_file():
             return folder / "demos.hdf5"
     own = folders[-1]
     own.mkdir(parents=True, exist_ok=True)
-    collect(task, params_module.load(preset=TASKS[task]).of(task).collect, own)
+    collect(task, params_module.load(preset=preset).of(task).collect, own)
     return own / "demos.hdf5"
 
 
@@ -69,7 +69,7 @@ def trial(task: str, method: str, rate: float, seed: int) -> pd.DataFrame:
     held_out = sections.evaluate_levels().model_copy(update=states | {"levels": levels})
     out = OUT / task / method / f"{rate:g}" / f"seed{seed}"
     if not (out / "train/run.json").is_file():
-        train(task, seed, section, demonstrations(task), out / "train")
+        train(task, seed, section, demonstrations(task, TASKS[task], OUT), out / "train")
     parts = []
     for name, nfe in (("decoders", []), ("evaluations", [n for n in EVALUATIONS if own is not None and n != own])):
         if name == "evaluations" and not nfe:
@@ -101,7 +101,7 @@ def main() -> None:
         for rate in (*LOWER.get(method, ()), *RATES)
     ]
     for task in given.tasks:
-        demonstrations(task)
+        demonstrations(task, TASKS[task], OUT)
     with ProcessPoolExecutor(given.jobs) as pool:
         futures = [pool.submit(trial, *which) for which in trials]
         found = pd.concat(

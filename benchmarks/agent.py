@@ -1,0 +1,137 @@
+"""Which soft actor-critic learns within the budget of `shape`: trials of the dense oracle alone, no other source.
+
+    python -m benchmarks.agent            # an hour on 2 cores; finished runs are kept
+
+Every agent gets the same steps of the simulator, tasks and training seeds, which no result uses; nor do results meet
+the initial states of its marks. The agent is chosen by the oracle, so that the choice can favour no learned reward: the
+one that solves most tasks (at least 80 % at the last mark, by every seed), and of equal ones the one with the largest
+mean success over tasks and marks. Writes a row for each mark to `benchmarks/agent.csv`, and prints the summary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from benchmarks.learning_rate import demonstrations
+from energyflow.agents.agent import Agent
+from energyflow.agents.sac import train_sac
+from energyflow.config.sections import ShapeParams
+from energyflow.core.files import write_csv
+from energyflow.datasets.format import load_demos
+from energyflow.envs.simulator import Simulator
+from energyflow.envs.tasks import make_env, suite_of
+from energyflow.networks.normalizer import Normalizer
+from energyflow.pipeline import params as params_module
+from energyflow.pipeline.sections import COLLECT_SEEDS
+from energyflow.rewards.adversarial import statistics
+from energyflow.rewards.dense import Dense
+
+TASKS = {  # task -> preset
+    "metaworld/button_press": "laptop",
+    "metaworld/drawer_open": "laptop",
+    "robomimic/lift": "robomimic",
+}
+LEARNER = {"layer_norm": True, "n_step": 3}
+PAIRED = {"action_repeat": 2, **LEARNER}
+AGENTS: dict[str, dict[str, Any]] = {  # what is otherwise than Stable-Baselines3's; `standardize` is of the trial
+    "plain": {},
+    "repeat": {"action_repeat": 2},
+    "paired": PAIRED,
+    "paired_2": PAIRED | {"gradient_steps": 2},
+    "paired_2_standard": PAIRED | {"gradient_steps": 2, "standardize": True},
+    "paired_2_wide": PAIRED | {"gradient_steps": 2, "hidden": [256, 256], "batch_size": 256},
+    "demos": LEARNER | {"demo_share": 0.5},
+    "demos_2": LEARNER | {"demo_share": 0.5, "gradient_steps": 2},
+    "demos_standard": LEARNER | {"demo_share": 0.5, "standardize": True},
+}
+SEEDS = (100, 101)
+MARKS = {"steps": 20_000, "eval_every": 4000, "eval_episodes": 10, "horizon": 200}
+OUT = Path("results/agent")
+TABLE = Path("benchmarks/agent.csv")
+TRIAL = ["task", "agent", "seed"]
+
+
+def build(simulator: Simulator, params: ShapeParams, seed: int, *, normalizer: Normalizer | None) -> Agent:
+    """An agent, on standardised observations where there is a normalizer."""
+    return Agent(simulator.obs_dim, simulator.action_dim, params, seed, normalizer)
+
+
+def trial(task: str, agent: str, seed: int) -> pd.DataFrame:
+    """Train one agent on the simulator's dense reward, unless that was done before; return a row for each mark."""
+    torch.set_num_threads(1)
+    out = OUT / task / agent / f"seed{seed}.csv"
+    if out.is_file():
+        return pd.read_csv(out)
+    sections = params_module.load(preset=TASKS[task]).of(task)
+    own = dict(AGENTS[agent])
+    demos = load_demos(demonstrations(task, TASKS[task], OUT))
+    normalizer = statistics(demos) if own.pop("standardize", False) else None
+    held_out = {"eval_seed": sections.collect.seed + COLLECT_SEEDS}
+    params = ShapeParams(**sections.shape["dense"].model_dump() | MARKS | held_out | own)
+    started = time.process_time()
+    _, rows = train_sac(
+        lambda: make_env(task),
+        Dense(suite_of(task).largest_reward),
+        params,
+        seed,
+        terminate=False,
+        demos=demos.episodes if params.demo_share else None,
+        build=partial(build, normalizer=normalizer),
+    )
+    seconds = time.process_time() - started
+    found = pd.DataFrame(rows["curve"]).groupby("step")["success"].agg(["size", "mean"]).reset_index()
+    found = found.rename(columns={"size": "n", "mean": "success"}).assign(cpu_seconds=seconds)
+    found = pd.DataFrame([dict(zip(TRIAL, (task, agent, seed), strict=True))] * len(found)).join(found)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(out, found)
+    return found
+
+
+def summary(found: pd.DataFrame) -> pd.DataFrame:
+    """One row for each agent: tasks solved, mean success over all marks, success at the last mark of each task."""
+    last = found[found["step"] == found["step"].max()]
+    worst = last.groupby(["agent", "task"])["success"].min().unstack()
+    ends = last.groupby(["agent", "task"])["success"].mean().unstack()
+    table = ends.assign(
+        solved=(worst >= 0.8).sum(axis=1),
+        marks=found.groupby("agent")["success"].mean(),
+        cpu_seconds=found.groupby("agent")["cpu_seconds"].mean(),
+    )
+    return table.sort_values(["solved", "marks"], ascending=False).round(3)
+
+
+def main() -> None:
+    """Run the trials, in parallel, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="trials at once, one core each")
+    parser.add_argument("--agents", nargs="+", default=list(AGENTS), choices=AGENTS, help="default: all")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS, help="default: all")
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), help="default: both")
+    given = parser.parse_args()
+    for task in given.tasks:
+        demonstrations(task, TASKS[task], OUT)
+    trials = [(task, agent, seed) for seed, task, agent in itertools.product(given.seeds, given.tasks, given.agents)]
+    with ProcessPoolExecutor(given.jobs) as pool:
+        futures = [pool.submit(trial, *which) for which in trials]
+        found = pd.concat([f.result() for f in tqdm(as_completed(futures), total=len(futures), desc="trials")])
+    if TABLE.is_file():
+        kept = pd.read_csv(TABLE)
+        found = pd.concat([kept[~kept[TRIAL].apply(tuple, axis=1).isin(trials)], found])
+    found = found.sort_values([*TRIAL, "step"], ignore_index=True)
+    write_csv(TABLE, found)
+    print(summary(found).to_string())
+
+
+if __name__ == "__main__":
+    main()
