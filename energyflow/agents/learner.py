@@ -54,11 +54,11 @@ class Learner:
         """
         self.agent, self.env, self.source, self.params = agent, env, source, params
         dims = env.simulator.obs_dim, env.simulator.action_dim
-        gamma, n_step = params.gamma, params.n_step
-        self.replay = RelabelBuffer(params.steps // params.action_repeat, *dims, source, gamma=gamma, n_step=n_step)
+        returns: dict[str, Any] = {"gamma": params.gamma, "n_step": params.n_step, "unit": params.unit}
+        self.replay = RelabelBuffer(params.steps // params.action_repeat, *dims, source, **returns)
         self.batches: Sampler = self.replay
         if params.demo_share:
-            shown = demonstration_buffer(demos or [], source, gamma=gamma, n_step=n_step, terminate=env.terminate)
+            shown = demonstration_buffer(demos or [], source, terminate=env.terminate, **returns)
             self.batches = MixedSampler(self.replay, shown, params.demo_share)
         self.rng = generator(seed, "batches and random actions")
         self.kernels = fastest(torch.device("cpu"))  # for batches; single states are faster on the default ones

@@ -33,7 +33,13 @@ class MixedSampler:
 
 
 def demonstration_buffer(
-    episodes: list[Demonstration], source: RewardSource, *, gamma: float, n_step: int, terminate: bool
+    episodes: list[Demonstration],
+    source: RewardSource,
+    *,
+    gamma: float,
+    n_step: int,
+    terminate: bool,
+    unit: float = 1.0,
 ) -> RelabelBuffer:
     """Every step of the demonstrations whose next observation is known: all but the last one of each.
 
@@ -43,10 +49,11 @@ def demonstration_buffer(
         gamma: discount of a step.
         n_step: length of returns.
         terminate: whether success ends an episode; what was demonstrated after it is then left out.
+        unit: what rewards of batches are multiplied by.
     """
     lengths = [_length(episode, terminate=terminate) for episode in episodes]
     dims = episodes[0].obs.shape[1], episodes[0].actions.shape[1]
-    buffer = RelabelBuffer(sum(lengths), *dims, source, gamma=gamma, n_step=n_step)
+    buffer = RelabelBuffer(sum(lengths), *dims, source, gamma=gamma, n_step=n_step, unit=unit)
     for episode, length in zip(episodes, lengths, strict=True):
         for step in range(length):
             success = bool(episode.success[step])

@@ -90,10 +90,28 @@ class RelabelBuffer:
     """
 
     def __init__(
-        self, capacity: int, obs_dim: int, action_dim: int, source: RewardSource, *, gamma: float, n_step: int = 1
+        self,
+        capacity: int,
+        obs_dim: int,
+        action_dim: int,
+        source: RewardSource,
+        *,
+        gamma: float,
+        n_step: int = 1,
+        unit: float = 1.0,
     ) -> None:
-        """Allocate the buffer; it must hold the whole run (windows reach back to the start of an episode)."""
-        self.source, self.gamma = source, gamma
+        """Allocate the buffer.
+
+        Args:
+            capacity: of the whole run: windows reach back to the start of an episode.
+            obs_dim: Do.
+            action_dim: Da.
+            source: of the reward.
+            gamma: discount of a step.
+            n_step: length of returns.
+            unit: what rewards of batches are multiplied by.
+        """
+        self.source, self.gamma, self.unit = source, gamma, unit
         self.powers = (gamma ** np.arange(n_step)).astype(np.float32)
         self.table: Floats = np.zeros((capacity, 2 * obs_dim + action_dim), dtype=np.float32)  # a step in one place
         taken = obs_dim + action_dim
@@ -167,7 +185,7 @@ class RelabelBuffer:
             last, reward = self._returns(rows)
             next_obs = self.record.next_obs[last]
             discount = self.discount[last] * self.powers[last - rows]
-        return Batch(*map(torch.from_numpy, (obs, action, next_obs, reward, discount)))
+        return Batch(*map(torch.from_numpy, (obs, action, next_obs, self.unit * reward, discount)))
 
     def _returns(self, rows: Index) -> tuple[Index, Floats]:
         """Last rows [B] of n-step returns, which end with their episodes, and the returns [B]."""

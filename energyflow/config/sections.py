@@ -272,6 +272,7 @@ class ShapeSection(Section):
         layer_norm: whether hidden layers of the critics are normalised.
         action_repeat: steps of the simulator that one action lasts.
         demo_share: part of each batch that is demonstrated.
+        unit: what the agent sees of a reward of 1; see energyflow/rewards/unit.py.
     """
 
     steps: Steps
@@ -292,6 +293,7 @@ class ShapeSection(Section):
     layer_norm: bool = False
     action_repeat: int = Field(default=1, ge=1, le=16)
     demo_share: float = Field(default=0.0, ge=0, lt=1)
+    unit: float = Field(default=1.0, gt=0, le=1e6)
 
     @model_validator(mode="after")
     def _repeats(self) -> ShapeSection:

@@ -125,12 +125,6 @@ class IQLearnOffline(Policy):
         values = self._soft(self._q(self.critic, states, self.normalizer.standardize_action(draws)), density)
         return self._q(self.critic, obs, action) - self.own.discount * values.mean(dim=1)
 
-    def advantage(self, obs: Tensor, action: Tensor, other: Tensor) -> Tensor:
-        """Q(s, a) minus the mean of Q(s, a') over other actions [M, Da]: [B], standardised units."""
-        states = obs[:, None].expand(-1, len(other), -1)
-        others = self._q(self.critic, states, other.expand(len(obs), -1, -1))
-        return self._q(self.critic, obs, action) - others.mean(dim=1)
-
     def _gaussian(self, state: Tensor) -> tuple[Tensor, Tensor]:
         mean, raw = self.actor(state).chunk(2, dim=-1)
         low, high = self.own.log_std

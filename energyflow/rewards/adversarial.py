@@ -4,11 +4,16 @@ Before each gradient step of the agent: one step of Adam on the binary cross-ent
 (label 1) and a batch of the whole replay (label 0), logits clamped, plus a penalty that pulls the slope of the score
 towards 1 between the two. The whole replay, as in off-policy practice (DAC): the agent's side is the mixture of its
 policies so far.
+
+The unit is that of rewards/unit.py, measured anew with every batch: the reward is divided by how far demonstrated
+actions lie above random ones, as a running mean. Not by less than `FLOOR`: a discriminator that tells nothing apart yet
+is not amplified.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 
 import torch
 from pydantic import Field
@@ -24,6 +29,9 @@ from energyflow.networks.blocks import SMOOTH_ACTIVATIONS
 from energyflow.networks.normalizer import Normalizer
 from energyflow.policies.layers import perceptron
 from energyflow.rewards.base import ChangingSource, LogDensity, Replay, Transitions
+
+FLOOR = 1.0  # nats
+RATE = 0.01  # of the running mean: a hundred updates
 
 
 class AdversarySettings(Section):
@@ -41,7 +49,14 @@ class AdversarySettings(Section):
 class Adversary(ChangingSource):
     """A score f of transitions, trained as a discriminator; subclasses say what f reads and what the reward is."""
 
-    columns = ("discriminator_loss", "expert_accuracy", "policy_accuracy", "gradient_penalty", "reward_mean")
+    columns = (
+        "discriminator_loss",
+        "expert_accuracy",
+        "policy_accuracy",
+        "gradient_penalty",
+        "reward_mean",
+        "contrast",
+    )
 
     def __init__(self, own: AdversarySettings, expert: Transitions, normalizer: Normalizer, seed: int) -> None:
         """Build the networks.
@@ -55,6 +70,7 @@ class Adversary(ChangingSource):
         super().__init__()
         self.own, self.expert, self.normalizer = own, expert, normalizer
         self.generator = torch_generator(seed, "discriminator batches")
+        self.contrast = torch.zeros(())  # running mean, before it is bounded
         with torch.random.fork_rng(devices=[]):  # initialisers only know the global generator
             torch.manual_seed(integer_seed(seed, "discriminator"))
             self.networks = nn.ModuleDict(
@@ -88,7 +104,7 @@ class Adversary(ChangingSource):
     @torch.no_grad()
     def reward(self, batch: Transitions) -> Tensor:
         """See `RewardSource.reward`."""
-        return self.reward_of(self.score(self.inputs(batch)))
+        return self.reward_of(self.score(self.inputs(batch))) / self.contrast.clamp(min=FLOOR)
 
     def update(self, replay: Replay, log_density: LogDensity) -> None:
         """One step of the discriminator."""
@@ -110,7 +126,14 @@ class Adversary(ChangingSource):
         with torch.no_grad():
             correct = (logits_true > 0).float().mean(), (logits_false < 0).float().mean()
             reward = self.reward_of(score_false).mean()
-        self.record(*(float(x.detach()) for x in (loss, *correct, penalty, reward)))
+            self.contrast.lerp_(self.reward_of(score_true).mean() - self.random(expert), RATE)
+        self.record(*(float(x.detach()) for x in (loss, *correct, penalty, reward, self.contrast)))
+
+    def random(self, expert: Transitions) -> Tensor:
+        """Mean reward, in nats, of random actions in demonstrated states."""
+        drawn = torch.randn(expert.action.shape, generator=self.generator)
+        batch = replace(expert, action=self.normalizer.unstandardize_action(drawn))
+        return self.reward_of(self.score(self.inputs(batch))).mean()
 
     def entropy(self, logits_true: Tensor, logits_false: Tensor) -> Tensor:
         """Binary cross-entropy of clamped logits: -log D of demonstrations, -log(1 - D) of the agent."""
@@ -132,7 +155,7 @@ class Adversary(ChangingSource):
         found = {f"networks/{k}": v.detach().clone() for k, v in self.networks.state_dict().items()}
         found |= {f"normalizer/{k}": v.clone() for k, v in self.normalizer.state_dict().items()}
         found |= {f"optimizer/{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
-        return found | {"generator": self.generator.get_state()}
+        return found | {"generator": self.generator.get_state(), "contrast": self.contrast.clone()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """See `ChangingSource.restore`."""
@@ -140,6 +163,7 @@ class Adversary(ChangingSource):
         self.normalizer.load_state_dict(within(tensors, "normalizer/"))
         restore_optimizer(self.optimizer, within(tensors, "optimizer/"))
         self.generator.set_state(tensors["generator"])
+        self.contrast.copy_(tensors["contrast"])
 
     def _draw(self, count: int) -> Tensor:
         return torch.randint(count, (self.own.batch_size,), generator=self.generator)

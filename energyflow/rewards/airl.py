@@ -7,8 +7,8 @@ demonstrated action that the actor would never take has a log-density of minus h
 which nothing holds up any more, falls to its bound.
 
 The reward is f, clamped as the logits are: the other choice, f - log pi, would pay for entropy, and soft actor-critic
-pays for it already. At its best f is the expert's log-density, its soft advantage. Unscaled. Where success ends the
-episode, nothing follows, and h(s') is 0.
+pays for it already. At its best f is the expert's log-density, its soft advantage. Where success ends the episode,
+nothing follows, and h(s') is 0.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The energy E(a, s, sigma) is known up to a function c(s) of the state: denoising teaches only its gradient in
 a. The centred reward subtracts the mean energy of M fixed reference actions in the same state: c(s) is gone.
-Sign: more is better. Scale: all are divided by one frozen number, the mean centred reward of demonstrated
-actions (`readout.measure_gap`): demonstrations average 1, references 0 on the centred reward.
+Sign: more is better. Scale: all are divided by one frozen number, the contrast of rewards/unit.py: demonstrations
+average 1, references 0 on the centred reward.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from energyflow.core.errors import UserError
 from energyflow.policies.base import EnergyPolicy
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.demonstrations import demonstration_windows
-from energyflow.rewards.readout import Readout, measure_gap
+from energyflow.rewards.readout import Readout
 from energyflow.rewards.registry import Source
+from energyflow.rewards.unit import measure
 
 
 class EnergySettings(Section):
@@ -114,7 +115,13 @@ def make(given: Ingredients) -> RewardSource:
     own = settings(**given.params.source_params)
     readout = Readout(given.model, own.sigma, own.references, given.seed)
     obs, action = demonstration_windows(given.demos.episodes, readout.window, given.seed)
-    gap = measure_gap(readout, obs, action, given.name)
+    unit = measure(lambda a: -readout.energy(obs, a), action, given.model.normalizer, given.seed, "the energy")
+    gap = unit.contrast
+    if gap <= 0:
+        raise UserError(
+            f"the energy does not separate demonstrated from random actions at sigma = {readout.sigma}"
+            f" (gap {gap:.3g}, must be positive); train the reward model longer or change source.{given.name}.sigma"
+        )
     if given.name == "raw_energy":
         return RawEnergy(readout, gap)
     if given.name == "centered_energy_bounded":

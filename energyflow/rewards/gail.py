@@ -4,7 +4,7 @@ Of the rewards in use, log D and -log(1 - D), the sign is an incentive where epi
 staying alive, a negative one for an early end. Here every episode has the same length (`shape.on_success: continue`),
 so there is neither. log D is chosen because it is what the published numbers were tuned with, because it is not flat
 where the discriminator is sure that the agent is not the expert, and because with `terminate` its bias is towards
-success. About -10 to 0 with logits clamped at 10; unscaled.
+success. About -10 to 0 nats with logits clamped at 10, before the unit.
 """
 
 from __future__ import annotations

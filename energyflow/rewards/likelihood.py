@@ -4,8 +4,7 @@
 
 The flow runs backwards from the action to its noise in a fixed number of classical Runge-Kutta steps; the divergence is
 the exact trace of the Jacobian, not an estimate, so the density is a function. In standardised action units: another
-unit adds a constant, which the centring removes. The reward is (log p - mean) / std, both over the demonstrations, and
-clamped: away from them log p falls without end.
+unit adds a constant. The reward is log p in the unit of rewards/unit.py, which removes it.
 """
 
 from __future__ import annotations
@@ -20,23 +19,23 @@ from energyflow.config.section import Section
 from energyflow.core.errors import UserError
 from energyflow.policies.flow_policy import FlowPolicy
 from energyflow.rewards.base import Ingredients, RewardSource, Transitions
-from energyflow.rewards.demonstrations import demonstration_windows, positive
+from energyflow.rewards.demonstrations import demonstration_windows
 from energyflow.rewards.registry import Source
+from energyflow.rewards.unit import Unit, measure
 
 MAX_ROWS = 16384  # rows per forward pass: bounds memory, not the result
 
 
 class LikelihoodSettings(Section):
-    """Steps of the integration of the flow's divergence, and the bound of the reward."""
+    """Steps of the integration of the flow's divergence."""
 
     steps: int = Field(10, ge=1, le=10_000)  # [ours] Runge-Kutta steps
-    clip: float = Field(10.0, gt=0, le=1e6)  # [ours] as of gail and airl, in standard deviations of the demonstrations
 
 
 SOURCES = {
     "likelihood": Source(
         "Likelihood",
-        "log-density of the action under the flow policy, standardised by the demonstrations",
+        "log-density of the action under the flow policy",
         LikelihoodSettings,
         "flow_policy",
     ),
@@ -44,19 +43,18 @@ SOURCES = {
 
 
 class Likelihood:
-    """(log p(a | s) - mean) / std, within the bound."""
+    """Log p(a | s), in its unit."""
 
     frozen = True
 
-    def __init__(self, model: FlowPolicy, own: LikelihoodSettings, mean: float, std: float) -> None:
-        self.model, self.own, self.mean, self.std = model, own, mean, std
+    def __init__(self, model: FlowPolicy, own: LikelihoodSettings, unit: Unit) -> None:
+        self.model, self.own, self.unit = model, own, unit
         self.window = (model.spec.obs_horizon, model.spec.pred_horizon)
-        self.measured = {"mean": mean, "std": std}
+        self.measured = unit.measured
 
     def reward(self, batch: Transitions) -> Tensor:
         """See `RewardSource.reward`."""
-        density = log_density(self.model, batch.obs, batch.action, self.own.steps)
-        return ((density - self.mean) / self.std).clamp(-self.own.clip, self.own.clip)
+        return self.unit.of(log_density(self.model, batch.obs, batch.action, self.own.steps))
 
 
 def log_density(model: FlowPolicy, obs: Tensor, action: Tensor, steps: int) -> Tensor:
@@ -100,16 +98,16 @@ def velocity_and_divergence(model: FlowPolicy, action: Tensor, states: Tensor, t
 
 
 def make(given: Ingredients) -> RewardSource:
-    """Measure mean and standard deviation on the demonstrations.
+    """Measure the unit on the demonstrations.
 
     Raises:
-        UserError: the model is no flow policy, or finds all demonstrations equally likely.
+        UserError: the model is no flow policy, or finds all actions equally likely.
     """
     assert given.demos is not None
     if not isinstance(given.model, FlowPolicy):
         raise UserError(f"source '{given.name}' reads a model of method 'flow_policy'")
-    own, spec = LikelihoodSettings(**given.params.source_params), given.model.spec
-    obs, action = demonstration_windows(given.demos.episodes, (spec.obs_horizon, spec.pred_horizon), given.seed)
-    density = log_density(given.model, obs, action, own.steps).double()
-    std = positive(float(density.std()), "the flow", "does not tell demonstrations apart")
-    return Likelihood(given.model, own, float(density.mean()), std)
+    model, own = given.model, LikelihoodSettings(**given.params.source_params)
+    window = model.spec.obs_horizon, model.spec.pred_horizon
+    obs, action = demonstration_windows(given.demos.episodes, window, given.seed)
+    unit = measure(lambda a: log_density(model, obs, a, own.steps), action, model.normalizer, given.seed, "the flow")
+    return Likelihood(model, own, unit)

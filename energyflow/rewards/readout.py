@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from energyflow.core.errors import UserError
 from energyflow.core.seeding import torch_generator
 from energyflow.networks.blocks import gradient
 from energyflow.policies import karras
@@ -86,24 +85,3 @@ class Readout:
         pieces = zip(*(torch.split(x, MAX_ROWS) for x in (chunks, states, sigma)), strict=True)
         parts = [self.model.energy(a, s, n) for a, s, n in pieces]
         return torch.cat(parts)
-
-
-def measure_gap(readout: Readout, obs: Tensor, action: Tensor, source: str) -> float:
-    """Mean centred reward of demonstrated chunks: the unit of every energy reward.
-
-    Args:
-        readout: of the energy.
-        obs: [B, To, Do], environment units.
-        action: [B, Tp, Da], environment units.
-        source: of reward, for the message.
-
-    Raises:
-        UserError: the energy does not prefer demonstrated actions, so no reward can be read from it.
-    """
-    gap = float(readout.centered(obs, action).double().mean())
-    if not np.isfinite(gap) or gap <= 0:
-        raise UserError(
-            f"the energy does not separate demonstrated from random actions at sigma = {readout.sigma}"
-            f" (gap {gap:.3g}, must be positive); train the reward model longer or change source.{source}.sigma"
-        )
-    return gap
