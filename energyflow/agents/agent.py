@@ -40,6 +40,7 @@ class Draw:
 
     action: Tensor
     log_density: Tensor
+    mean: Tensor  # of the Gaussian before tanh, [B, Da]
     spread: Tensor  # std * noise [B, Da]
     inside: Tensor  # 1 - a^2, [B, Da]
     free: Tensor  # whether log std was within its bounds, [B, Da]
@@ -47,9 +48,8 @@ class Draw:
 
     def first(self, rows: int) -> Draw:
         """The first rows alone."""
-        each = (self.action, self.log_density, self.spread, self.inside, self.free)
-        action, log_density, spread, inside, free = (x[:rows] for x in each)
-        return Draw(action, log_density, spread, inside, free, self.tape.first(rows))
+        each = (self.action, self.log_density, self.mean, self.spread, self.inside, self.free)
+        return Draw(*(x[:rows] for x in each), self.tape.first(rows))
 
 
 class Agent:
@@ -142,11 +142,15 @@ class Agent:
         soft = self.target.evaluate(following)[0].amin(dim=0)[:, 0].sub_(both.log_density[rows:], alpha=alpha)
         self.losses.append(self.critic_gradient(obs, here, batch, soft.mul_(batch.discount), alpha))
         self.optimizers["critic"].step()
-        self.actor_gradient(obs, here, alpha)
+        self.improve(obs, here, batch, alpha)
+        self.target.vector.lerp_(self.critic.vector, TAU)
+
+    def improve(self, obs: Tensor, here: Draw, batch: Batch, alpha: float) -> None:
+        """One step of the actor and the temperature; arguments as of `critic_gradient`."""
+        self.actor_gradient(obs, here, batch, alpha)
         if self.learns_alpha:
             self.log_alpha_gradient.fill_(self.action_dim - float(here.log_density.mean()))
         self.optimizers["actor"].step()
-        self.target.vector.lerp_(self.critic.vector, TAU)
 
     def draw(self, seen: Tensor, noise: Tensor) -> Draw:
         """Actions in standardised states [B, Do] from standard normal noise [B, Da].
@@ -161,7 +165,7 @@ class Agent:
         inside = 1.0 - action * action
         terms = torch.addcmul(bounded, noise, noise, value=0.5).add_((inside + EDGE).log_())
         log_density = -0.5 * math.log(2.0 * math.pi) * self.action_dim - terms.sum(dim=-1)
-        return Draw(action, log_density, spread, inside, bounded == log_std, tape)
+        return Draw(action, log_density, mean, spread, inside, bounded == log_std, tape)
 
     def critic_gradient(self, obs: Tensor, here: Draw, batch: Batch, later: Tensor, alpha: float) -> float:
         """Leave dJ_Q in `critic.gradient`.
@@ -181,8 +185,8 @@ class Agent:
         self.critic.differentiate(tape, error / len(obs))
         return 0.5 * float(torch.linalg.vector_norm(error)) ** 2 / len(obs)
 
-    def actor_gradient(self, obs: Tensor, here: Draw, alpha: float) -> None:
-        """Leave dJ_pi in `actor.gradient`.
+    def actor_gradient(self, obs: Tensor, here: Draw, batch: Batch, alpha: float) -> None:
+        """Leave dJ_pi in `actor.gradient`; arguments as of `critic_gradient`.
 
         With d log pi / du = 2 a (1 - a^2) / (1 - a^2 + EDGE) at fixed noise, and du / d log std = std noise:
 
@@ -195,8 +199,20 @@ class Agent:
         slope = self.critic.input_slope(tape, least, slice(obs.shape[1], None))
         entropy = (here.action * (2.0 * alpha * share)).div_(here.inside + EDGE)
         mean = here.inside * slope.add_(entropy)
+        pull = self.pull(here, batch, q)
+        mean = mean if pull is None else mean.add_(pull)
         log_std = (here.spread * mean).sub_(alpha * share).mul_(here.free)
         self.actor.differentiate(here.tape, torch.cat([mean, log_std], dim=1)[None])
+
+    def pull(self, here: Draw, batch: Batch, q: Tensor) -> Tensor | None:
+        """What a further term of the actor's loss adds to dJ_pi / d mean [B, Da]: none.
+
+        Args:
+            here: actions drawn in the states of the batch.
+            batch: what happened in them.
+            q: [N, B, 1], what the critics think of those actions.
+        """
+        return None
 
     # --- what is told and kept
 

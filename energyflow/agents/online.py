@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from energyflow.agents.agent import Agent
+from energyflow.agents.cloned import ClonedAgent
 from energyflow.agents.sac import train_sac
 from energyflow.config.section import describe
 from energyflow.config.sections import NetworkParams, OnlineParams, ShapeParams, TrainParams
@@ -107,16 +108,16 @@ def build_online(simulator: Simulator, shape: ShapeParams, seed: int, *, params:
     """Set up the agent of an online method: on standardised observations, with what the method adds."""
     start = clone(params, data, seed) if params.clone_steps else new_actor(params, data, seed, shape.steps)
     given = simulator.obs_dim, simulator.action_dim, shape, seed, start.normalizer
+    if params.clone_steps:
+        cloned = ClonedAgent(*given, online=params)
+        into_agent(start, cloned)
+        return cloned
     method = METHODS[params.method]
     if method.online is not None and method.online.agent is not None:
         kind = implementation(method.online.agent)
         agent: Agent = kind(*given, own=method.params(**params.own), share=params.demo_share)
-    else:
-        agent = Agent(*given)
-    if params.clone_steps:
-        into_agent(start, agent)
-        agent.acts_at_once = True
-    return agent
+        return agent
+    return Agent(*given)
 
 
 def agent_section(params: OnlineParams) -> ShapeParams:

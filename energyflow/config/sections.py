@@ -319,10 +319,21 @@ class ShapeParams(ShapeSection):
 
 
 class OnlineSection(Section):
-    """What methods trained in the simulator have beside the demonstrations."""
+    """What methods trained in the simulator have beside the demonstrations.
+
+    Attributes:
+        clone_steps: of behaviour cloning before the agent acts.
+        demo_share: part of each batch that is demonstrated.
+        frozen_updates: of the critics, in which a cloned actor stands still.
+        clone_weight: of behaviour cloning in a cloned actor's loss, over the mean size of the critics' values.
+        clone_updates: over which that weight falls to 0.
+    """
 
     clone_steps: int = Field(ge=0, le=10**8)
     demo_share: float = Field(ge=0, lt=1)
+    frozen_updates: int = Field(default=0, ge=0, le=10**8)
+    clone_weight: float = Field(default=0.0, ge=0, le=1e6)
+    clone_updates: int = Field(default=1, ge=1, le=10**8)
 
 
 class OnlineParams(OnlineSection):

@@ -87,11 +87,13 @@ def _online(tree: Tree, method: str, shape: Mapping[str, ShapeParams]) -> Online
     """A method that is trained in the simulator: the section of its source, and what it adds."""
     fact = METHODS[method]
     assert fact.online is not None
+    section = tree["online"]
+    clone = {name: value for name, value in section.items() if name != "demo_share"} if fact.online.cloned else {}
     return OnlineParams(
         method=method,
         shape=shape[fact.online.source],
-        clone_steps=tree["online"]["clone_steps"] if fact.online.cloned else 0,
-        demo_share=tree["online"]["demo_share"] if fact.online.mixed else 0.0,
+        demo_share=section["demo_share"] if fact.online.mixed else 0.0,
+        **{"clone_steps": 0} | clone,
         own=numbers("method", method, fact.params, tree["method"].get(method, {})),
         obs_keys=tree["train"]["obs_keys"],
         standardize_obs=tree["train"]["standardize_obs"],
