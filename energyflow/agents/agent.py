@@ -49,7 +49,8 @@ class Draw:
     def first(self, rows: int) -> Draw:
         """The first rows alone."""
         each = (self.action, self.log_density, self.mean, self.spread, self.inside, self.free)
-        return Draw(*(x[:rows] for x in each), self.tape.first(rows))
+        action, log_density, mean, spread, inside, free = (x[:rows] for x in each)
+        return Draw(action, log_density, mean, spread, inside, free, self.tape.first(rows))
 
 
 class Agent:

@@ -47,7 +47,7 @@ SOURCES = {
         "regret against the energy's own best action, bounded; success ends the episode",
         EnergySettings,
         "energyflow",
-        paper=False,
+        terminal=True,
     ),
 }
 

@@ -24,7 +24,7 @@ class Source:
         settings: type of its own numbers, with their defaults; `source.<name>` of params.yaml changes them.
         model: the method of the reward model that it reads, if it reads one.
         demos: whether it reads demonstrations.
-        paper: whether the paper runs it (then `shape.on_success` applies to it).
+        terminal: whether success ends a training episode; else `shape.on_success` says so.
         oracle: whether it is told what no learner knows: no competitor, it is drawn in grey.
     """
 
@@ -33,7 +33,7 @@ class Source:
     settings: type[Section] = NoSettings
     model: str | None = None
     demos: bool = True
-    paper: bool = True
+    terminal: bool = False
     oracle: bool = False
 
 
@@ -50,6 +50,7 @@ SOURCES: Registry[Source] = Registry(
         "iq_learn",
         "gail",
         "airl",
+        "constant",
         "dense",
     ),
 )

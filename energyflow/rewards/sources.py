@@ -15,7 +15,7 @@ from energyflow.rewards.registry import SOURCES
 
 def ends_at_success(name: str, params: ShapeParams) -> bool:
     """Whether success ends a training episode of this source."""
-    return not SOURCES[name].paper or params.on_success == "terminate"
+    return SOURCES[name].terminal or params.on_success == "terminate"
 
 
 def build_source(given: Ingredients) -> RewardSource:
