@@ -1,4 +1,4 @@
-"""Rewards read out of a trained energy: raw, centred and centred + sparse (the paper's), bounded (ours).
+"""Rewards read out of a trained energy: raw, centred and centred + sparse (the paper's), and three of ours.
 
 The energy E(a, s, sigma) is known up to a function c(s) of the state: denoising teaches only its gradient in
 a. The centred reward subtracts the mean energy of M fixed reference actions in the same state: c(s) is gone.
@@ -8,6 +8,9 @@ average 1, references 0 on the centred reward.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -48,6 +51,18 @@ SOURCES = {
         EnergySettings,
         "energyflow",
         terminal=True,
+    ),
+    "centered_energy_proposals": Source(
+        "Centred energy, own proposals",
+        "minus the energy, centred by what the energy itself would do",
+        EnergySettings,
+        "energyflow",
+    ),
+    "energy_potential": Source(
+        "Sparse + potential of the energy",
+        "weighted success, shaped by the potential of the energy's best action",
+        SparseEnergySettings,
+        "energyflow",
     ),
 }
 
@@ -101,6 +116,44 @@ class BoundedEnergy:
         return -0.5 * (1.0 + regret / (1.0 + regret))
 
 
+class ProposedEnergy:
+    """-(E(a, s) - mean_j E(a*_j, s)) / gap, with a*_j what the energy itself proposes: 0 for the expert in every state.
+
+    References from N(0, I) pay most where they are worst; against its own proposals no state pays more than another.
+    """
+
+    frozen = True
+
+    def __init__(self, readout: Readout, gap: float) -> None:
+        self.readout, self.gap, self.window = readout, gap, readout.window
+        self.measured = {"gap": gap}
+
+    def reward(self, batch: Transitions) -> Tensor:
+        """See `RewardSource.reward`."""
+        own = self.readout.proposed(batch.obs).mean(dim=1)
+        return (own - self.readout.energy(batch.obs, batch.action)) / self.gap
+
+
+class PotentialEnergy:
+    """Weighted success + gamma Phi(s') - Phi(s), Phi(s) = -min_a E(a, s) / gap: the best action is left as it was.
+
+    Shaping by a potential changes no optimal policy (Ng et al. 1999), so nothing can be gained by staying. Phi is the
+    value of a state as the energy has it, with the c(s) that denoising does not teach.
+    """
+
+    frozen = True
+
+    def __init__(self, readout: Readout, gap: float, weight: float, gamma: float) -> None:
+        self.readout, self.gap, self.weight, self.gamma, self.window = readout, gap, weight, gamma, readout.window
+        self.measured = {"gap": gap}
+
+    def reward(self, batch: Transitions) -> Tensor:
+        """See `RewardSource.reward`."""
+        following = torch.cat([batch.obs[:, 1:], batch.next_obs[:, None]], dim=1)
+        now, later = (-self.readout.floor(states) / self.gap for states in (batch.obs, following))
+        return self.weight * batch.success.float() + self.gamma * later - now
+
+
 def make(given: Ingredients) -> RewardSource:
     """Any of the sources that read an energy; the scale is measured on the demonstrations.
 
@@ -111,8 +164,8 @@ def make(given: Ingredients) -> RewardSource:
     assert given.demos is not None
     if not isinstance(given.model, EnergyPolicy):
         raise UserError(f"'{given.model.params.method}' has no energy; '{given.name}' reads an energyflow policy")
-    settings = SparseEnergySettings if given.name == "centered_energy_sparse" else EnergySettings
-    own = settings(**given.params.source_params)
+    own = SOURCES[given.name].settings(**given.params.source_params)
+    assert isinstance(own, EnergySettings)
     readout = Readout(given.model, own.sigma, own.references, given.seed)
     obs, action = demonstration_windows(given.demos.episodes, readout.window, given.seed)
     unit = measure(lambda a: -readout.energy(obs, a), action, given.model.normalizer, given.seed, "the energy")
@@ -122,8 +175,14 @@ def make(given: Ingredients) -> RewardSource:
             f"the energy does not separate demonstrated from random actions at sigma = {readout.sigma}"
             f" (gap {gap:.3g}, must be positive); train the reward model longer or change source.{given.name}.sigma"
         )
-    if given.name == "raw_energy":
-        return RawEnergy(readout, gap)
-    if given.name == "centered_energy_bounded":
-        return BoundedEnergy(readout, gap)
-    return CenteredEnergy(readout, gap, own.sparse_weight if isinstance(own, SparseEnergySettings) else 0.0)
+    weight = own.sparse_weight if isinstance(own, SparseEnergySettings) else 0.0
+    if given.name == "energy_potential":
+        if readout.window != (1, 1):
+            raise UserError(f"'{given.name}' reads a model of one step: reward_model.window must be one_step")
+        return PotentialEnergy(readout, gap, weight, given.params.gamma)
+    kinds: dict[str, Callable[[Readout, float], RewardSource]] = {
+        "raw_energy": RawEnergy,
+        "centered_energy_bounded": BoundedEnergy,
+        "centered_energy_proposals": ProposedEnergy,
+    }
+    return kinds[given.name](readout, gap) if given.name in kinds else CenteredEnergy(readout, gap, weight)

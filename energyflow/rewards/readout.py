@@ -56,18 +56,22 @@ class Readout:
         """Advantage [B] of chunks over the references, unscaled: -(E(a, s) - mean_j E(a'_j, s))."""
         return self.baseline(obs) - self.energy(obs, action)
 
-    @torch.no_grad()
     def floor(self, obs: Tensor) -> Tensor:
-        """Energy [B] of the best of `PROPOSALS` chunks that the energy itself proposes in states [B, To, Do].
+        """Energy [B] of the best of the chunks that the energy itself proposes in states [B, To, Do]."""
+        return self.proposed(obs).amin(dim=1)
+
+    @torch.no_grad()
+    def proposed(self, obs: Tensor) -> Tensor:
+        """Energies [B, PROPOSALS] of the chunks that the energy itself proposes in states [B, To, Do].
 
         The proposals follow the probability flow from fixed noise down to the read-out level inside the
-        action box: a function of the state alone, free of random draws.
+        action box: functions of the state alone, free of random draws.
         """
         states = self.model.normalizer.standardize_obs(obs.float())
-        parts = [self._floor(part) for part in torch.split(states, MAX_ROWS // PROPOSALS)]
+        parts = [self._proposed(part) for part in torch.split(states, MAX_ROWS // PROPOSALS)]
         return torch.cat(parts)
 
-    def _floor(self, states: Tensor) -> Tensor:
+    def _proposed(self, states: Tensor) -> Tensor:
         rows = states.repeat_interleave(PROPOSALS, dim=0)
         low, high = (self.model.normalizer.standardize_action(torch.full_like(self.noise[0], x)) for x in (-1.0, 1.0))
 
@@ -78,7 +82,7 @@ class Readout:
 
         ladder = np.geomspace(self.start, self.sigma, PROPOSAL_STEPS).tolist()
         proposals = karras.euler(denoise, self.start * self.noise.repeat(len(states), 1, 1), [*ladder, 0.0])
-        return self._energy(rows, proposals).reshape(len(states), PROPOSALS).amin(dim=1)
+        return self._energy(rows, proposals).reshape(len(states), PROPOSALS)
 
     def _energy(self, states: Tensor, chunks: Tensor) -> Tensor:
         sigma = torch.full((len(states),), self.sigma)

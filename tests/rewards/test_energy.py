@@ -14,14 +14,13 @@ from energyflow.config.sections import ShapeParams
 from energyflow.core.errors import UserError
 from energyflow.datasets.format import Demonstration
 from energyflow.rewards.base import Ingredients, RewardSource
-from energyflow.rewards.demonstrations import demonstration_windows
-from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, RawEnergy
-from energyflow.rewards.readout import Readout, measure_gap
+from energyflow.rewards.energy import BoundedEnergy, CenteredEnergy, PotentialEnergy, ProposedEnergy, RawEnergy
+from energyflow.rewards.readout import Readout
 from energyflow.rewards.registry import SOURCES, models_of, sources_of
 from energyflow.rewards.sources import build_source, ends_at_success, make_source
 from energyflow.rewards.windows import window_indices
 
-from .conftest import ACTION_DIM, NOISE, OBS_DIM, WEIGHT, as_demos, transitions, wild_offset
+from .conftest import ACTION_DIM, NOISE, OBS_DIM, WEIGHT, as_demos, make_demos, transitions, wild_offset
 
 Make = Callable[..., Readout]
 
@@ -38,7 +37,7 @@ def batch(count: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_centred_rewards_ignore_any_function_of_the_state_and_the_raw_one_does_not(make_readout: Make) -> None:
     obs, action = batch()
-    for cls, moves in ((RawEnergy, True), (CenteredEnergy, False), (BoundedEnergy, False)):
+    for cls, moves in ((RawEnergy, True), (CenteredEnergy, False), (BoundedEnergy, False), (ProposedEnergy, False)):
         plain, shifted = (score(cls(make_readout(*o), 2.0), obs, action) for o in ((), (wild_offset,)))
         difference = float((plain - shifted).abs().max())
         assert (difference > 1.0) if moves else (difference < 1e-5), cls.__name__
@@ -59,20 +58,11 @@ def test_centred_reward_is_the_closed_form_and_ranks_like_the_true_advantage(mak
     assert torch.equal(reward.argsort(), true_advantage.argsort())
 
 
-def test_scale_makes_demonstrations_average_one(make_readout: Make, expert_demos: list[Demonstration]) -> None:
-    readout = make_readout()
-    obs, action = demonstration_windows(expert_demos, readout.window, seed=0)
-    source = CenteredEnergy(readout, measure_gap(readout, obs, action, "centered_energy"))
-    assert float(score(source, obs, action).mean()) == pytest.approx(1.0, abs=1e-5)
-
-
-def test_an_energy_that_prefers_random_actions_is_refused(
-    make_readout: Make, expert_demos: list[Demonstration]
-) -> None:
-    readout = make_readout()
-    obs, action = demonstration_windows(expert_demos, readout.window, seed=0)
-    with pytest.raises(ValueError, match=r"does not separate demonstrated from random.*source\.raw_energy\.sigma"):
-        measure_gap(readout, obs, action + 100.0, "raw_energy")
+def test_an_energy_that_prefers_random_actions_is_refused(smoke: Params, make_readout: Make) -> None:
+    far = [replace(episode, actions=episode.actions + 100.0) for episode in make_demos()]
+    given = Ingredients("raw_energy", smoke.shape["raw_energy"], 0, make_readout().model, as_demos(far))
+    with pytest.raises(UserError, match=r"does not separate demonstrated from random.*source\.raw_energy\.sigma"):
+        build_source(given)
 
 
 def test_success_adds_the_weight_once(make_readout: Make) -> None:
@@ -97,6 +87,29 @@ def test_bounded_reward_is_regret_whatever_the_state(make_readout: Make) -> None
         assert bool((reward <= -0.5).all())
     closer = score(source, obs, 0.5 * (action + best))
     assert bool((closer > score(source, obs, action))[inside].all())  # never flat
+
+
+def test_against_its_own_proposals_the_expert_has_nothing_to_gain_in_any_state(make_readout: Make) -> None:
+    source = ProposedEnergy(make_readout(wild_offset), 2.0)
+    obs, action = batch()
+    best = (obs[:, -1:] @ WEIGHT.T).clamp(-1, 1)
+    expert = score(source, obs, best)
+    torch.testing.assert_close(expert, torch.zeros_like(expert), rtol=0, atol=0.1)
+    assert bool((score(source, obs, action) <= expert + 0.1).all())
+
+
+def test_the_potential_adds_up_to_nothing_on_the_way_round(make_readout: Make) -> None:
+    """Discounted, the shaping of an episode is what its first and last states are worth, whatever lies between."""
+    gamma, readout = 0.9, make_readout(wild_offset)
+    source = PotentialEnergy(readout, 2.0, weight=10.0, gamma=gamma)
+    states = torch.randn(9, OBS_DIM, generator=torch.Generator().manual_seed(5))
+    actions = torch.zeros(8, ACTION_DIM)
+    reward = source.reward(replace(transitions(states[:-1], actions), next_obs=states[1:]))
+    total = float((gamma ** torch.arange(8.0) * reward).sum())
+    first, last = (-float(readout.floor(states[[k], None])) / 2.0 for k in (0, -1))
+    assert total == pytest.approx(gamma**8 * last - first, abs=1e-4)
+    success = replace(transitions(states[:-1], actions), next_obs=states[1:], success=torch.ones(8))
+    torch.testing.assert_close(source.reward(success) - reward, torch.full((8,), 10.0))
 
 
 @pytest.mark.parametrize("window", [(1, 1), (2, 3)])
@@ -124,6 +137,8 @@ def test_sources_by_name(smoke: Params, make_readout: Make, expert_demos: list[D
         "centered_energy": CenteredEnergy,
         "centered_energy_sparse": CenteredEnergy,
         "centered_energy_bounded": BoundedEnergy,
+        "centered_energy_proposals": ProposedEnergy,
+        "energy_potential": PotentialEnergy,
     }
     assert all(source.frozen and list(source.measured) == ["gap"] for source in made.values())
     weight = smoke.shape["centered_energy_sparse"].source_params["sparse_weight"]

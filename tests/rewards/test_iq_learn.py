@@ -136,15 +136,14 @@ def test_the_source_is_q_minus_discounted_value_in_units_of_what_q_tells_apart(e
             action, density = squashed.sample(mean, log_std, draw)
             pair = torch.cat([norm.standardize_obs(batch.next_obs), norm.standardize_action(action)], 1)
             values.append(model.critic(pair)[:, 0] - model.own.temperature * density)
-    expected = (q[:, 0] - model.own.discount * torch.stack(values).mean(0)) / source.measured["scale"]
-    torch.testing.assert_close(reward, expected, rtol=1e-4, atol=1e-5)
-    assert 0 < abs(source.measured["gap"]) < source.measured["scale"]
+    recovered = q[:, 0] - model.own.discount * torch.stack(values).mean(0)
+    expected = (recovered - source.measured["random"]) / abs(source.measured["contrast"])
+    torch.testing.assert_close(reward, expected, rtol=1e-4, atol=1e-4)
     with torch.no_grad():
         for parameter in list(model.critic.parameters())[-2:]:
             parameter *= -2.0
     turned = build_source(given)  # one that prefers random actions is a reward too, if a bad one
-    assert turned.measured["scale"] == pytest.approx(2 * source.measured["scale"])
-    assert turned.measured["gap"] == pytest.approx(-2 * source.measured["gap"])
+    assert turned.measured["contrast"] == pytest.approx(-2 * source.measured["contrast"])
     with torch.no_grad():
         for parameter in list(model.critic.parameters())[-2:]:
             parameter *= 0.0
