@@ -121,13 +121,14 @@ def build_online(simulator: Simulator, shape: ShapeParams, seed: int, *, params:
 
 
 def agent_section(params: OnlineParams) -> ShapeParams:
-    """Numbers of the agent: those of its source, and how much of a batch is demonstrated.
+    """Numbers of the agent: those of its source, and how much of a batch is demonstrated, an action a step.
 
     Raises:
         UserError: the two do not go together.
     """
+    mixed = {"demo_share": params.demo_share} | ({"action_repeat": 1} if params.demo_share else {})
     try:
-        return ShapeParams(**params.shape.model_dump() | {"demo_share": params.demo_share})
+        return ShapeParams(**params.shape.model_dump() | mixed)
     except ValidationError as error:
         raise UserError(f"online.demo_share, of '{params.method}': {describe(error)}") from None
 

@@ -30,7 +30,7 @@ from energyflow.networks.normalizer import Normalizer
 from energyflow.policies.layers import perceptron
 from energyflow.rewards.base import ChangingSource, LogDensity, Replay, Transitions
 
-FLOOR = 1.0  # nats
+FLOOR = 0.1  # nats
 RATE = 0.01  # of the running mean: a hundred updates
 
 

@@ -58,6 +58,16 @@ def test_success_on_the_last_step_of_the_horizon_terminates() -> None:
     assert float(buffer.batch(np.array([horizon - 1])).discount[0]) == 0.0
 
 
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_the_agent_sees_rewards_in_its_own_unit_and_reports_them_in_theirs(n_step: int) -> None:
+    rows = np.arange(20)
+    plain, halved = (
+        fill(Dense(10.0), terminate=False, horizon=10, steps=20, n_step=n_step, unit=unit) for unit in (1.0, 0.5)
+    )
+    torch.testing.assert_close(halved.batch(rows).reward, 0.5 * plain.batch(rows).reward)
+    np.testing.assert_array_equal(halved.rewards_of(rows), plain.rewards_of(rows))
+
+
 @pytest.mark.parametrize("terminate", [False, True])
 def test_returns_of_several_steps_are_the_sums_of_the_text(terminate: bool) -> None:
     """Row by row, as one would by hand: to the third step, the end of the episode or the newest step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,11 +130,11 @@ class PointSimulator:
 
 
 def fill(
-    source: RewardSource, *, terminate: bool, horizon: int, steps: int, gamma: float = 0.99, n_step: int = 1
+    source: RewardSource, *, terminate: bool, horizon: int, steps: int, gamma: float = 0.99, **returns: Any
 ) -> RelabelBuffer:
     """What a clumsy expert lives through, and room for one step more."""
     env = EpisodeEnv(PointSimulator(), horizon=horizon, first_seed=0, terminate=terminate)
-    buffer = RelabelBuffer(steps + 1, OBS_DIM, ACTION_DIM, source, gamma=gamma, n_step=n_step)
+    buffer = RelabelBuffer(steps + 1, OBS_DIM, ACTION_DIM, source, gamma=gamma, **returns)
     rng = np.random.default_rng(0)
     obs, _ = env.reset()
     for _ in range(steps):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from energyflow.config.params import Params
 from energyflow.datasets.format import Demonstration
 from energyflow.networks.normalizer import Normalizer
 from energyflow.policies import squashed
-from energyflow.rewards.adversarial import AdversarySettings, statistics
+from energyflow.rewards.adversarial import FLOOR, AdversarySettings, statistics
 from energyflow.rewards.airl import AIRL, AIRLSettings
 from energyflow.rewards.base import Ingredients, Transitions
 from energyflow.rewards.demonstrations import demonstration_transitions
@@ -42,6 +43,23 @@ def airl(
 
 def split(pairs: Tensor) -> Transitions:
     return transitions(pairs[:, :1], pairs[:, 1:])
+
+
+# --- the unit ---
+
+
+def test_demonstrated_actions_come_to_lie_one_above_random_ones(smoke: Params) -> None:
+    """Whatever the discriminator's nats are; one that tells nothing apart yet is not amplified."""
+    source = fitted(smoke)
+    assert float(source.contrast) > 2 * FLOOR
+    shown = split(EXPERT.sample((4000,)))
+    drawn = replace(shown, action=torch.randn(shown.action.shape))
+    assert float(source.reward(shown).mean() - source.reward(drawn).mean()) == pytest.approx(1.0, abs=0.15)
+    torch.manual_seed(0)
+    fresh = gail(smoke, shown, Normalizer(1, 1))
+    with torch.no_grad():
+        nats = fresh.reward_of(fresh.score(fresh.inputs(shown)))
+    torch.testing.assert_close(fresh.reward(shown), nats / FLOOR)
 
 
 # --- GAIL: two Gaussians over (s, a) ---
@@ -192,7 +210,7 @@ def test_airl_finds_the_expert_where_the_actor_never_acts(smoke: Params) -> None
                 transitions(state, acted, state),
                 lambda obs, action: squashed_gaussian(-1.0, math.log(0.02), action),
             )
-        error[share] = float((source.reward(shown) - true).abs().max())
+        error[share] = float((source.reward(shown) * source.contrast - true).abs().max())
     assert error[0.25] < 0.3
     assert error[0.0] > 3.0  # which is why the random steps are counted
 

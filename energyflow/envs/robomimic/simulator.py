@@ -69,7 +69,7 @@ class RobomimicEnv:
         self.env = robosuite.make(
             self.spec.env_name, **copy.deepcopy(env_kwargs(task)), hard_reset=False, seed=MODEL_SEED
         )
-        self.env.reward_shaping = True  # of our rows alone: files keep the sparse reward, as robomimic's do
+        self.env.reward_shaping = True  # files say that it is sparse, as robomimic's do
         quicken(task, self.env)
         self._objects = self._placements()
         found = self._observe()
@@ -104,7 +104,7 @@ class RobomimicEnv:
         self.controllers.step(np.asarray(action, dtype=np.float64))
         found, flags = self._observe(), self.spec.success
         success = all(bool(found[name]) for name in flags) if flags else bool(self.env._check_success())
-        return self._vector(found), float(success), success
+        return self._vector(found), float(self.env.reward(action) if self.spec.staged else success), success
 
     def expert(self, style: int | None) -> Expert:
         """See `Simulator.expert`; it sees the simulator's state, not the observation."""
