@@ -48,6 +48,12 @@ def split(pairs: Tensor) -> Transitions:
 # --- the unit ---
 
 
+def nats(source: GAIL | AIRL, batch: Transitions) -> Tensor:
+    """The reward before its unit."""
+    with torch.no_grad():
+        return source.reward_of(source.score(source.inputs(batch)))
+
+
 def test_demonstrated_actions_come_to_lie_one_above_random_ones(smoke: Params) -> None:
     """Whatever the discriminator's nats are; one that tells nothing apart yet is not amplified."""
     source = fitted(smoke)
@@ -57,9 +63,7 @@ def test_demonstrated_actions_come_to_lie_one_above_random_ones(smoke: Params) -
     assert float(source.reward(shown).mean() - source.reward(drawn).mean()) == pytest.approx(1.0, abs=0.15)
     torch.manual_seed(0)
     fresh = gail(smoke, shown, Normalizer(1, 1))
-    with torch.no_grad():
-        nats = fresh.reward_of(fresh.score(fresh.inputs(shown)))
-    torch.testing.assert_close(fresh.reward(shown), nats / FLOOR)
+    torch.testing.assert_close(fresh.reward(shown), nats(fresh, shown) / FLOOR)
 
 
 # --- GAIL: two Gaussians over (s, a) ---
@@ -85,7 +89,7 @@ def test_the_discriminator_of_two_gaussians_is_their_log_ratio(smoke: Params) ->
     assert float(torch.corrcoef(torch.stack([found, true]))[0, 1]) > 0.95
     odds = true.exp()
     best = (odds / (1 + odds)).log()
-    assert float((source.reward(split(points)) - best).abs().mean()) < 0.1  # log D
+    assert float((nats(source, split(points)) - best).abs().mean()) < 0.1  # log D
 
 
 def test_the_penalty_pulls_the_slope_towards_one(smoke: Params) -> None:
@@ -170,7 +174,7 @@ def test_airl_recovers_the_reward_of_a_solved_chain(smoke: Params, state_only: b
     inputs = source.inputs(every)
     found, true = source.score(inputs).detach().reshape(5, 3), soft_advantage()
     torch.testing.assert_close(found, true, rtol=0, atol=0.15)
-    torch.testing.assert_close(source.reward(every), found.flatten())
+    torch.testing.assert_close(nats(source, every), found.flatten())
     if state_only:  # then g is the reward itself, up to a constant
         term = source.term(inputs).detach().reshape(5, 3)[:, 0]
         torch.testing.assert_close(term - term.mean(), REWARD - REWARD.mean(), rtol=0, atol=0.2)
@@ -210,7 +214,7 @@ def test_airl_finds_the_expert_where_the_actor_never_acts(smoke: Params) -> None
                 transitions(state, acted, state),
                 lambda obs, action: squashed_gaussian(-1.0, math.log(0.02), action),
             )
-        error[share] = float((source.reward(shown) * source.contrast - true).abs().max())
+        error[share] = float((nats(source, shown) - true).abs().max())
     assert error[0.25] < 0.3
     assert error[0.0] > 3.0  # which is why the random steps are counted
 
