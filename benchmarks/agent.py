@@ -30,18 +30,15 @@ from energyflow.config.sections import ShapeParams
 from energyflow.core.files import write_csv
 from energyflow.datasets.format import load_demos
 from energyflow.envs.simulator import Simulator
-from energyflow.envs.tasks import make_env, suite_of
+from energyflow.envs.tasks import make_env
 from energyflow.networks.normalizer import Normalizer
 from energyflow.pipeline import params as params_module
 from energyflow.pipeline.sections import COLLECT_SEEDS
 from energyflow.rewards.adversarial import statistics
 from energyflow.rewards.dense import Dense
 
-TASKS = {  # task -> preset
-    "metaworld/button_press": "laptop",
-    "metaworld/drawer_open": "laptop",
-    "robomimic/lift": "robomimic",
-}
+TASKS = ("metaworld/button_press", "metaworld/drawer_open")
+PRESET = "laptop"
 LEARNER = {"layer_norm": True, "n_step": 3}
 PAIRED = {"action_repeat": 2, **LEARNER}
 AGENTS: dict[str, dict[str, Any]] = {  # what is otherwise than Stable-Baselines3's; `standardize` is of the trial
@@ -49,6 +46,7 @@ AGENTS: dict[str, dict[str, Any]] = {  # what is otherwise than Stable-Baselines
     "repeat": {"action_repeat": 2},
     "paired": PAIRED,
     "paired_2": PAIRED | {"gradient_steps": 2},
+    "paired_4": PAIRED | {"gradient_steps": 4},
     "paired_2_standard": PAIRED | {"gradient_steps": 2, "standardize": True},
     "paired_2_wide": PAIRED | {"gradient_steps": 2, "hidden": [256, 256], "batch_size": 256},
     "demos": LEARNER | {"demo_share": 0.5},
@@ -73,16 +71,16 @@ def trial(task: str, agent: str, seed: int) -> pd.DataFrame:
     out = OUT / task / agent / f"seed{seed}.csv"
     if out.is_file():
         return pd.read_csv(out)
-    sections = params_module.load(preset=TASKS[task]).of(task)
+    sections = params_module.load(preset=PRESET).of(task)
     own = dict(AGENTS[agent])
-    demos = load_demos(demonstrations(task, TASKS[task], OUT))
+    demos = load_demos(demonstrations(task, PRESET, OUT))
     normalizer = statistics(demos) if own.pop("standardize", False) else None
     held_out = {"eval_seed": sections.collect.seed + COLLECT_SEEDS}
     params = ShapeParams(**sections.shape["dense"].model_dump() | MARKS | held_out | own)
     started = time.process_time()
     _, rows = train_sac(
         lambda: make_env(task),
-        Dense(suite_of(task).largest_reward),
+        Dense(),
         params,
         seed,
         terminate=False,
@@ -120,7 +118,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), help="default: both")
     given = parser.parse_args()
     for task in given.tasks:
-        demonstrations(task, TASKS[task], OUT)
+        demonstrations(task, PRESET, OUT)
     trials = [(task, agent, seed) for seed, task, agent in itertools.product(given.seeds, given.tasks, given.agents)]
     with ProcessPoolExecutor(given.jobs) as pool:
         futures = [pool.submit(trial, *which) for which in trials]

@@ -16,7 +16,6 @@ class Suite:
         title: what readers see.
         simulator: its class in the same file, or `module:Class`; called with a task's name and the observation keys.
         tasks: name, `<suite>/<task>` -> what `env_args` of demonstration files call the task.
-        largest_reward: of a step, of the dense one.
         extra: of pyproject.toml, that installs what the simulator needs.
         experts: package whose module of a task's name holds its scripted expert; None: it comes with the simulator.
         filmed: whether its simulator is `Filmable`: then the report shows a demonstration of each task.
@@ -29,7 +28,6 @@ class Suite:
     title: str
     simulator: str
     tasks: Mapping[str, str]
-    largest_reward: float = 1.0
     extra: str | None = None
     experts: str | None = None
     filmed: bool = False

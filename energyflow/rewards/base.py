@@ -143,7 +143,6 @@ class Ingredients:
         seed: of the run.
         model: the trained model that the source reads, if it reads one.
         demos: the demonstrations, if it reads them.
-        task: where the agent learns; empty: an environment that no suite here has.
     """
 
     name: str
@@ -151,4 +150,3 @@ class Ingredients:
     seed: int
     model: Model | None
     demos: Demos | None
-    task: str = ""

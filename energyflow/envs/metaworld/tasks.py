@@ -58,7 +58,6 @@ SUITES = {
         "Meta-World",
         "energyflow.envs.metaworld.simulator:MetaWorldEnv",
         {task: spec.simulator_id for task, spec in SPECS.items()},
-        largest_reward=10.0,
         extra="metaworld",
         published_on="scripted experts",
         widths=lambda _: ({"state": 39}, 4),

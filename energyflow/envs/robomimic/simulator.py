@@ -69,7 +69,6 @@ class RobomimicEnv:
         self.env = robosuite.make(
             self.spec.env_name, **copy.deepcopy(env_kwargs(task)), hard_reset=False, seed=MODEL_SEED
         )
-        self.env.reward_shaping = True  # files say that it is sparse, as robomimic's do
         quicken(task, self.env)
         self._objects = self._placements()
         found = self._observe()
@@ -100,11 +99,11 @@ class RobomimicEnv:
         return self._vector(self._observe(fresh=True))
 
     def step(self, action: Array) -> tuple[Array, float, bool]:
-        """See `Simulator.step`; reward in [0, 1], robosuite's staged one where the task has one, else the success."""
+        """See `Simulator.step`; the reward is the task's sparse one."""
         self.controllers.step(np.asarray(action, dtype=np.float64))
         found, flags = self._observe(), self.spec.success
         success = all(bool(found[name]) for name in flags) if flags else bool(self.env._check_success())
-        return self._vector(found), float(self.env.reward(action) if self.spec.staged else success), success
+        return self._vector(found), float(success), success
 
     def expert(self, style: int | None) -> Expert:
         """See `Simulator.expert`; it sees the simulator's state, not the observation."""

@@ -26,7 +26,6 @@ class TaskSpec:
         env_kwargs: further arguments of the environment.
         success: observations that are all 1 exactly when the task is done, where robosuite has them: asking it costs a
             tenth of a step.
-        staged: whether robosuite has a dense reward of the task: reached, grasped, lifted and so on.
         camera: robosuite's name of the one that sees it all.
     """
 
@@ -37,14 +36,13 @@ class TaskSpec:
     goals: tuple[tuple[str, ...], ...] = ()
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     success: tuple[str, ...] = ()
-    staged: bool = False
     camera: str = "agentview"
 
 
 SPECS = {
-    "robomimic/lift": TaskSpec("Lift", 10, objects=(("cube",),), staged=True),
-    "robomimic/can": TaskSpec("PickPlaceCan", 14, objects=(("Can",),), staged=True),
-    "robomimic/square": TaskSpec("NutAssemblySquare", 14, objects=(("SquareNut",),), staged=True),
+    "robomimic/lift": TaskSpec("Lift", 10, objects=(("cube",),)),
+    "robomimic/can": TaskSpec("PickPlaceCan", 14, objects=(("Can",),)),
+    "robomimic/square": TaskSpec("NutAssemblySquare", 14, objects=(("SquareNut",),)),
     "robomimic/transport": TaskSpec(
         "TwoArmTransport",
         41,
