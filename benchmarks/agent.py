@@ -106,7 +106,8 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
         marks=found.groupby("agent")["success"].mean(),
         cpu_seconds=found.groupby("agent")["cpu_seconds"].mean(),
     )
-    return table.sort_values(["solved", "marks"], ascending=False).round(3)
+    ordered: pd.DataFrame = table.sort_values(["solved", "marks"], ascending=False)
+    return ordered.round(3)
 
 
 def main() -> None:

@@ -270,9 +270,9 @@ def test_an_online_method_gets_the_numbers_of_its_source_and_its_own_alone(raw: 
         found = {name for name in names if before.online[name].canonical() != after.online[name].canonical()}
         assert found == expected, key
     assert set(before.online).isdisjoint(before.train)
-    raw["presets"]["laptop"]["task"] = {"metaworld/hammer": {"shape": {"horizon": 9}, "online": {"clone_steps": 5}}}
+    raw["presets"]["laptop"]["task"] = {"metaworld/hammer": {"shape": {"horizon": 8}, "online": {"clone_steps": 5}}}
     hammer = resolve(raw).of("metaworld/hammer").online["ebil_bc"]
-    assert (hammer.shape.horizon, hammer.clone_steps, hammer.demo_share) == (9, 5, 0.5)
+    assert (hammer.shape.horizon, hammer.clone_steps, hammer.demo_share) == (8, 5, 0.5)
 
 
 def test_a_study_belongs_to_the_presets_that_run_it(raw: dict[str, Any]) -> None:
