@@ -24,7 +24,7 @@ setup: $(STAMP)  ## virtual environment with the locked versions
 
 $(STAMP): requirements.lock requirements-nodeps.lock pyproject.toml
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed, for which all pinned packages have builds: make PYTHON=python3.11 VENV=.venv311 ...")'
+	$(BIN)/python -c 'import sys; sys.exit(not (3, 11, 5) <= sys.version_info < (3, 13) and "Python 3.11 (from 3.11.5) or 3.12 is needed, for which all pinned packages have builds: make PYTHON=python3.11 VENV=.venv311 ...")'
 	$(BIN)/python -m pip install --requirement requirements.lock
 	$(BIN)/python -m pip install --no-deps --requirement requirements-nodeps.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .

@@ -39,6 +39,7 @@ from energyflow.rewards.dense import Dense
 
 TASKS = ("metaworld/button_press", "metaworld/drawer_open")
 PRESET = "laptop"
+PLAIN = {"layer_norm": False, "n_step": 1, "action_repeat": 1, "gradient_steps": 1}  # whatever the preset has by now
 LEARNER = {"layer_norm": True, "n_step": 3}
 PAIRED = {"action_repeat": 2, **LEARNER}
 AGENTS: dict[str, dict[str, Any]] = {  # what is otherwise than Stable-Baselines3's; `standardize` is of the trial
@@ -76,7 +77,7 @@ def trial(task: str, agent: str, seed: int) -> pd.DataFrame:
     demos = load_demos(demonstrations(task, PRESET, OUT))
     normalizer = statistics(demos) if own.pop("standardize", False) else None
     held_out = {"eval_seed": sections.collect.seed + COLLECT_SEEDS}
-    params = ShapeParams(**sections.shape["dense"].model_dump() | MARKS | held_out | own)
+    params = ShapeParams(**sections.shape["dense"].model_dump() | PLAIN | MARKS | held_out | own)
     started = time.process_time()
     _, rows = train_sac(
         lambda: make_env(task),
