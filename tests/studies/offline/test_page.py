@@ -19,20 +19,9 @@ from energyflow.report.page import assemble
 from energyflow.studies.offline import page, study
 from energyflow.studies.offline.points import classifier_free, field, gradient, toys
 from energyflow.studies.offline.points.claims import judged
-from energyflow.studies.offline.points.verdicts import (
-    FAILS,
-    HOLDS,
-    OPEN,
-    UNTESTED,
-    VERDICTS,
-    Estimate,
-    at_least,
-    at_most,
-    every,
-    near,
-)
 from energyflow.studies.offline.sections import OfflineVerdicts
 from energyflow.studies.registry import STUDIES
+from energyflow.studies.verdicts import FAILS, HOLDS, OPEN, UNTESTED, VERDICTS, Estimate, at_least, at_most, every, near
 from tests.conftest import ROOT
 
 SUFFIXES = ("csv", "md", "tex", "json", "png")

@@ -15,8 +15,9 @@ from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.style import nth_look
 from energyflow.report.wording import listed
-from energyflow.studies.offline.points.verdicts import BETA, at_least, at_most, by_seed, every, read
+from energyflow.studies.offline.points.verdicts import BETA, read
 from energyflow.studies.offline.sections import OfflineVerdicts
+from energyflow.studies.verdicts import at_least, at_most, by_seed, every
 
 GUIDANCE = {"exact": "Exact", "classifier_free": "Classifier-free"}
 TITLE = "Classifier-free guidance"

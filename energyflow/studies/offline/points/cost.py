@@ -14,8 +14,8 @@ from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.studies.offline.points.toys import LEARNED, METHOD, METHODS, look, measured
-from energyflow.studies.offline.points.verdicts import FAILS, HOLDS, OPEN, Estimate, Judged, at_most, by_seed
 from energyflow.studies.offline.sections import OfflineVerdicts
+from energyflow.studies.verdicts import FAILS, HOLDS, OPEN, Estimate, Judged, at_most, by_seed
 
 VALUES = ("train_seconds", "sample_ms", "parameters", "evaluations", "sliced_w2")
 TITLE = "What it costs"

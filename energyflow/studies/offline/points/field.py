@@ -14,20 +14,9 @@ from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.style import nth_look
-from energyflow.studies.offline.points.verdicts import (
-    BETA,
-    FAILS,
-    HOLDS,
-    PATH,
-    PATH_NAMES,
-    Estimate,
-    Judged,
-    at_most,
-    by_seed,
-    every,
-    read,
-)
+from energyflow.studies.offline.points.verdicts import BETA, PATH, PATH_NAMES, read
 from energyflow.studies.offline.sections import OfflineVerdicts
+from energyflow.studies.verdicts import FAILS, HOLDS, Estimate, Judged, at_most, by_seed, every
 
 FLOOR = 1e-17  # drawn in place of a difference of zero
 TITLE = "The guided field"

@@ -15,8 +15,9 @@ from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.style import nth_look
-from energyflow.studies.offline.points.verdicts import BETA, PATH, PATH_NAMES, Judged, by_seed, near, read
+from energyflow.studies.offline.points.verdicts import BETA, PATH, PATH_NAMES, read
 from energyflow.studies.offline.sections import OfflineVerdicts
+from energyflow.studies.verdicts import Judged, by_seed, near
 
 EXPONENT = -0.5
 TEXTS = {

@@ -15,8 +15,9 @@ from energyflow.report.render import Column, Table
 from energyflow.report.seeds import difference, over_seeds
 from energyflow.report.style import nth_look
 from energyflow.studies.offline.points.toys import measured
-from energyflow.studies.offline.points.verdicts import BETA, Judged, at_most, by_seed, read
+from energyflow.studies.offline.points.verdicts import BETA, read
 from energyflow.studies.offline.sections import OfflineVerdicts
+from energyflow.studies.verdicts import Judged, at_most, by_seed
 
 ESTIMATORS = {
     "weighted": "Weighted loss",

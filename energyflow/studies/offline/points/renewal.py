@@ -16,8 +16,9 @@ from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.style import nth_look
 from energyflow.report.wording import listed
-from energyflow.studies.offline.points.verdicts import UNTESTED, Estimate, Judged, read
+from energyflow.studies.offline.points.verdicts import read
 from energyflow.studies.offline.sections import OfflineVerdicts
+from energyflow.studies.verdicts import UNTESTED, Estimate, Judged
 
 LINES = 4  # at most so many betas, or a few more, in the panel over M
 KINDS = {"once": "One shot", "renewed": "Renewed"}

@@ -15,8 +15,9 @@ from energyflow.report.render import Column, Table
 from energyflow.report.seeds import over_seeds
 from energyflow.report.style import nth_look
 from energyflow.report.wording import extent
-from energyflow.studies.offline.points.verdicts import FAILS, HOLDS, read
+from energyflow.studies.offline.points.verdicts import read
 from energyflow.studies.offline.sections import OfflineVerdicts
+from energyflow.studies.verdicts import FAILS, HOLDS
 
 TITLE = "Weights by state"
 CLAIM = (

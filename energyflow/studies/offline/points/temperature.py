@@ -15,8 +15,8 @@ from energyflow.report.point import Point
 from energyflow.report.render import Column, Table
 from energyflow.report.style import nth_look
 from energyflow.studies.offline.points.renewal import compared, estimates
-from energyflow.studies.offline.points.verdicts import Estimate, every, near
 from energyflow.studies.offline.sections import OfflineVerdicts
+from energyflow.studies.verdicts import Estimate, every, near
 
 TITLE = "The temperature law"
 CLAIM = (

@@ -16,8 +16,9 @@ from energyflow.report.seeds import difference, over_seeds
 from energyflow.report.style import Look, nth_look
 from energyflow.report.wording import listed
 from energyflow.studies.offline.points.classifier_free import exactness
-from energyflow.studies.offline.points.verdicts import BETA, Estimate, Judged, at_least, by_seed, every, read
+from energyflow.studies.offline.points.verdicts import BETA, read
 from energyflow.studies.offline.sections import OfflineVerdicts
+from energyflow.studies.verdicts import Estimate, Judged, at_least, by_seed, every
 
 METHODS = {
     "exact": "Exact sample",
