@@ -77,10 +77,12 @@ class Params(Sections):
     every_method: list[str]  # of any grid
     core: RunParams  # what the grid `core` runs
     sources: list[str]
+    every_source: list[str]  # of any grid
     tasks: list[str] = Field(min_length=1)
     every_task: list[str]  # of any grid
     seeds: list[int] = Field(min_length=1)
     shape_tasks: list[str]
+    every_shape_task: list[str]  # of any grid
     network_kind: Literal["mlp", "unet"]
     nfe_methods: list[str]
     models: list[str]  # methods of the reward models that the sources, and the methods of any grid, read

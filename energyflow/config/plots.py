@@ -71,4 +71,5 @@ PLOTS: dict[str, type[Plot]] = {
     "theory": ColouredPlot,
     "ablations": ColouredPlot,
     "offline": ColouredPlot,
+    "rewards": ColouredPlot,
 }

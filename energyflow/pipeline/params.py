@@ -67,6 +67,12 @@ SECTIONS: dict[str, type[Section]] = {
 }
 OWN = ("method", "source")  # name -> what is otherwise than its own file says
 TASKS = "tasks"  # name -> a task of one's own
+EVERY = {  # field of Params, what of any grid -> key of `run`
+    "every_task": "tasks",
+    "every_method": "methods",
+    "every_source": "sources",
+    "every_shape_task": "shape_tasks",
+}
 FLAGS = "command line"  # the layer's name in messages
 
 
@@ -235,12 +241,15 @@ def resolve(raw: Layer, preset: str | None = None, grid: str | None = None, flag
     own = _own_tasks(layers)
     run, core, full = _runs(layers, own), *(_runs(_layers(raw, name, each, flagged), own) for each in GRIDS)
     _check_own(run, own)
-    every_task = list(dict.fromkeys([*run.tasks, *core.tasks, *full.tasks]))
-    every_method = list(dict.fromkeys([*run.methods, *core.methods, *full.methods]))
-    overlaid = _mapping(layers.tree["task"], f"presets.{name}.task", {*every_task, *run.shape_tasks, *full.shape_tasks})
+    every = {
+        field: list(dict.fromkeys(each for grid in (run, core, full) for each in getattr(grid, key)))
+        for field, key in EVERY.items()
+    }
+    seen = {*every["every_task"], *every["every_shape_task"]}
+    overlaid = _mapping(layers.tree["task"], f"presets.{name}.task", seen)
     for task, entry in overlaid.items():
         _mapping(entry, f"presets.{name}.task.{task}", OF_A_TASK)
-    models = models_of([*run.sources, *sources_of(every_method)])
+    models = models_of([*run.sources, *sources_of(every["every_method"])])
 
     def of(part: _Layers) -> dict[str, Any]:
         return sections.of_task({key: part.section(key, model) for key, model in SECTIONS.items()}, part.tree, last)
@@ -256,11 +265,10 @@ def resolve(raw: Layer, preset: str | None = None, grid: str | None = None, flag
         preset=name,
         grid=grid,
         methods=list(run.methods),
-        every_method=every_method,
+        **every,
         core=core,
         sources=list(run.sources),
         tasks=run.tasks,
-        every_task=every_task,
         seeds=run.seeds,
         shape_tasks=run.shape_tasks,
         network_kind=layers.tree["network"]["kind"],

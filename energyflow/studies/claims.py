@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from energyflow.report import drawing
-from energyflow.report.columns import NONE, plain
+from energyflow.report.columns import NONE, Text, plain
 from energyflow.report.point import Point
 from energyflow.report.render import Column, Row, Table
-from energyflow.report.style import nth_look
+from energyflow.report.style import Look, nth_look
 from energyflow.report.wording import listed
 from energyflow.studies.verdicts import VERDICT, VERDICTS, Estimate, Judged
 
 TITLE = "Claims of the paper"
+NUMBER = ("number", "number_low", "number_high")
 NOTHING = Estimate(math.nan, math.nan, math.nan)  # what was not measured
 
 
-def point(claim: str, caption: str, found: Sequence[Judged], palette: str) -> Point:
+def point(
+    claim: str,
+    caption: str,
+    found: Sequence[Judged],
+    palette: str,
+    again: Mapping[str, Mapping[str, Judged]] | None = None,
+) -> Point:
     """The point of a page.
 
     Args:
@@ -28,8 +36,12 @@ def point(claim: str, caption: str, found: Sequence[Judged], palette: str) -> Po
         caption: what verdicts follow from.
         found: every claim, in the order of the table.
         palette: of the figure.
+        again: condition, in words -> number of a claim -> the same one under that condition.
     """
-    frame = rows(found)
+    frame, conditions = rows(found), again or {}
+    for name, others in conditions.items():
+        more = rows([others.get(one.claim, replace(one, verdict=NONE, value=NOTHING)) for one in found])
+        frame = frame.assign(**{f"{name}_{column}": more[column] for column in ("verdict", *NUMBER)})
     table = Table(
         title=TITLE,
         caption=caption,
@@ -37,21 +49,34 @@ def point(claim: str, caption: str, found: Sequence[Judged], palette: str) -> Po
         columns=(
             Column("Claim", plain("claim"), numeric=False),
             Column("What the paper says", plain("text"), numeric=False),
-            VERDICT,
-            Column("Measured", number),
+            *_columns(""),
+            *(column for name in conditions for column in _columns(name)),
             Column("Quantity", plain("quantity"), numeric=False),
             Column("Limit", plain("limit"), numeric=False),
         ),
     )
-    return Point(TITLE, claim, [f"{said(frame)}."], table, frame, draw(frame, palette))
+    sentences = [f"{said(frame)}."]
+    sentences += [f"{name.capitalize()}: {said(frame, f'{name}_verdict')}." for name in conditions]
+    return Point(TITLE, claim, sentences, table, frame, draw(frame, palette, list(conditions)))
+
+
+def _columns(name: str) -> tuple[Column, Column]:
+    """Verdict and measurement, under a condition if it has a name."""
+    if not name:
+        return VERDICT, Column("Measured", number())
+    prefix = f"{name}_"
+    return (
+        Column(f"Verdict {name}", plain(f"{prefix}verdict"), numeric=False),
+        Column(f"Measured {name}", number(prefix)),
+    )
 
 
 def rows(found: Sequence[Judged]) -> pd.DataFrame:
     """One row a claim: `claim`, `verdict`, `number` with its interval, `quantity`, `limit`, `text`."""
     return pd.DataFrame(
         [
-            {"claim": one.claim, "verdict": one.verdict, "number": one.value.mean}
-            | {"number_low": one.value.low, "number_high": one.value.high}
+            {"claim": one.claim, "verdict": one.verdict}
+            | dict(zip(NUMBER, one.value, strict=True))
             | {"quantity": one.quantity, "limit": one.limit, "text": one.text}
             for one in found
         ]
@@ -63,24 +88,38 @@ def said(frame: pd.DataFrame, verdict: str = "verdict") -> str:
     return "; ".join(f"{word}: {listed(frame.loc[frame[verdict] == word, 'claim'])}" for word in VERDICTS)
 
 
-def number(row: Row) -> str:
+def number(prefix: str = "") -> Text:
     """A measurement with its interval, if it has one."""
-    if row["number"] is None:
-        return NONE
-    if row["number_low"] is None:
-        return f"{row['number']:.3g}"
-    return f"{row['number']:.3g} [{row['number_low']:.3g}, {row['number_high']:.3g}]"
+    mean, low, high = (prefix + name for name in NUMBER)
+
+    def text(row: Row) -> str:
+        if row[mean] is None:
+            return NONE
+        bounds = "" if row[low] is None else f" [{row[low]:.3g}, {row[high]:.3g}]"
+        return f"{row[mean]:.3g}{bounds}"
+
+    return text
 
 
-def draw(frame: pd.DataFrame, palette: str) -> Figure:
-    """A mark in the column of each claim's verdict."""
+def draw(frame: pd.DataFrame, palette: str, conditions: Sequence[str] = ()) -> Figure:
+    """A mark in the column of each claim's verdict, and a hollow one for each condition."""
     figure, (axes,) = drawing.panels(1, 1)
     figure.set_size_inches(7.0, 3.2)
-    for place, word in enumerate(VERDICTS):
-        own = [index for index, verdict in enumerate(frame["verdict"]) if verdict == word]
-        look = nth_look(place, palette)
-        axes.plot([place] * len(own), own, marker=look.marker, color=look.colour, linestyle="none", markersize=8)
+    offsets = [0.16 * (1 + place) for place in range(len(conditions))]
+    columns = [("verdict", 0.0), *((f"{name}_verdict", at) for name, at in zip(conditions, offsets, strict=True))]
+    for (column, offset), label in zip(columns, ("", *conditions), strict=True):
+        for place, word in enumerate(VERDICTS):
+            own = [index for index, verdict in enumerate(frame[column]) if verdict == word]
+            look = nth_look(place, palette)
+            axes.plot(
+                [place + offset] * len(own), own, look.marker, color=look.colour, markersize=8 if not label else 5,
+                **drawing.inside(look, bool(label)),
+            )  # fmt: skip
+    for name in conditions:
+        axes.plot([], [], "o", color="0.4", markersize=5, label=name, **drawing.inside(Look("0.4", "o"), hollow=True))
     drawing.category_axis(axes, VERDICTS, "x")
     drawing.category_axis(axes, list(frame["claim"]), "y")
     axes.grid(visible=True, axis="y")
+    if conditions:
+        drawing.legend_below(figure)
     return figure

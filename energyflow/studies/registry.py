@@ -13,5 +13,6 @@ STUDIES: Registry[Study] = Registry(
         "theory.study",
         "ablations.study",
         "offline.study",
+        "rewards.study",
     ),
 )

@@ -18,7 +18,7 @@ from energyflow.pipeline.code import code
 from energyflow.pipeline.params import resolve
 from energyflow.policies.registry import METHODS
 from energyflow.report.names import said_of
-from energyflow.rewards.registry import SOURCES
+from energyflow.rewards.registry import SOURCES, models_of
 from energyflow.studies.registry import STUDIES
 from energyflow.studies.study import CheckKey
 
@@ -59,10 +59,10 @@ def one_of(names):
 
 
 wildcard_constraints:
-    task=one_of({*P.every_task, *P.shape_tasks}),
+    task=one_of({*P.every_task, *P.every_shape_task}),
     method=one_of(P.every_method),
-    source=one_of(P.sources),
-    model=one_of(P.models),
+    source=one_of(P.every_source),
+    model=one_of({*P.models, *models_of(P.every_source)}),
     seed=r"\d+",
 
 

@@ -7,7 +7,7 @@ rule collect:
     log:
         log_of("collect"),
     wildcard_constraints:
-        task=one_of(P.simulated([*P.every_task, *P.shape_tasks])),
+        task=one_of(P.simulated([*P.every_task, *P.every_shape_task])),
     priority: 50  # everything waits for it
     threads: 1
     resources:

@@ -1,0 +1,1 @@
+"""The points of the page of the rewards."""
