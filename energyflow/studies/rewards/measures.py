@@ -6,12 +6,13 @@ A reward that is the same everywhere orders nothing: its correlations are NaN, i
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Array = NDArray[np.floating]
+Array = NDArray[Any]
 
 
 def spearman(first: Array, second: Array) -> Array:

@@ -127,11 +127,8 @@ def judged(claim: Claim, regime: Regime | None) -> Judged:
 def centring(paths: Sequence[Path], params: PointParams) -> Judged:
     """Claim ef06, which no agent but the judge decides."""
     about = ("ef06", "raw E ranks actions within a state but not across states; centring repairs it")
-    quantity, rules, confidence = (
-        "rank correlation across states, centred less raw",
-        params.rules,
-        params.report.confidence,
-    )
+    quantity = "rank correlation across states, centred less raw"
+    rules, confidence = params.rules, params.report.confidence
     found = ranking.read(paths)
     tasks = ranking.testable(found, params)
     if not tasks:

@@ -32,8 +32,8 @@ MEASURES = {  # measure -> what a reader sees, and what no order at all gives
 TITLE = "Which reward ranks"
 CLAIM = (
     "The other half of the claim, without an agent on each source: does a reward order what is done as the soft"
-    " advantage of an agent trained on the dense reward does, which none of the sources was told? Proposition 3.9 has the"
-    " raw energy rank actions within a state and not across states, and centring repair that. Within a state, and for"
+    " advantage of an agent trained on the dense reward does, which none of the sources was told? Proposition 3.9 has"
+    " the raw energy rank actions within a state and not across states, and centring repair that. Within a state, and for"
     " demonstrated against uniform actions, only sources can be asked that read nothing but observation and action."
 )
 
@@ -94,8 +94,8 @@ def build(paths: Sequence[Path], params: PointParams) -> Point:
         title=TITLE,
         caption=(
             "Rank correlation with the soft advantage within states and across states; probability that a demonstrated"
-            " action is rewarded more than a uniform one of its state; rank correlation of the mean reward of an episode"
-            " with its success. n: states, of all seeds. Tests: whether the judges have learnt the task. Student-t"
+            " action is rewarded more than a uniform one of its state; rank correlation of the mean reward of an"
+            " episode with its success. n: states, of all seeds. Tests: whether the judges have learnt the task. Student-t"
             f" intervals over seeds: {100 * params.report.confidence:g} %."
         ),
         frame=frame,
