@@ -29,6 +29,8 @@ from energyflow.studies.ablations import study as ablations
 from energyflow.studies.offline import pilot
 from energyflow.studies.offline import study as offline
 from energyflow.studies.registry import STUDIES
+from energyflow.studies.rewards import resolve as agents
+from energyflow.studies.rewards import study as rewards
 from energyflow.studies.theory import study as theory
 from tests.pipeline.tree import ALL_REPORTS, ROOT, Tree
 
@@ -118,6 +120,17 @@ def test_plan_of_the_ablations_is_its_grid_and_what_the_preset_has_of_it(bare: T
     assert rest <= {"collect", "train", "train_online", "evaluate", "nfe", "reward_model", "shape"}
     read = {file for point in ablations.points(p) for file in ablations.rows_of(p, point)}
     assert planned["evaluate"] == sum(file.startswith(f"results/{preset}/evaluate/") for file in read)
+
+
+@pytest.mark.parametrize("preset", ["smoke", "laptop"])
+def test_plan_of_the_rewards_is_its_grid_and_what_the_preset_has_of_it(bare: Tree, preset: str) -> None:
+    p = params.load(bare.path / "params.yaml", preset)
+    planned = bare.plan("rewards", "--config", f"preset={preset}")
+    own = {"rewards_shape": len(rewards.added(p)), "rewards_check": len(rewards.ranked(p))}
+    own |= {"rewards_point": len(rewards.points(p)), "rewards_rows": 1, "rewards": 1}
+    assert {rule: count for rule, count in planned.items() if rule.startswith("rewards")} == own
+    assert planned["shape"] == len(rewards.runs(p))
+    assert planned.keys() - own.keys() == {"collect", "reward_model", "shape"}
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -270,6 +283,14 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
         passed["offline_record"] = pilot.recording(own).canonical()
         passed["offline_learn"], passed["offline_evaluate"] = own.rl.canonical(), own.rl.evaluate.canonical()
         passed["offline"] = offline.verdicts(p, "").canonical()
+    if "rewards" in p.studies:
+        asked = [rewards.ranking_inputs(p, key) for key in rewards.ranked(p)]
+        passed["rewards_shape"] = [agents.section(p, *run[:3]).canonical() for run in rewards.added(p)]
+        passed["rewards_check"] = [agents.ranking_section(p).canonical(), asked]
+        passed["rewards"] = [
+            [rewards.rows_of(p, point) for point in rewards.points(p)],
+            agents.point_section(p).canonical(),
+        ]
     return {name: json.dumps([passed[name], files]) for name, files in plan.outputs(p).items()}
 
 

@@ -25,6 +25,7 @@ from energyflow.policies.registry import policies
 from energyflow.report import rows
 from energyflow.rewards.registry import SOURCES
 from energyflow.studies.ablations import study as ablations
+from energyflow.studies.rewards import study as rewards
 from energyflow.studies.theory import study as theory
 from tests.conftest import ROOT
 
@@ -159,6 +160,7 @@ def test_the_full_grid_adds_methods_and_sources_and_changes_no_job(raw: dict[str
     assert set(core.sources) < set(full.sources) == set(SOURCES)
     assert set(core.shape_tasks) < set(resolve(raw | {"grid": "full"}, "paper").shape_tasks)
     assert set(full.tasks) < set(core.tasks) == set(core.every_task) == set(full.every_task)
+    assert (set(rewards.added(core)), set(rewards.runs(core))) == (set(rewards.added(full)), set(rewards.runs(full)))
     assert set(ablations.runs(core, "train", "data", "shape")) == set(ablations.runs(full, "train", "data", "shape"))
     assert (core.train, core.online, core.shape, core.evaluate) == (full.train, full.online, full.shape, full.evaluate)
     assert core.reward_model == full.reward_model

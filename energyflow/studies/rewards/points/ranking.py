@@ -33,8 +33,8 @@ TITLE = "Which reward ranks"
 CLAIM = (
     "The other half of the claim, without an agent on each source: does a reward order what is done as the soft"
     " advantage of an agent trained on the dense reward does, which none of the sources was told? Proposition 3.9 has"
-    " the raw energy rank actions within a state and not across states, and centring repair that. Within a state, and for"
-    " demonstrated against uniform actions, only sources can be asked that read nothing but observation and action."
+    " the raw energy rank actions within a state and not across states, and centring repair that. Within a state, and"
+    " for demonstrated against uniform actions, only sources can be asked that read nothing but observation and action."
 )
 
 
@@ -95,8 +95,8 @@ def build(paths: Sequence[Path], params: PointParams) -> Point:
         caption=(
             "Rank correlation with the soft advantage within states and across states; probability that a demonstrated"
             " action is rewarded more than a uniform one of its state; rank correlation of the mean reward of an"
-            " episode with its success. n: states, of all seeds. Tests: whether the judges have learnt the task. Student-t"
-            f" intervals over seeds: {100 * params.report.confidence:g} %."
+            " episode with its success. n: states, of all seeds. Tests: whether the judges have learnt the task."
+            f" Student-t intervals over seeds: {100 * params.report.confidence:g} %."
         ),
         frame=frame,
         columns=(
@@ -140,6 +140,7 @@ def draw(frame: pd.DataFrame, params: PointParams) -> Figure:
         axes.axvline(nothing, color="0.6", lw=0.9, ls=":")
         drawing.category_axis(axes, [names.source_name(source) for source in own["source"]], "y")
         axes.tick_params(labelleft=index % len(MEASURES) == 0)
-        axes.set_title(f"{title}: {names.task_label(task)}")
+        axes.set_title(title)
+        axes.set_ylabel("" if index % len(MEASURES) else names.task_label(task))
         axes.set_xlim((-0.05, 1.05) if nothing else (-1.05, 1.05))
     return figure
