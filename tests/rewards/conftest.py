@@ -130,16 +130,24 @@ class PointSimulator:
 
 
 def fill(
-    source: RewardSource, *, terminate: bool, horizon: int, steps: int, gamma: float = 0.99, **returns: Any
+    source: RewardSource,
+    *,
+    terminate: bool,
+    horizon: int,
+    steps: int,
+    gamma: float = 0.99,
+    pull: float = 2.0,
+    noise: float = 0.3,
+    **returns: Any,
 ) -> RelabelBuffer:
-    """What a clumsy expert lives through, and room for one step more."""
+    """What a clumsy expert lives through, or without a pull towards the goal a random actor; room for one step more."""
     env = EpisodeEnv(PointSimulator(), horizon=horizon, first_seed=0, terminate=terminate)
     buffer = RelabelBuffer(steps + 1, OBS_DIM, ACTION_DIM, source, gamma=gamma, **returns)
     rng = np.random.default_rng(0)
     obs, _ = env.reset()
     for _ in range(steps):
-        pull = np.clip(-2 * obs[:ACTION_DIM] + 0.3 * rng.normal(size=ACTION_DIM), -1, 1)
-        action = pull.astype(np.float32)
+        wanted = np.clip(-pull * obs[:ACTION_DIM] + noise * rng.normal(size=ACTION_DIM), -1, 1)
+        action = wanted.astype(np.float32)
         following, reward, terminal, truncated, info = env.step(action)
         buffer.add(
             obs,

@@ -157,14 +157,19 @@ def measured(source: RewardSource, asked: Asked, learner: Learner, episodes: int
 
 @torch.no_grad()
 def of_actions(source: RewardSource, asked: Asked) -> Floats | None:
-    """Reward [S, K] of every action; None of a source that reads more than one observation and action."""
+    """Reward [S, K] of every action; None of a source that reads more than one observation and action.
+
+    What would have happened is not known: a source is asked with two different answers, and must not mind.
+    """
     if source.window != (1, 1):
         return None
     obs, action = spread(asked.obs, asked.action), asked.action.flatten(0, 1)
-    unknown = torch.full((len(obs),), torch.nan)  # what would have happened; whoever reads it has no number to give
-    batch = Transitions(obs[:, None], action[:, None], torch.full_like(obs, torch.nan), unknown, unknown)
-    reward = np.asarray(source.reward(batch), dtype=np.float32)
-    return reward.reshape(asked.action.shape[:2]) if np.isfinite(reward).all() else None
+    found = []
+    for answer in (0.0, 1.0):
+        told = torch.full((len(obs),), answer)
+        found.append(source.reward(Transitions(obs[:, None], action[:, None], obs + answer, told, told)))
+    reward = np.asarray(found[0], dtype=np.float32).reshape(asked.action.shape[:2])
+    return reward if torch.equal(*found) else None
 
 
 @torch.no_grad()

@@ -54,6 +54,16 @@ class OfAction:
         return -batch.action[:, -1].square().sum(dim=1)
 
 
+class Weighted(OfAction):
+    """And so much of success, as the centred energy has none of it."""
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+
+    def reward(self, batch: Transitions) -> torch.Tensor:
+        return super().reward(batch) + self.weight * batch.success
+
+
 class Long(OfAction):
     window = (2, 4)
 
@@ -71,6 +81,8 @@ def test_only_sources_of_one_observation_and_action_are_asked_about_what_was_not
     assert constant is not None
     assert not constant.any()
     assert ranking.of_actions(Long(), given) is None
+    assert ranking.of_actions(Weighted(0.0), given) is not None
+    assert ranking.of_actions(Weighted(1.0), given) is None
     assert ranking.of_actions(Dense(1.0), given) is None
 
 
