@@ -356,7 +356,7 @@ def test_a_source_that_never_learns_has_no_first_step(report: ReportParams) -> N
     assert found[["solved_step", "solved_step_low", "solved_step_high"]].isna().all()
     assert (found["final"], found["final_low"]) == (0.0, 0.0)
     assert found["final_high"] > 5.0
-    assert found["verdict"] == "holds"
+    assert found["verdict"] == "not run"  # without an oracle its failure says nothing
 
 
 def test_each_part_of_the_claim_can_hold_fail_and_stay_open(report: ReportParams) -> None:
@@ -364,13 +364,15 @@ def test_each_part_of_the_claim_can_hold_fail_and_stay_open(report: ReportParams
         parts = [curve(s, {1000: p, 2000: p}, episodes=40) for s, p in final.items()]
         return learning.learning(pd.concat(parts), report).set_index("source")["verdict"].to_dict()
 
-    paper = verdicts(sparse=0.1, raw_energy=0.0, centered_energy=0.7, centered_energy_sparse=1.0, dense=0.7)
+    paper = verdicts(sparse=0.1, raw_energy=0.0, centered_energy=0.85, centered_energy_sparse=1.0, dense=0.85)
     assert set(paper.values()) - {None, np.nan} >= {"holds"}
     assert [paper[s] for s in learning.PAPER_SOURCES] == ["holds"] * 4
     other = verdicts(sparse=0.9, raw_energy=0.9, centered_energy=0.3, centered_energy_sparse=0.3, dense=0.9)
     assert [other[s] for s in learning.PAPER_SOURCES] == ["contradicted"] * 4
-    close = verdicts(sparse=0.5, raw_energy=0.5, centered_energy=0.525, centered_energy_sparse=0.55, dense=0.6)
+    close = verdicts(sparse=0.725, raw_energy=0.5, centered_energy=0.75, centered_energy_sparse=0.775, dense=0.85)
     assert [close[s] for s in learning.PAPER_SOURCES] == ["undecided"] * 4
+    floor = verdicts(sparse=0.1, raw_energy=0.0, centered_energy=0.7, centered_energy_sparse=1.0, dense=0.775)
+    assert [floor[s] for s in learning.PAPER_SOURCES] == ["not testable here"] * 4
     alone = verdicts(centered_energy=0.5)
     assert alone == {"centered_energy": "not run"}
 
