@@ -156,7 +156,7 @@ def test_every_point_has_a_readable_figure_and_says_its_intervals(full: dict[str
 def test_the_figure_of_training_shows_the_curves_and_the_areas(full: dict[str, point.Point]) -> None:
     found = full["demonstrations"]
     task = "metaworld/drawer_open"
-    title = f"Demonstrations: {names.task_label(task)}"
+    title = f"Demonstrations\n{names.task_label(task)}"
     left = drawn.panel(found.figure, title)
     shown = drawn.lines(left)
     assert len(shown) == len(SOURCES)

@@ -93,7 +93,7 @@ def test_a_wrong_variant_is_named(raw: dict[str, Any], variant: dict[str, Any], 
 
 def test_runs_from_scratch_hold_no_demonstrations(raw: dict[str, Any]) -> None:
     raw["shape"]["demo_share"] = 0.25
-    raw["shape"]["action_repeat"] = 1
+    raw["presets"]["laptop"]["shape"]["action_repeat"] = 1
     with pytest.raises(UserError, match=r"shape\.demo_share: the study `rewards`"):
         resolve_params(raw)
 

@@ -79,7 +79,7 @@ def draw(frame: pd.DataFrame, regimes: Sequence[Regime]) -> Figure:
     places = [(regime, task) for regime in regimes for task in regime.tasks]
     most = max(len({source for at, source in regime.found if at == task}) for regime, task in places)
     figure, panels = drawing.panels(2 * len(places), 2)
-    figure.set_size_inches(8.6, max(2.6, 0.22 * most + 0.8) * len(places))
+    figure.set_size_inches(8.6, max(2.8, 0.22 * most + 0.8) * len(places))
     for (regime, task), left, right in zip(places, panels[::2], panels[1::2], strict=True):
         palette = regime.params.palette
         rows = frame[(frame["regime"] == regime.name) & (frame["task"] == task)].reset_index(drop=True)
@@ -87,7 +87,7 @@ def draw(frame: pd.DataFrame, regimes: Sequence[Regime]) -> Figure:
             curve, look = regime.found[task, source], look_of(source, "source", palette)
             mean = 100 * curve.scores.mean(axis=(1, 2))
             left.plot(curve.steps, mean, marker=look.marker, color=look.colour, ms=3.5, label=names.source_name(source))
-        left.set_title(f"{regime.title}: {names.task_label(task)}")
+        left.set_title(f"{regime.title}\n{names.task_label(task)}")
         left.set(xlabel="Environment steps", ylabel="Success (%)")
         drawing.step_axis(left)
         drawing.percent_axis(left)
