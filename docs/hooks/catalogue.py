@@ -16,7 +16,9 @@ from energyflow.policies.registry import METHODS, Method
 from energyflow.report import readme
 from energyflow.rewards.registry import SOURCES
 
-SUCCESS = "Task; Success (%) + 95 % interval => Success (%) [95 %]; Worst seed; Minus EnergyFlow; Published; on"
+SUCCESS = "Task; By sample (%); By mean (%); Minus EnergyFlow, by sample; Published; Intervals cover it"
+# of the tables of 0.1.0
+ONE_DECODER = "Task; Success (%) + 95 % interval => Success (%) [95 %]; Worst seed; Minus EnergyFlow; Published; on"
 LEARNING = "Task; Final success; Area under the curve; Best mark; at step; On these curves"
 TABLES = {  # of success, by the grid that made them
     "Meta-World": "laptop",
@@ -157,7 +159,8 @@ def _numbers(subject: Subject, root: Path) -> list[str]:
 def _success(subject: Subject, root: Path) -> list[str]:
     found = []
     for title, grid in TABLES.items():
-        rows = quoted(root / f"results/{grid}/tables/success.md", subject.title, SUCCESS)
+        file = root / f"results/{grid}/tables/success.md"
+        rows = quoted(file, subject.title, SUCCESS) or quoted(file, subject.title, ONE_DECODER)
         found += [f"### {title}", rows] if rows else []
     return ["## Its rows", *found] if found else []
 
