@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -129,7 +130,7 @@ def learned(paths: Sequence[Path], plot: LearningPlot, report: ReportParams) -> 
             line, column = divmod(place, count)
             axes = block.add_subplot(grid[line, column])
             _curves(axes, here, source, plot)
-            axes.set_title(names.source_name(source), fontsize=size)
+            axes.set_title(fill(names.source_name(source), 24), fontsize=size)
             axes.tick_params(labelbottom=place + count >= len(sources), labelleft=column == 0)
             axes.set_xlabel("Environment steps" if place + count >= len(sources) else "", fontsize=size)
             axes.set_ylabel("Success (%)" if column == 0 else "")

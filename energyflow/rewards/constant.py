@@ -9,7 +9,7 @@ from energyflow.rewards.base import Ingredients, RewardSource, Transitions
 from energyflow.rewards.registry import Source
 
 SOURCES = {
-    "constant": Source("No reward", "0 everywhere: the control of all others", demos=False, oracle=True),
+    "constant": Source("No reward", "0 everywhere: the control of all others", demos=False),
 }
 
 

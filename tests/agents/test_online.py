@@ -19,7 +19,7 @@ from energyflow.agents.agent import Agent
 from energyflow.agents.iq_learn_online import IQLearnAgent, critic_loss
 from energyflow.agents.learner import Learner
 from energyflow.agents.mixed import MixedSampler, demonstration_buffer
-from energyflow.agents.online import build_online, clone, from_agent, new_actor, train_online
+from energyflow.agents.online import agent_section, build_online, clone, from_agent, new_actor, train_online
 from energyflow.agents.sac import Rows, train_sac
 from energyflow.cli import main
 from energyflow.config.params import Params
@@ -341,8 +341,10 @@ def test_each_way_of_training_names_the_other(smoke: Params, demos_path: Path, t
         train_online("custom/mine", 0, smoke.online["iq_learn"], demos_path, None, tmp_path)
 
 
-def test_numbers_that_do_not_go_together_are_one_line(smoke: Params, demos_path: Path, tmp_path: Path) -> None:
+def test_an_agent_beside_demonstrations_takes_an_action_a_step(smoke: Params) -> None:
     section = smoke.online["iq_learn"]
     repeats = section.model_copy(update={"shape": section.shape.model_copy(update={"action_repeat": 2})})
-    with pytest.raises(UserError, match=r"online\.demo_share, of 'iq_learn': .*needs shape\.action_repeat = 1"):
-        train_online(TASK, 0, repeats, demos_path, None, tmp_path)
+    found = agent_section(repeats)
+    assert (found.action_repeat, found.demo_share) == (1, section.demo_share)
+    alone = agent_section(repeats.model_copy(update={"demo_share": 0.0}))
+    assert (alone.action_repeat, alone.demo_share) == (2, 0.0)

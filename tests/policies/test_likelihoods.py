@@ -253,12 +253,6 @@ def test_the_actor_of_iq_learn_plans_a_draw_or_its_mean(laptop: Params) -> None:
         drawn[:, 0].atanh().std(dim=0), (-3.0 + 2.0 * (raw.tanh() + 1.0)).exp(), atol=0, rtol=0.05
     )
     assert model.nfe == 1
-    action, other = draw(6, 2, seed=1), draw(9, 2, seed=2)
-    states = obs[:, 0]
-    with torch.no_grad():
-        mine = model.critic(torch.cat([states, action], dim=1))[:, 0]
-        others = torch.stack([model.critic(torch.cat([states, o.expand(6, 2)], dim=1))[:, 0] for o in other]).mean(0)
-        torch.testing.assert_close(model.advantage(states, action, other), mine - others)
 
 
 def test_the_loss_of_deen_is_that_of_the_denoised_pair(laptop: Params) -> None:

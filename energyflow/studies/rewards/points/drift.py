@@ -91,7 +91,7 @@ def draw(frame: pd.DataFrame, regimes: Sequence[Regime]) -> Figure:
                 drawing.estimates(axes, placed, "place", name, look, joined=False, along="y", hollow=hollow)
         drawing.category_axis(axes, [names.source_name(source) for source in own["source"]], "y")
         drawing.percent_axis(axes, "x")
-        axes.set_title(f"{regime.title}: {names.task_label(task)}")
+        axes.set_title(f"{regime.title}\n{names.task_label(task)}")
     for label, hollow in (("At the peak", False), ("At the end", True)):
         panels[0].plot(
             [], [], "o", color="0.4", markersize=4.5, label=label, **drawing.inside(Look("0.4", "o"), hollow)
