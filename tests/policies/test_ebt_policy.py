@@ -142,7 +142,7 @@ def test_a_chunk_does_not_depend_on_the_rest_of_the_batch(laptop: Params) -> Non
         slopes.append(
             descend(lambda a, o=seen: policy.energy(a, o), normal, still, size, MU, differentiable=False)[2].norm()  # type: ignore[misc]
         )
-    middle = float(torch.stack(slopes).median())
+    middle = float(torch.stack(slopes).sort().values[2:4].mean())  # between two: on one of them, rounding decides
     policy = policy_of(laptop, min_grad=middle)  # some chunks stop at once, others go on
     together = policy.settle(obs, start, 20)
     alone = torch.cat([policy.settle(obs[i : i + 1], start[i : i + 1], 20) for i in range(6)])

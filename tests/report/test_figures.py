@@ -222,7 +222,7 @@ def test_a_figure_is_readable_and_its_legend_complete(
     figure = drawing_of(name, files, report.model_copy(update={"bootstrap": 100}))
     drawn.check_readable(figure)
     if name == "learning":  # a panel has its source's name
-        titles = {axes.get_title() for axes in figure.axes}
+        titles = {axes.get_title().replace("\n", " ") for axes in figure.axes}
         assert {names.source_name(s) for s in frame(files, "shape", "curve.csv")["source"]} < titles
         return
     rows = frame(files, "nfe" if name == "nfe" else "evaluate", "episodes.csv")
