@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from energyflow.core.errors import UserError, nearest
 from energyflow.core.files import write_csv, write_json, write_text
 from energyflow.report import style
 from energyflow.report.render import Table
 
+T = TypeVar("T")
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -35,6 +38,17 @@ class Point:
     table: Table
     rows: pd.DataFrame
     figure: Figure
+
+
+def named(points: Mapping[str, T], name: str) -> T:
+    """What makes a point of a page.
+
+    Raises:
+        UserError: the page has no such point.
+    """
+    if name not in points:
+        raise UserError(f"unknown point '{name}'; {nearest(name, list(points))}")
+    return points[name]
 
 
 def write(point: Point, dpi: int, outputs: Sequence[Path]) -> None:

@@ -50,7 +50,7 @@ class GaussianStage(SupportStage):
         self.mean, self.std = 0.0, 1.0  # environment units
 
     def loss(self, network: object, generator: torch.Generator) -> Tensor:
-        raise NotImplementedError
+        raise AssertionError("refitted, never descended")
 
     def source(self) -> Actor:
         """N(mean, std^2), standardised."""

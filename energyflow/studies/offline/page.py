@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energyflow.core.errors import UserError, nearest
-from energyflow.report.point import Point
+from energyflow.report.point import Point, named
 from energyflow.studies.offline.points import (
     claims,
     classifier_free,
@@ -59,6 +58,4 @@ def build(name: str, inputs: Sequence[Path], params: OfflineVerdicts) -> Point:
     Raises:
         UserError: unknown point, or an input is missing or contradictory.
     """
-    if name not in POINTS:
-        raise UserError(f"unknown point '{name}'; {nearest(name, list(POINTS))}")
-    return POINTS[name](inputs, params)
+    return named(POINTS, name)(inputs, params)

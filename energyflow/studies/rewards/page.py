@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energyflow.core.errors import UserError, nearest
-from energyflow.report.point import Point
+from energyflow.report.point import Point, named
 from energyflow.studies.rewards.points import claims, drift, ranking, training, unit
 from energyflow.studies.rewards.points.curves import read, split
 from energyflow.studies.rewards.resolve import SCRATCH
@@ -82,6 +81,4 @@ def build(name: str, inputs: Sequence[Path], params: PointParams) -> Point:
     Raises:
         UserError: unknown point, or an input is missing or contradictory.
     """
-    if name not in POINTS:
-        raise UserError(f"unknown point '{name}'; {nearest(name, list(POINTS))}")
-    return POINTS[name](inputs, params)
+    return named(POINTS, name)(inputs, params)
