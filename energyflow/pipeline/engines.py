@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -100,11 +101,20 @@ def commit(p: Params) -> list[str]:
     # a study that is under way waits for the next commit
     done = [t for t in records.targets(p) if t == "all" or (up_to_date(t) and not records.missing(p, t))]
     for target in done:
-        digests.write(plan.stages(p) if target == "all" else STUDIES[target].stages(p), p)
+        stages = plan.stages(p) if target == "all" else STUDIES[target].stages(p)
+        _make_folders(stages, p)
+        digests.write(stages, p)
         said = _dvc("commit", "-f", stage_file(target), capture=True)
         if said.returncode:
             raise UserError(f"dvc commit failed:\n{said.stderr.strip()}")
     return moved
+
+
+def _make_folders(stages: Iterable[str], p: Params) -> None:
+    """Make the folders of stages: DVC wants its outs, be they empty."""
+    for stage in stages:
+        for folder in plan.folders(stage, p):
+            Path(folder).mkdir(parents=True, exist_ok=True)
 
 
 def _lacking(files: list[str]) -> str:
@@ -201,8 +211,7 @@ def make_stage(name: str) -> int:
     known = [*plan.outputs(p), PROVENANCE]
     if name not in known:
         raise UserError(f"no stage '{name}'; {nearest(name, known)}")
-    for out in plan.folders(name, p) if name != PROVENANCE else ():  # DVC wants its outs, be they empty
-        Path(out).mkdir(parents=True, exist_ok=True)
+    _make_folders([name] if name != PROVENANCE else (), p)
     status = _snakemake(*QUIET, "--", f"stage_{'all' if name == PROVENANCE else name}").returncode
     if not status:  # the last stages also clean up after what was dropped from the grid
         records.prune(p, None if name in (plan.REPORT, PROVENANCE) else name)

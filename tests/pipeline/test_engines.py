@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from energyflow.cli import main
-from energyflow.pipeline import params, plan, records
+from energyflow.pipeline import engines, params, plan, records
 from energyflow.pipeline.dvcfile import stage_file
 from tests.conftest import ROOT
 from tests.pipeline.test_dag import jobs
@@ -70,6 +70,15 @@ def test_commit_refuses_stale_outputs(scratch: Tree) -> None:
     assert done.returncode == 2
     assert "still has work" in done.stderr
     assert (scratch.path / "dvc.lock").read_text() == before
+
+
+def test_a_stage_without_jobs_has_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC refuses to commit an output that does not exist: the pilot offline, before it has seeds."""
+    p = params.load(ROOT / "params.yaml", "laptop")
+    monkeypatch.chdir(tmp_path)
+    engines._make_folders(["offline_record", plan.REPORT], p)
+    assert Path("results/offline/record").is_dir()
+    assert Path("results/laptop/tables").is_dir()
 
 
 def test_orphans_move_away_and_resume_points_stay(scratch: Tree) -> None:
