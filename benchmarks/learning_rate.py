@@ -15,15 +15,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import pandas as pd
 import torch
-from tqdm import tqdm
 
-from energyflow.core.files import read_json, write_csv
-from energyflow.datasets.collect import collect
+from benchmarks.trials import carry_out, demonstrations
+from energyflow.core.files import read_json
 from energyflow.learning.evaluation import evaluate
 from energyflow.learning.trainer import train
 from energyflow.pipeline import params as params_module
@@ -44,18 +42,6 @@ EPISODES = 25
 OUT = Path("results/learning_rate")
 TABLE = Path("benchmarks/learning_rate.csv")
 TRIAL = ["task", "method", "lr", "seed"]
-
-
-def demonstrations(task: str, preset: str, out: Path) -> Path:
-    """The demonstrations of the preset where they are, else such ones of our own, which no engine takes for its own."""
-    folders = [Path("data", preset, task), out / task / "demonstrations"]
-    for folder in folders:
-        if (folder / "manifest.json").is_file():
-            return folder / "demos.hdf5"
-    own = folders[-1]
-    own.mkdir(parents=True, exist_ok=True)
-    collect(task, params_module.load(preset=preset).of(task).collect, own)
-    return own / "demos.hdf5"
 
 
 def trial(task: str, method: str, rate: float, seed: int) -> pd.DataFrame:
@@ -102,17 +88,7 @@ def main() -> None:
     ]
     for task in given.tasks:
         demonstrations(task, TASKS[task], OUT)
-    with ProcessPoolExecutor(given.jobs) as pool:
-        futures = [pool.submit(trial, *which) for which in trials]
-        found = pd.concat(
-            [future.result() for future in tqdm(as_completed(futures), total=len(futures), desc="trials")]
-        )
-    if TABLE.is_file():
-        kept = pd.read_csv(TABLE)
-        asked = kept[TRIAL].apply(tuple, axis=1).isin(trials)
-        found = pd.concat([kept[~asked], found])
-    found = found.sort_values([*TRIAL, "decoder", "nfe"], ignore_index=True)
-    write_csv(TABLE, found)
+    found = carry_out(trial, trials, TRIAL, TABLE, given.jobs)
     print((100 * found.pivot_table(index=["method", "decoder", "nfe"], columns="lr", values="success")).round(1))
 
 

@@ -37,7 +37,7 @@ from energyflow.core.files import write_json, write_text
 from energyflow.core.provenance import package_versions
 from energyflow.core.seeding import integer_seed
 from energyflow.envs.simulator import Simulator
-from energyflow.envs.tasks import make_env
+from energyflow.envs.tasks import make_env, suite_of
 from energyflow.pipeline import params as params_module
 from energyflow.report.columns import fixed, plain, whole
 from energyflow.report.render import Column, Table
@@ -113,7 +113,7 @@ def run_reference(make: Callable[[], Simulator], params: ShapeParams, seed: int)
 
 def run_ours(make: Callable[[], Simulator], params: ShapeParams, seed: int) -> list[dict[str, float]]:
     """A whole run of ours; likewise."""
-    return train_sac(make, Dense(), params, seed, terminate=False)[1]["curve"]
+    return train_sac(make, Dense(suite_of(TASK).best_reward), params, seed, terminate=False)[1]["curve"]
 
 
 def seconds(call: Callable[[], object], count: int) -> float:
@@ -128,7 +128,7 @@ def warm(params: ShapeParams) -> dict[str, dict[str, Callable[[], object]]]:
     """What is timed call by call, ours and theirs, on agents that have learned a little."""
     short = params.model_copy(update={"steps": FILLED + WARM, "learning_starts": FILLED, "eval_every": FILLED + WARM})
     env = EpisodeEnv(make_env(TASK), horizon=params.horizon, first_seed=params.seed, terminate=False)
-    ours = Learner(build_agent(env.simulator, short, 0), env, Dense(), short, 0)
+    ours = Learner(build_agent(env.simulator, short, 0), env, Dense(suite_of(TASK).best_reward), short, 0)
     while ours.step < short.steps:
         ours.advance()
     theirs = reference(make_env(TASK), short, 0)

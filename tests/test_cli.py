@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +74,22 @@ def test_a_file_of_a_known_task_is_recognised_and_evaluated(
     assert main(["evaluate", "--model", str(out), *SMOKE, "--decoder", "mean", "--dry"]) == 0
     assert json.loads(capsys.readouterr().out)["decoders"] == ["mean"]
     assert len(rows) == 16  # by either decoder, two episodes at each of four levels
+
+
+def test_demonstrations_are_the_same_whatever_kernels_a_processor_would_choose(tmp_path: Path) -> None:
+    """OpenBLAS chooses when it is loaded; these two round differently."""
+    found = set()
+    for kernels in ("Haswell", "Prescott"):
+        out = tmp_path / kernels
+        told = ["collect", "metaworld/button_press", "collect.demos=2", *SMOKE, "--out", str(out)]
+        subprocess.run(
+            [sys.executable, "-m", "energyflow.cli", *told],
+            env=os.environ | {"OPENBLAS_CORETYPE": kernels},
+            check=True,
+            capture_output=True,
+        )
+        found.add((out / "demos.hdf5").read_bytes())
+    assert len(found) == 1
 
 
 def test_demonstrations_are_collected_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

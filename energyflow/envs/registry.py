@@ -23,6 +23,7 @@ class Suite:
         widths: task -> widths of its usual observations, by key, and of its action, without building the simulator.
         recorded: `module:function` of (task, env_args) that raises UserError where a file's actions or observations
             mean something else than in the simulator here.
+        best_reward: the largest dense reward of a step.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Suite:
     published_on: str = ""
     widths: Callable[[str], tuple[dict[str, int], int]] | None = None
     recorded: str | None = None
+    best_reward: float = 1.0
 
 
 SUITES: Registry[Suite] = Registry(

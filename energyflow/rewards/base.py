@@ -143,6 +143,7 @@ class Ingredients:
         seed: of the run.
         model: the trained model that the source reads, if it reads one.
         demos: the demonstrations, if it reads them.
+        task: that the agent learns, if it is known.
     """
 
     name: str
@@ -150,3 +151,4 @@ class Ingredients:
     seed: int
     model: Model | None
     demos: Demos | None
+    task: str | None = None

@@ -54,4 +54,4 @@ def make_source(
     trained = load_model(model, task) if spec.model is not None and model is not None else None
     keys = None if trained is None else trained.spec.obs_keys
     loaded = load_demos(demos, keys) if spec.demos and demos is not None else None
-    return build_source(Ingredients(name, params, seed, trained, loaded))
+    return build_source(Ingredients(name, params, seed, trained, loaded, task))

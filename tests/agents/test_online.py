@@ -96,7 +96,7 @@ def source_name(method: str) -> str:
 
 def source_of(every: Params, method: str) -> RewardSource:
     if source_name(method) != "near":
-        return Dense()
+        return Dense(10.0)
     torch.manual_seed(0)
     model = NEAREnergy(Spec(OBS_DIM, ACTION_DIM, 2, 1, 1, ("state",)), every.reward_model["near_energy"])
     shape = every.shape["near"].model_copy(update={"source_params": every.shape["near"].source_params | {"batch": 25}})
@@ -159,7 +159,7 @@ def test_the_first_steps_of_a_clone_are_its_own_and_otherwise_random(every: Para
 def test_every_batch_holds_its_share_of_demonstrations(every: Params, share: float, expected: int) -> None:
     section = every.online["ebil_bc"].model_copy(update={"demo_share": share})
     params = brief(every.model_copy(update={"online": {"ebil_bc": section}}), "ebil_bc")
-    learner, _ = train_sac(Displaced, Dense(), params.shape, 0, terminate=False, demos=shown().episodes)
+    learner, _ = train_sac(Displaced, Dense(10.0), params.shape, 0, terminate=False, demos=shown().episodes)
     assert learner.replay.size() == params.shape.steps  # what sources see is the agent's own
     demonstrated = {tuple(row) for e in shown().episodes for row in e.obs[:-1].astype(np.float32).tolist()}
     seen = set()
@@ -185,7 +185,7 @@ def test_the_agent_learns_from_these_batches(every: Params, monkeypatch: pytest.
 @pytest.mark.parametrize("terminate", [False, True])
 def test_demonstrations_end_where_episodes_of_the_agent_do(terminate: bool) -> None:
     """Success is at step 15: an end with `terminate`; else the last known step is cut off, not an end."""
-    buffer = demonstration_buffer(shown(episodes=2).episodes, Dense(), gamma=0.99, n_step=1, terminate=terminate)
+    buffer = demonstration_buffer(shown(episodes=2).episodes, Dense(10.0), gamma=0.99, n_step=1, terminate=terminate)
     length = 16 if terminate else 20
     assert buffer.size() == 2 * length
     batch = buffer.batch(np.arange(2 * length))
@@ -237,7 +237,7 @@ def test_online_iq_learn_imitates_where_the_expert_was(every: Params) -> None:
     shape = params.shape.model_copy(update={"learning_rate": 2e-3})
     data = shown(episodes=100)
     build = partial(build_online, params=params, data=data)
-    learner, rows = train_sac(Displaced, Dense(), shape, 0, terminate=False, demos=data.episodes, build=build)
+    learner, rows = train_sac(Displaced, Dense(10.0), shape, 0, terminate=False, demos=data.episodes, build=build)
     obs = shown().episodes[0].obs
     found = learner.agent.mode(obs.astype(np.float32))
     assert np.corrcoef(found.flatten(), expert(obs).flatten())[0, 1] > 0.9

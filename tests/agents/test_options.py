@@ -38,7 +38,7 @@ def test_options_keep_a_run_reproducible_and_resumable(
     params = ShapeParams(**brief.model_dump() | option)
 
     def run(make: Any = PointSimulator, resume: ResumePoint | None = None, params: ShapeParams = params) -> Any:
-        return train_sac(make, Dense(), params, 0, terminate=False, demos=expert_demos, resume=resume)
+        return train_sac(make, Dense(10.0), params, 0, terminate=False, demos=expert_demos, resume=resume)
 
     one, whole = run()
     assert one.agent.updates == (200 - 40) // params.action_repeat * params.gradient_steps
@@ -85,7 +85,7 @@ def test_a_repeated_action_counts_every_step_of_the_simulator(brief: ShapeParams
     assert not truncated
     assert [env.step(action)[3] for _ in range(3)] == [False, False, True]
     params = brief.model_copy(update={"action_repeat": 5})
-    _, rows = train_sac(PointSimulator, Dense(), params, 0, terminate=False)
+    _, rows = train_sac(PointSimulator, Dense(10.0), params, 0, terminate=False)
     assert sorted({row["step"] for row in rows["curve"]}) == [50, 100, 150, 200]
     assert all(row["length"] % 5 == 0 for row in rows["curve"] + rows["episodes"])
     assert [row["step"] for row in rows["episodes"]] == list(range(20, 201, 20))

@@ -62,7 +62,7 @@ def test_success_on_the_last_step_of_the_horizon_terminates() -> None:
 def test_the_agent_sees_rewards_in_its_own_unit_and_reports_them_in_theirs(n_step: int) -> None:
     rows = np.arange(20)
     plain, halved = (
-        fill(Dense(), terminate=False, horizon=10, steps=20, n_step=n_step, unit=unit) for unit in (1.0, 0.5)
+        fill(Dense(10.0), terminate=False, horizon=10, steps=20, n_step=n_step, unit=unit) for unit in (1.0, 0.5)
     )
     torch.testing.assert_close(halved.batch(rows).reward, 0.5 * plain.batch(rows).reward)
     np.testing.assert_array_equal(halved.rewards_of(rows), plain.rewards_of(rows))
@@ -72,7 +72,7 @@ def test_the_agent_sees_rewards_in_its_own_unit_and_reports_them_in_theirs(n_ste
 def test_returns_of_several_steps_are_the_sums_of_the_text(terminate: bool) -> None:
     """Row by row, as one would by hand: to the third step, the end of the episode or the newest step."""
     gamma, n_step, steps = 0.9, 3, 45
-    buffer = fill(Dense(), terminate=terminate, horizon=10, steps=steps, gamma=gamma, n_step=n_step)
+    buffer = fill(Dense(10.0), terminate=terminate, horizon=10, steps=steps, gamma=gamma, n_step=n_step)
     single = buffer.rewards_of(np.arange(steps))
     batch = buffer.batch(np.arange(steps))
     lasts = []
@@ -140,7 +140,7 @@ def test_rewards_kept_for_a_frozen_source_equal_rewards_computed_at_sampling(
 
 
 def test_dense_is_the_stored_simulator_reward() -> None:
-    buffer = fill(Dense(), terminate=False, horizon=10, steps=20)
+    buffer = fill(Dense(10.0), terminate=False, horizon=10, steps=20)
     np.testing.assert_allclose(buffer.rewards_of(np.arange(20)), buffer.record.env_reward[:20] / 10, rtol=1e-6)
 
 

@@ -44,18 +44,18 @@ class SlowSimulator(PointSimulator):
 
 
 def _train(params: ShapeParams, out: Path) -> None:
-    train_sac(SlowSimulator, Dense(), params, 0, terminate=True, resume=ResumePoint(out, IDENTITY))
+    train_sac(SlowSimulator, Dense(10.0), params, 0, terminate=True, resume=ResumePoint(out, IDENTITY))
 
 
 def test_equal_seeds_give_equal_rows_and_another_seed_does_not(brief: ShapeParams) -> None:
-    runs = [train_sac(PointSimulator, Dense(), brief, seed, terminate=False)[1] for seed in (0, 0, 1)]
+    runs = [train_sac(PointSimulator, Dense(10.0), brief, seed, terminate=False)[1] for seed in (0, 0, 1)]
     assert runs[0] == runs[1]
     assert runs[0]["episodes"] != runs[2]["episodes"]
     assert [row["env_seed"] for row in runs[2]["episodes"]] == [brief.seed + 10_000 + k for k in range(10)]
 
 
 def test_rows_say_what_happened(brief: ShapeParams) -> None:
-    _, rows = train_sac(PointSimulator, Dense(), brief, 0, terminate=True)
+    _, rows = train_sac(PointSimulator, Dense(10.0), brief, 0, terminate=True)
     curve, episodes = pd.DataFrame(rows["curve"]), pd.DataFrame(rows["episodes"])
     assert sorted(curve["step"].unique()) == [50, 100, 150, 200]
     for _, mark in curve.groupby("step"):
@@ -69,19 +69,19 @@ def test_rows_say_what_happened(brief: ShapeParams) -> None:
 
 def test_evaluating_more_often_does_not_change_the_training(brief: ShapeParams) -> None:
     often = brief.model_copy(update={"eval_every": 40, "eval_episodes": 3})
-    one, other = (train_sac(PointSimulator, Dense(), p, 0, terminate=False)[1] for p in (brief, often))
+    one, other = (train_sac(PointSimulator, Dense(10.0), p, 0, terminate=False)[1] for p in (brief, often))
     assert one["episodes"] == other["episodes"]
 
 
 @pytest.mark.parametrize("train_freq", [1, 3])
 def test_a_killed_run_continues_bit_for_bit(brief: ShapeParams, tmp_path: Path, train_freq: int) -> None:
     params = brief.model_copy(update={"train_freq": train_freq})
-    one, whole = train_sac(PointSimulator, Dense(), params, 0, terminate=True)
+    one, whole = train_sac(PointSimulator, Dense(10.0), params, 0, terminate=True)
     kill_at_resume_point(tmp_path, _train, params, tmp_path)
     stored = read_json(tmp_path / "resume.json")["state"]["step"]
     assert 0 < stored < params.steps
     resume = ResumePoint(tmp_path, IDENTITY)
-    again, rows = train_sac(PointSimulator, Dense(), params, 0, terminate=True, resume=resume)
+    again, rows = train_sac(PointSimulator, Dense(10.0), params, 0, terminate=True, resume=resume)
     assert rows == whole
     for name, value in one.tensors().items():
         assert value.equal(again.tensors()[name]), name

@@ -94,11 +94,13 @@ def test_trajectories_equal_robosuites_to_the_last_bit(env: RobomimicEnv) -> Non
         expert, obs = env.expert(seed), np.zeros(env.obs_dim)
         for random in actions(env, length):
             action = random if seed == 7 else expert(obs)
-            expected = stock.step(action)[0]
+            expected = stock.step(action)
             obs, reward, success = env.step(action)
             np.testing.assert_array_equal(env.env.sim.data.qpos, stock.sim.data.qpos)
-            np.testing.assert_array_equal(obs, np.concatenate([np.atleast_1d(expected[key]) for key in keys]))
-            assert reward == success == bool(stock._check_success())
+            np.testing.assert_array_equal(obs, np.concatenate([np.atleast_1d(expected[0][key]) for key in keys]))
+            assert (reward, success) == (expected[1], bool(stock._check_success()))
+            assert 0 <= reward <= 1
+            assert (reward == 1) == success
             reached |= success
             if success:
                 break

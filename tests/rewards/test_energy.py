@@ -154,6 +154,8 @@ def test_task_rewards(shape: ShapeParams) -> None:
     oracle = make_source("dense", "metaworld/button_press", shape, 0, None, None)
     assert sparse.reward(batch).tolist() == [0.0, 1.0]
     assert oracle.reward(batch).tolist() == [0.25, 1.0]
+    staged = make_source("dense", "robomimic/lift", shape, 0, None, None)  # at most 1 a step
+    assert staged.reward(batch).tolist() == [2.5, 10.0]
 
 
 def test_which_sources_end_at_success(shape: ShapeParams) -> None:

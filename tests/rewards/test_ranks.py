@@ -88,7 +88,7 @@ def model_of(every: Params, name: str, demos: list[Demonstration]) -> Model | No
 
 def built(every: Params, name: str) -> RewardSource:
     if name == "dense":
-        return Dense()
+        return Dense(10.0)
     demos = demonstrations()
     params = every.shape[name].model_copy(update={"learning_starts": 200})
     return build_source(Ingredients(name, params, 0, model_of(every, name, demos), as_demos(demos)))

@@ -39,7 +39,7 @@ HAND_BOX = 0.3  # m: half-width of the box around its usual start within which a
 
 
 def env_kwargs(task: str) -> dict[str, Any]:
-    """Arguments of `robosuite.make` but for its name: low-dimensional, OSC_POSE deltas at 20 Hz, sparse reward."""
+    """Arguments of `robosuite.make` but for its name: low-dimensional, OSC_POSE deltas at 20 Hz."""
     spec = SPECS[task]
     config = load_composite_controller_config(controller="BASIC")
     arms = {"right": config["body_parts"]["right"]}
@@ -54,7 +54,7 @@ def env_kwargs(task: str) -> dict[str, Any]:
         "use_object_obs": True,
         "control_freq": CONTROL_FREQ,
         "ignore_done": True,
-        "reward_shaping": False,
+        "reward_shaping": spec.staged,
         **spec.env_kwargs,
     }
 
@@ -99,11 +99,12 @@ class RobomimicEnv:
         return self._vector(self._observe(fresh=True))
 
     def step(self, action: Array) -> tuple[Array, float, bool]:
-        """See `Simulator.step`; the reward is the task's sparse one."""
+        """See `Simulator.step`; the reward is robosuite's staged one where the task has one, else success."""
         self.controllers.step(np.asarray(action, dtype=np.float64))
         found, flags = self._observe(), self.spec.success
         success = all(bool(found[name]) for name in flags) if flags else bool(self.env._check_success())
-        return self._vector(found), float(success), success
+        reward = float(self.env.reward()) if self.spec.staged else float(success)
+        return self._vector(found), reward, success
 
     def expert(self, style: int | None) -> Expert:
         """See `Simulator.expert`; it sees the simulator's state, not the observation."""

@@ -27,6 +27,8 @@ class TaskSpec:
         success: observations that are all 1 exactly when the task is done, where robosuite has them: asking it costs a
             tenth of a step.
         camera: robosuite's name of the one that sees it all.
+        staged: whether robosuite knows how far the task has come: reaching, grasping, lifting. Else, and where no
+            reward is learned from, the reward is success alone.
     """
 
     env_name: str
@@ -37,12 +39,13 @@ class TaskSpec:
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     success: tuple[str, ...] = ()
     camera: str = "agentview"
+    staged: bool = False
 
 
 SPECS = {
-    "robomimic/lift": TaskSpec("Lift", 10, objects=(("cube",),)),
+    "robomimic/lift": TaskSpec("Lift", 10, objects=(("cube",),), staged=True),
     "robomimic/can": TaskSpec("PickPlaceCan", 14, objects=(("Can",),)),
-    "robomimic/square": TaskSpec("NutAssemblySquare", 14, objects=(("SquareNut",),)),
+    "robomimic/square": TaskSpec("NutAssemblySquare", 14, objects=(("SquareNut",),), staged=True),
     "robomimic/transport": TaskSpec(
         "TwoArmTransport",
         41,

@@ -80,13 +80,18 @@ def rows(subject: str, seed: int, params: RankingParams, inputs: Sequence[Path])
     """
     demos, *files = inputs
     models = {path.parents[1].name: path for path in files if path.suffix == ".safetensors"}
-    section = params.judge[subject]
+    section, episodes = params.judges[subject], load_demos(demos).episodes
     oracle = make_source(ORACLE, subject, section, seed, None, None)
     terminate = ends_at_success(ORACLE, section)
-    learner, told = train_sac(lambda: make_env(subject), oracle, section, JUDGES + seed, terminate=terminate)
-    shown = demonstration_buffer(
-        load_demos(demos).episodes, oracle, gamma=section.gamma, n_step=section.n_step, terminate=terminate
+    learner, told = train_sac(
+        lambda: make_env(subject),
+        oracle,
+        section,
+        JUDGES + seed,
+        terminate=terminate,
+        demos=episodes if section.demo_share else None,
     )
+    shown = demonstration_buffer(episodes, oracle, gamma=section.gamma, n_step=section.n_step, terminate=terminate)
     asked = ask(learner, shown, params, seed)
     last = [row["success"] for row in told["curve"] if row["step"] == section.steps]
     found = [{"source": ORACLE, "measure": "success", "value": float(np.mean(last)), "n": len(last)}]

@@ -49,10 +49,11 @@ def _changed(section: ShapeParams, changes: dict[str, Any], where: str) -> Shape
 
 
 def tasks(p: Params, variant: str = "") -> list[str]:
-    """Tasks of the preset's own runs, or of a variant."""
+    """Tasks of a variant, or those of the preset's own runs that the study looks at."""
     own = rewards_of(p)
-    wanted = (own.variants[variant].tasks if variant else None) or own.tasks
-    return [task for task in wanted if task in own.tasks and task in p.every_shape_task]
+    if not variant:
+        return [task for task in own.tasks if task in p.every_shape_task]
+    return [task for task in own.variants[variant].tasks or own.tasks if task in own.tasks]
 
 
 def sources(p: Params, variant: str = "") -> list[str]:
@@ -94,15 +95,28 @@ def ranking_section(p: Params) -> RankingParams:
     """What a job of the ranking reads.
 
     Raises:
-        UserError: the agent cannot be trained for so many steps.
+        UserError: there is no such agent, or it cannot be trained for so many steps.
     """
-    grid = rewards_of(p).ranking
+    grid, agents = rewards_of(p).ranking, [SCRATCH, *rewards_of(p).variants]
+    if grid.judge not in agents:
+        where = "params.yaml: rewards.ranking.judge"
+        raise UserError(f"{where}: unknown agent '{grid.judge}'; {nearest(grid.judge, agents)}")
     steps = {"steps": grid.steps, "eval_every": grid.steps}  # judged at its end alone
+    judges = {task: _judge(p, grid.judge, task) for task in judged(p)}
     return RankingParams(
         **grid.model_dump(),
-        judge={task: _changed(p.of(task).shape[ORACLE], steps, "rewards.ranking.steps") for task in tasks(p)},
+        judges={task: _changed(judge, steps, "rewards.ranking.steps") for task, judge in judges.items()},
         sources={source: p.shape[source].source_params for source in sources(p)},
     )
+
+
+def judged(p: Params) -> list[str]:
+    """Tasks of the ranking: those of its judges."""
+    return tasks(p, "" if (judge := rewards_of(p).ranking.judge) == SCRATCH else judge)
+
+
+def _judge(p: Params, name: str, task: str) -> ShapeParams:
+    return p.of(task).shape[ORACLE] if name == SCRATCH else section(p, name, task, ORACLE)
 
 
 def point_section(p: Params) -> PointParams:

@@ -34,7 +34,7 @@ class Variant(Section):
 
     Attributes:
         sources: those of them that the preset runs on any grid.
-        tasks: likewise; by default those of the study.
+        tasks: some of those of the study, by default all.
         shape: what is otherwise than in the section `shape`, key by key.
     """
 
@@ -48,7 +48,8 @@ class RankingGrid(Section):
 
     Attributes:
         seeds: of the reward models and the judge; of these, those that the preset has.
-        steps: of the simulator, for which the judge is trained: an agent on the dense reward that no result shares.
+        judge: the agent, a variant or `scratch`, that is trained on the dense reward, on a seed that no result shares.
+        steps: of the simulator, for which it is trained.
         states: drawn from the first, the middle and the last third of its replay each, and from the demonstrations.
         draws: of the judge in each state, and as many uniform actions.
         episodes: at most, of the replay, evenly spread.
@@ -56,6 +57,7 @@ class RankingGrid(Section):
     """
 
     seeds: Seeds
+    judge: str
     steps: Steps
     states: Count
     draws: int = Field(ge=2, le=1000)
@@ -67,7 +69,7 @@ class RewardsParams(Section):
     """Everything behind results/rewards.
 
     Attributes:
-        tasks: those of them on which the preset tries rewards, on any grid.
+        tasks: of the variants and of the ranking; of the preset's own runs, those where it tries rewards on any grid.
         seeds: likewise.
         variants: by name.
         ranking: see `RankingGrid`.
@@ -82,9 +84,9 @@ class RewardsParams(Section):
 
 
 class RankingParams(RankingGrid):
-    """What a job of the ranking reads: as above, the sections of the judge by task, and the numbers of each source."""
+    """What a job of the ranking reads: as above, the sections of the judges by task, and the numbers of each source."""
 
-    judge: dict[str, ShapeParams]
+    judges: dict[str, ShapeParams]
     sources: dict[str, dict[str, Any]]
 
 

@@ -64,7 +64,7 @@ def outputs(p: Params, run: Run) -> list[str]:
 def ranked(p: Params) -> list[CheckKey]:
     """The jobs of the ranking: a task and seed."""
     seeds = [seed for seed in resolve.rewards_of(p).ranking.seeds if seed in p.seeds]
-    return [CheckKey(RANKING, task, seed) for task in resolve.tasks(p) for seed in seeds]
+    return [CheckKey(RANKING, task, seed) for task in resolve.judged(p) for seed in seeds]
 
 
 def ranking_inputs(p: Params, key: CheckKey) -> list[str]:

@@ -83,7 +83,7 @@ def test_only_sources_of_one_observation_and_action_are_asked_about_what_was_not
     assert ranking.of_actions(Long(), given) is None
     assert ranking.of_actions(Weighted(0.0), given) is not None
     assert ranking.of_actions(Weighted(1.0), given) is None
-    assert ranking.of_actions(Dense(), given) is None
+    assert ranking.of_actions(Dense(10.0), given) is None
 
 
 def test_the_advantage_is_zero_on_average_over_the_judge_where_its_entropy_is_free(smoke: Params) -> None:

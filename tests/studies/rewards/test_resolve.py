@@ -53,11 +53,12 @@ def test_what_the_preset_does_not_have_is_left_out(raw: dict[str, Any]) -> None:
     raw["presets"]["laptop"]["run"] |= run
     raw["presets"]["laptop"]["full"] = {}
     p = resolve_params(raw)
-    assert {(run.task, run.source, run.seed) for run in (*study.runs(p), *study.added(p))} == {
-        (TASK, "dense", 1),
-        (TASK, "constant", 1),
-    }
+    assert {(run.task, run.source, run.seed) for run in study.runs(p)} == {(TASK, "dense", 1), (TASK, "constant", 1)}
+    assert {run.source for run in study.added(p)} == {"dense", "constant"}
+    assert {run.task for run in study.added(p)} == set(raw["rewards"]["tasks"]) > {TASK}
     raw["rewards"]["variants"] = {}
+    raw["rewards"]["ranking"]["judge"] = "scratch"
+    assert [key.subject for key in study.ranked(resolve_params(raw))] == [TASK]
     assert {"demonstrations", "unit"} & set(study.points(resolve_params(raw))) == set()
     raw["presets"]["laptop"]["run"]["studies"] = []
     assert STUDIES["rewards"].stages(resolve_params(raw)) == {}
@@ -95,6 +96,12 @@ def test_runs_from_scratch_hold_no_demonstrations(raw: dict[str, Any]) -> None:
     raw["shape"]["demo_share"] = 0.25
     raw["presets"]["laptop"]["shape"]["action_repeat"] = 1
     with pytest.raises(UserError, match=r"shape\.demo_share: the study `rewards`"):
+        resolve_params(raw)
+
+
+def test_an_unknown_judge_is_named(raw: dict[str, Any]) -> None:
+    raw["rewards"]["ranking"]["judge"] = "demonstration"
+    with pytest.raises(UserError, match=r"rewards\.ranking\.judge: .*did you mean 'demonstrations'\?"):
         resolve_params(raw)
 
 
