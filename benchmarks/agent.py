@@ -52,6 +52,7 @@ PAIRED = {"action_repeat": 2, **LEARNER}
 AGENTS: dict[str, dict[str, Any]] = {  # what is otherwise than Stable-Baselines3's; `standardize` is of the trial
     "plain": {},
     "repeat": {"action_repeat": 2},
+    "learner_long": LEARNER | LONG,
     "paired": PAIRED,
     "paired_2": PAIRED | {"gradient_steps": 2},
     "paired_4": PAIRED | {"gradient_steps": 4},

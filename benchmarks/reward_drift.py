@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--episodes", type=int, default=10)
-    parser.add_argument("--sigmas", type=float, nargs="+", default=[0.0101, 0.1, 1.0])
+    parser.add_argument("--sigmas", type=float, nargs="+", default=[0.01007, 0.1, 1.0])
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     shape = params_module.load(arguments.params).shape["raw_energy"]

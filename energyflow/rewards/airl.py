@@ -61,7 +61,7 @@ class AIRL(Adversary):
             normalizer: their statistics.
             seed: of the networks and of every batch.
             discount: gamma of the agent.
-            random_steps: of the agent, first of all in the replay.
+            random_steps: actions of the agent, first of all in the replay.
             ends: whether success ends the episode.
         """
         self.state_only, self.discount, self.ends = own.state_only, discount, ends
@@ -119,6 +119,6 @@ def make(given: Ingredients) -> RewardSource:
         statistics(given.demos),
         given.seed,
         discount=given.params.gamma,
-        random_steps=given.params.learning_starts,
+        random_steps=math.ceil(given.params.learning_starts / given.params.action_repeat),
         ends=ends_at_success(given.name, given.params),
     )

@@ -27,7 +27,7 @@ from energyflow.rewards.unit import measure
 class EnergySettings(Section):
     """Read-out of an energy: noise level in standardised action units, and how many reference actions."""
 
-    sigma: float = Field(0.1, gt=0, le=1e4)  # [ours] the paper's gamma = 1e-3 is sigma 0.0101
+    sigma: float = Field(0.01007, gt=0, le=1e4)  # [paper] gamma = 1e-3
     references: int = Field(16, ge=1, le=10**6)  # [paper] M reference actions of the baseline
 
 

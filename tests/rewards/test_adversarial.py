@@ -219,6 +219,12 @@ def test_airl_finds_the_expert_where_the_actor_never_acts(smoke: Params) -> None
     assert error[0.0] > 3.0  # which is why the random steps are counted
 
 
+def test_an_action_of_two_steps_is_one_row_of_the_replay(smoke: Params, expert_demos: list[Demonstration]) -> None:
+    shape = smoke.shape["airl"].model_copy(update={"learning_starts": 101, "action_repeat": 2})
+    source = build_source(Ingredients("airl", shape, 0, None, as_demos(expert_demos)))
+    assert source.random_steps == 51  # type: ignore[attr-defined]
+
+
 def test_the_share_of_random_steps_follows_the_replay(smoke: Params) -> None:
     """Taken for its final value from the first step on, it was wrong by 0.9 at the beginning of a run."""
     state = torch.zeros(64, 1)

@@ -18,7 +18,7 @@ from energyflow.studies.theory.points import subjects
 from energyflow.studies.theory.study import NAME
 
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
-READOUT = 0.1  # noise level of the project's own rewards (shape.sigma), where one level is to stand for all
+READOUT = 0.1  # where one noise level is to stand for all: that of `theory.baseline`
 GAMMA = 0.01  # noise level at the paper's gamma = 1e-3
 VERDICT = Column("Verdict", lambda row: str(row["verdict"]), numeric=False)
 
