@@ -46,7 +46,7 @@ from energyflow.policies.near_energy import NEAREnergy
 PRESET = "laptop"
 TASKS = ("metaworld/assembly", "metaworld/button_press")
 WEIGHTS = (1.0, 0.1, 0.01, 0.001, 0.0)
-LONGER = (4, 16)  # times the steps of the preset
+LONGER = (4,)  # times the steps of the preset
 HELD_OUT, EPISODES, STEPS = 20, 3, 200  # demonstrations of other initial states; episodes of random actions
 OUT = Path("results/energies")
 TABLE = Path("benchmarks/energies.csv")

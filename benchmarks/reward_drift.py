@@ -1,8 +1,6 @@
 """Why SAC drifts on the centred energy: what each reward pays the scripted expert, phase by phase, and after success.
 
-    python benchmarks/reward_drift.py --task metaworld/button_press \
-        --model results/laptop/reward_model/metaworld/button_press/energyflow/seed0/model.safetensors \
-        --demos data/laptop/metaworld/button_press/demos.hdf5
+    python -m benchmarks.reward_drift    # two minutes, after the reward models of `laptop`
 
 A reward that is an advantage pays the expert the same in every state. What differs by phase is an incentive to be
 somewhere rather than to act well; what is paid after success is an incentive not to finish (or, if success ends the
@@ -12,6 +10,7 @@ episode, never to succeed). Initial states are those of training; the evaluation
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,9 @@ import numpy as np
 import pandas as pd
 
 from energyflow.agents.relabel import Floats, Record
+from energyflow.config import layout
 from energyflow.config.sections import ShapeParams
+from energyflow.core.files import write_csv
 from energyflow.core.seeding import generator
 from energyflow.envs.simulator import Array, Expert, Simulator
 from energyflow.envs.tasks import make_env
@@ -30,6 +31,7 @@ from energyflow.rewards.sources import make_source
 from energyflow.rewards.windows import Index
 
 SOURCES = ("raw_energy", "centered_energy", "centered_energy_bounded")
+TABLE = Path("benchmarks/reward_drift.csv")
 PHASES = ("start", "middle", "end", "after success")  # quarters 1, 2-3 and 4 of the way to success
 
 ACTORS: dict[str, Callable[[Simulator, int], Expert]] = {
@@ -78,7 +80,7 @@ def measure(task: str, model: Path, demos: Path, params: ShapeParams, seed: int,
             rewards = [run.rewards(source, steps, np.zeros_like(steps)) for run in runs]
             where = np.concatenate([phases(run.success) for run in runs])
             all_rewards = np.concatenate(rewards)
-            row: dict[str, Any] = {"sigma": params.source_params["sigma"], "source": name, "actor": actor}
+            row: dict[str, Any] = {"seed": seed, "sigma": params.source_params["sigma"], "source": name, "actor": actor}
             row["success"] = np.mean([run.success.any() for run in runs])
             for index, phase in enumerate(PHASES):
                 row[phase] = all_rewards[where == index].mean() if (where == index).any() else np.nan
@@ -89,33 +91,24 @@ def measure(task: str, model: Path, demos: Path, params: ShapeParams, seed: int,
 
 
 def main() -> None:
-    """Print the table as Markdown-like text; write it as CSV with `--out`."""
+    """Measure, write `benchmarks/reward_drift.csv`, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", default="metaworld/button_press")
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--demos", type=Path, required=True)
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the reward models")
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--sigmas", type=float, nargs="+", default=[0.01007, 0.1, 1.0])
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    shape = params_module.load(arguments.params).shape["raw_energy"]
-    tables = [
-        measure(
-            arguments.task,
-            arguments.model,
-            arguments.demos,
-            shape.model_copy(update={"source_params": {**shape.source_params, "sigma": sigma}}),
-            arguments.seed,
-            arguments.episodes,
-        )
-        for sigma in arguments.sigmas
-    ]
+    given = parser.parse_args()
+    p = params_module.load(preset="laptop")
+    shape, found = p.of(given.task).shape["raw_energy"], layout.patterns(p.preset)
+    (demos,) = layout.expand(found["collect"][:1], p, task=[given.task])
+    tables = []
+    for seed, sigma in itertools.product(given.seeds, given.sigmas):
+        (model,) = layout.expand(found["reward_model"][:1], p, model=["energyflow"], task=[given.task], seed=[seed])
+        section = shape.model_copy(update={"source_params": {**shape.source_params, "sigma": sigma}})
+        tables.append(measure(given.task, Path(model), Path(demos), section, seed, given.episodes))
     table = pd.concat(tables, ignore_index=True)
+    write_csv(TABLE, table.round(4))
     print(table.to_string(index=False, float_format=lambda x: f"{x:.2f}" if abs(x) >= 0.02 else f"{x:.4f}"))
-    if arguments.out:
-        table.to_csv(arguments.out, index=False)
 
 
 if __name__ == "__main__":

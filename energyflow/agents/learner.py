@@ -78,8 +78,7 @@ class Learner:
         )
         self.step += self.params.action_repeat
         if self.step > self.params.learning_starts and self.replay.size() % self.params.train_freq == 0:
-            for _ in range(self.params.gradient_steps):
-                self.update()
+            self.update()
         self.obs = following
         if terminal or truncated:
             self.obs = None
@@ -91,11 +90,12 @@ class Learner:
         return self.agent.act(obs)
 
     def update(self) -> None:
-        """Let the source follow the agent, and the agent learn from a batch."""
+        """Let the source follow the agent once, and the agent learn from `gradient_steps` batches."""
         with using(self.kernels):
             if isinstance(self.source, ChangingSource):
                 self.source.update(self.replay, self.agent.log_density)
-            self.agent.learn(self.batches.sample(self.params.batch_size, self.rng))
+            for _ in range(self.params.gradient_steps):
+                self.agent.learn(self.batches.sample(self.params.batch_size, self.rng))
 
     def _episode(self) -> Row:
         """The row of the episode that has just ended; lengths are the simulator's."""

@@ -25,7 +25,7 @@ class NEAREnergyParams(NoiseRange):
     sigma_min: float = Field(0.01, gt=0, le=1e4)  # [code]
     sigma_max: float = Field(20.0, gt=0, le=1e4)  # [code]
     levels: int = Field(50, ge=1, le=10**6)  # [code]
-    # [ours] beside the score matching; with the published 1.0 the loss is least at E = 0 (benchmarks/near_energy.py)
+    # [ours] beside the score matching; with the published 1.0 the loss is least at E = 0 (benchmarks/energies.py)
     energy_weight: float = Field(0.01, ge=0, le=1e6)
 
 

@@ -78,7 +78,7 @@ class Replay(Protocol):
 
 
 class ChangingSource(ABC):
-    """A source that changes while the agent learns: `update` is called before each gradient step of the agent.
+    """A source that changes while the agent learns: `update` is called before the agent learns from a step.
 
     The buffer asks for rewards anew at every sampling, so none is ever stale.
     """

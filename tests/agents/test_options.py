@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from torch import Tensor
 
 from benchmarks.sac import run_ours, run_reference
 from energyflow.agents.env import EpisodeEnv
@@ -17,6 +18,7 @@ from energyflow.config.sections import ShapeParams
 from energyflow.core.errors import UserError
 from energyflow.core.resume import ResumePoint
 from energyflow.datasets.format import Demonstration
+from energyflow.rewards.base import ChangingSource, LogDensity, Replay, Transitions
 from energyflow.rewards.dense import Dense
 from tests.rewards.conftest import PointSimulator
 
@@ -62,6 +64,27 @@ def test_options_keep_a_run_reproducible_and_resumable(
     assert rows == whole
     for name, value in one.tensors().items():
         assert value.equal(again.tensors()[name]), name
+
+
+def test_a_source_that_changes_learns_once_a_step_however_often_the_agent_does(brief: ShapeParams) -> None:
+    class Counting(ChangingSource):
+        columns = ()
+        updates = 0
+
+        def reward(self, batch: Transitions) -> Tensor:
+            return batch.success.float()
+
+        def update(self, replay: Replay, log_density: LogDensity) -> None:
+            self.updates += 1
+
+        def state(self) -> dict[str, Tensor]:
+            return {}
+
+        def restore(self, tensors: dict[str, Tensor]) -> None: ...
+
+    params = ShapeParams(**brief.model_dump() | {"gradient_steps": 3})
+    learner, _ = train_sac(PointSimulator, source := Counting(), params, 0, terminate=False)
+    assert (source.updates, learner.agent.updates) == (200 - 40, 3 * (200 - 40))
 
 
 def test_a_repeated_action_counts_every_step_of_the_simulator(brief: ShapeParams) -> None:
