@@ -342,7 +342,7 @@ def alternatives(value: Any) -> list[Any]:
                 "train",
                 "nfe",
                 "gamma",
-                *("euler", "midpoint", "all", "one", "as_recorded", "by_returns"),
+                *("euler", "midpoint", "all", "one", "as_recorded", "by_returns", "scratch"),
             ]
             lists = [["energyflow", "energyflow_paper"], ["dense", "sparse"]]
             return [*(name for name in known if name != value), *lists]
@@ -384,11 +384,7 @@ def test_dvc_tracks_the_parameters_of_the_jobs(bare: Tree, preset: str) -> None:
                 tracked = any(".".join(map(str, leaf[: i + 1])) in listed[name] for i in range(len(leaf)))
                 assert tracked, f"{'.'.join(map(str, leaf))} changes {name}, but dvc.yaml does not say so"
     untried = [key for key in untried if not key.endswith((".kind", ".key", ".of", ".experts"))]
-    forced = {  # of a plan of one step; beside demonstrations
-        "robomimic": ["presets.robomimic.train.exec_horizon"],
-        "smoke": ["rewards.variants.demonstrations.shape.action_repeat"],
-        "laptop": ["rewards.variants.demonstrations.shape.action_repeat"],
-    }
+    forced = {"robomimic": ["presets.robomimic.train.exec_horizon"]}  # of a plan of one step
     assert untried == forced.get(preset, [])
 
 
