@@ -102,7 +102,7 @@ def probability(source: RewardSource) -> float:
             source.update(replay, lambda obs, action: torch.full((len(obs),), -ACTION_DIM * float(np.log(2.0))))
     with torch.no_grad():
         reward = np.asarray(source.reward(transitions())).reshape(STATES, 1 + RANDOM)
-    return preferred(reward[:, 0], reward[:, 1:])
+    return preferred(reward[:, :1], reward[:, 1:])
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name != "constant"])

@@ -35,7 +35,7 @@ def across(reward: Array, value: Array) -> float:
     return float(spearman(reward, value))
 
 
-def preferred(shown: Array, random: Array) -> float:
-    """Probability that an action [S] is rewarded more than another one of its state [S, K]; ties count half."""
-    above = shown[:, None] > random
-    return float((above + 0.5 * (shown[:, None] == random)).mean())
+def preferred(actions: Array, others: Array) -> float:
+    """Probability that one of the actions [S, J] is rewarded more than another [S, K] of its state; ties count half."""
+    first, second = actions[:, :, None], others[:, None, :]
+    return float(((first > second) + 0.5 * (first == second)).mean())

@@ -10,7 +10,7 @@ that reads nothing but observation and action can answer; across states it is as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -34,12 +34,13 @@ from energyflow.rewards.registry import SOURCES
 from energyflow.rewards.sources import ends_at_success, make_source
 from energyflow.rewards.windows import Index
 from energyflow.studies.rewards import measures
-from energyflow.studies.rewards.resolve import ORACLE
+from energyflow.studies.rewards.resolve import JUDGE, ORACLE
 from energyflow.studies.rewards.sections import RankingParams
 
 JUDGES = 1000  # what is added to the seed of a judge
 PHASES = 3  # of its training
 Floats = NDArray[np.float32]
+Measured = tuple[float, int]  # value, and of how many
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,22 @@ class Asked:
     draws: int
     shown: int
 
+    def kinds(self, values: Floats) -> tuple[Floats, Floats, Floats]:
+        """Of [S, K]: of the action taken [S, 1], of those that the judge drew, and of the uniform ones."""
+        return values[:, :1], values[:, 1 : 1 + self.draws], values[:, 1 + self.draws :]
+
 
 def rows(subject: str, seed: int, params: RankingParams, inputs: Sequence[Path]) -> list[dict[str, Any]]:
-    """A row a source and measure that it has.
+    """A row a source and measure that it has, and rows of the judge itself.
 
-    success        of the judge at its end, in the row of the oracle
+    success        of the judge at its end
+    drawn          probability that the judge values an action of its own above a uniform one of the state
+    surpassed      probability that it values one above the demonstrated action
     within         mean rank correlation with the advantage among the actions of a state
+    uniform        likewise, among the uniform ones alone
     across         rank correlation with the advantage of what was done, over states
-    demonstrated   probability that the demonstrated action is rewarded more than a uniform one of its state
+    demonstrated   probability that the demonstrated action is rewarded more than a uniform one of its state, of the
+                   judge: is worth more
     trajectories   rank correlation of the mean reward of a training episode with its success
 
     Args:
@@ -94,14 +103,15 @@ def rows(subject: str, seed: int, params: RankingParams, inputs: Sequence[Path])
     shown = demonstration_buffer(episodes, oracle, gamma=section.gamma, n_step=section.n_step, terminate=terminate)
     asked = ask(learner, shown, params, seed)
     last = [row["success"] for row in told["curve"] if row["step"] == section.steps]
-    found = [{"source": ORACLE, "measure": "success", "value": float(np.mean(last)), "n": len(last)}]
+    itself = {"success": (float(np.mean(last)), len(last))} | of_judge(asked)
+    found = [{"source": JUDGE} | row for row in as_rows(itself)]
     for name, own in params.sources.items():
         model = models.get(SOURCES[name].model or "")
         source = make_source(name, subject, section.model_copy(update={"source_params": own}), seed, model, demos)
         if isinstance(source, ChangingSource):
             for _ in range(params.updates):
                 source.update(learner.replay, learner.agent.log_density)
-        found += [{"source": name} | row for row in measured(source, asked, learner, params.episodes)]
+        found += [{"source": name} | row for row in as_rows(measured(source, asked, learner, params.episodes))]
     return [{"subject": subject, "seed": seed} | row for row in found]
 
 
@@ -144,20 +154,37 @@ def draws(agent: Agent, obs: Tensor, count: int, noise: torch.Generator) -> tupl
     return drawn.action.view(len(obs), count, -1), soft.view(len(obs), count).mean(dim=1)
 
 
-def measured(source: RewardSource, asked: Asked, learner: Learner, episodes: int) -> Iterator[dict[str, Any]]:
-    """The measures of one source that it has; `n`: states, or episodes."""
-    found: dict[str, tuple[float, int]] = {}
-    own = of_actions(source, asked)
-    if own is not None:
-        pairs = own[-asked.shown :]
-        found["within"] = measures.within(own, asked.advantage), len(own)
-        found["demonstrated"] = measures.preferred(pairs[:, 0], pairs[:, 1 + asked.draws :]), len(pairs)
-    done = np.concatenate([rewards(source, buffer, index) for buffer, index in asked.parts])
-    found["across"] = measures.across(done, asked.advantage[:, 0]), len(done)
-    found["trajectories"] = trajectories(source, learner, episodes)
+def as_rows(found: Mapping[str, Measured]) -> Iterator[dict[str, Any]]:
+    """A row a measure that is defined."""
     for name, (value, count) in found.items():
         if np.isfinite(value):
             yield {"measure": name, "value": value, "n": count}
+
+
+def of_judge(asked: Asked) -> dict[str, Measured]:
+    """Whether the judge itself can be trusted about actions that it would not take; `n`: states."""
+    taken, drawn, uniform = asked.kinds(asked.advantage)
+    shown = slice(-asked.shown, None)
+    return {
+        "drawn": (measures.preferred(drawn, uniform), len(drawn)),
+        "surpassed": (measures.preferred(drawn[shown], taken[shown]), asked.shown),
+        "demonstrated": (measures.preferred(taken[shown], uniform[shown]), asked.shown),
+    }
+
+
+def measured(source: RewardSource, asked: Asked, learner: Learner, episodes: int) -> dict[str, Measured]:
+    """The measures of one source that it can be asked for; `n`: states, or episodes."""
+    found: dict[str, Measured] = {}
+    own = of_actions(source, asked)
+    if own is not None:
+        taken, _, uniform = asked.kinds(own)
+        found["within"] = measures.within(own, asked.advantage), len(own)
+        found["uniform"] = measures.within(uniform, asked.kinds(asked.advantage)[2]), len(own)
+        found["demonstrated"] = measures.preferred(taken[-asked.shown :], uniform[-asked.shown :]), asked.shown
+    done = np.concatenate([rewards(source, buffer, index) for buffer, index in asked.parts])
+    found["across"] = measures.across(done, asked.advantage[:, 0]), len(done)
+    found["trajectories"] = trajectories(source, learner, episodes)
+    return found
 
 
 @torch.no_grad()
@@ -183,7 +210,7 @@ def rewards(source: RewardSource, buffer: RelabelBuffer, index: Index) -> Floats
     return buffer.record.rewards(source, index, buffer.start[index])
 
 
-def trajectories(source: RewardSource, learner: Learner, most: int) -> tuple[float, int]:
+def trajectories(source: RewardSource, learner: Learner, most: int) -> Measured:
     """Rank correlation of mean reward and success over episodes of the replay that ended, and of how many."""
     starts = np.unique(learner.replay.start[: learner.replay.size()])[: len(learner.episodes)]
     ends = np.append(starts[1:], learner.replay.size())

@@ -18,6 +18,7 @@ from energyflow.studies.rewards.sections import PointParams, RankingParams, Rewa
 NAMES = re.compile(r"[a-z0-9_]+")  # of variants, as they stand in paths
 SCRATCH = "scratch"  # the regime of the preset's own runs
 ORACLE, CONTROL = "dense", "constant"
+JUDGE = "judge"  # of the ranking, which stands among the sources that it judges
 
 
 def rewards_of(p: Params) -> RewardsParams:

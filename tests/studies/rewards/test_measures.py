@@ -32,7 +32,7 @@ def test_a_constant_reward_has_no_order() -> None:
     constant = np.zeros_like(ADVANTAGE)
     assert math.isnan(measures.within(constant, ADVANTAGE))
     assert math.isnan(measures.across(constant[:, 0], ADVANTAGE[:, 0]))
-    assert measures.preferred(constant[:, 0], constant) == 0.5
+    assert measures.preferred(constant[:, :1], constant) == 0.5
 
 
 def test_states_without_an_order_do_not_count() -> None:
@@ -41,7 +41,7 @@ def test_states_without_an_order_do_not_count() -> None:
 
 
 def test_the_probability_of_preference_counts_ties_half() -> None:
-    assert measures.preferred(np.array([1.0, 1.0]), np.array([[0.0, 1.0], [2.0, 2.0]])) == pytest.approx(0.375)
+    assert measures.preferred(np.array([[1.0], [1.0]]), np.array([[0.0, 1.0], [2.0, 2.0]])) == pytest.approx(0.375)
 
 
 class OfAction:
@@ -71,6 +71,16 @@ class Long(OfAction):
 def asked() -> ranking.Asked:
     obs, action = torch.randn(6, 3), torch.rand(6, 5, 2)
     return ranking.Asked([], obs, action, np.zeros((6, 5), dtype=np.float32), 2, 2)
+
+
+def test_the_judge_is_asked_about_its_own_actions_and_about_demonstrated_ones() -> None:
+    advantage = np.zeros((6, 5), dtype=np.float32)  # taken, two drawn, two uniform
+    advantage[:, 1:3] = 2.0
+    advantage[-2:, 0] = 1.0  # the demonstrated states
+    given = ranking.Asked([], torch.zeros(6, 3), torch.zeros(6, 5, 2), advantage, 2, 2)
+    assert ranking.of_judge(given) == {"drawn": (1.0, 6), "surpassed": (1.0, 2), "demonstrated": (1.0, 2)}
+    advantage[-1, 0] = 3.0
+    assert ranking.of_judge(given)["surpassed"] == (0.5, 2)
 
 
 def test_only_sources_of_one_observation_and_action_are_asked_about_what_was_not_done() -> None:

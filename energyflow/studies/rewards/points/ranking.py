@@ -18,13 +18,14 @@ from energyflow.report.summaries import overall, scopes
 from energyflow.report.wording import listed
 from energyflow.studies import rows
 from energyflow.studies.rewards.points.training import TESTS
-from energyflow.studies.rewards.resolve import CONTROL, ORACLE
+from energyflow.studies.rewards.resolve import CONTROL, JUDGE, ORACLE
 from energyflow.studies.rewards.sections import PointParams
 from energyflow.studies.rewards.study import NAME, RANKING
 from energyflow.studies.verdicts import Estimate, by_seed
 
 MEASURES = {  # measure -> what a reader sees, and what no order at all gives
     "within": ("Within a state", 0.0),
+    "uniform": ("Of uniform actions", 0.0),
     "across": ("Across states", 0.0),
     "demonstrated": ("Demonstrated preferred", 0.5),
     "trajectories": ("Episodes by success", 0.0),
@@ -35,6 +36,7 @@ CLAIM = (
     " advantage of an agent trained on the dense reward does, which none of the sources was told? Proposition 3.9 has"
     " the raw energy rank actions within a state and not across states, and centring repair that. Within a state, and"
     " for demonstrated against uniform actions, only sources can be asked that read nothing but observation and action."
+    " The judge is no oracle about actions that it would not take: what it says of itself stands beside."
 )
 
 
@@ -76,7 +78,7 @@ def table_rows(found: pd.DataFrame, params: PointParams) -> pd.DataFrame:
     for scope, tasks in every.items():
         part = found[found["subject"].isin(tasks)]
         for source in names.in_order(part["source"], "source"):
-            own = part[(part["source"] == source) & (part["measure"] != "success")]
+            own = part[(part["source"] == source) & part["measure"].isin(MEASURES)]
             row: dict[str, Any] = {"task": scope, "source": source, "testable": all(task in tested for task in tasks)}
             row |= {"seeds": part["seed"].nunique(), "n": int(own.groupby(["subject", "seed"])["n"].max().sum())}
             for name in MEASURES:
@@ -93,8 +95,9 @@ def build(paths: Sequence[Path], params: PointParams) -> Point:
     table = Table(
         title=TITLE,
         caption=(
-            "Rank correlation with the soft advantage within states and across states; probability that a demonstrated"
-            " action is rewarded more than a uniform one of its state; rank correlation of the mean reward of an"
+            "Rank correlation with the soft advantage among actions of a state, of the judge and uniform ones,"
+            " among the uniform ones alone, and across states; probability that a demonstrated action is rewarded more"
+            " than a uniform one of its state (judge: is valued more); rank correlation of the mean reward of an"
             " episode with its success. n: states, of all seeds. Tests: whether the judges have learnt the task."
             f" Student-t intervals over seeds: {100 * params.report.confidence:g} %."
         ),
@@ -109,19 +112,26 @@ def build(paths: Sequence[Path], params: PointParams) -> Point:
 
 
 def sentences(found: pd.DataFrame, frame: pd.DataFrame, params: PointParams) -> list[str]:
-    """How well the judges do, and which sources rank in either sense."""
-    success = found[found["measure"] == "success"].groupby("subject", sort=False)["value"].mean()
-    judges = listed(f"{names.task_name(str(task))} {100 * value:.0f} %" for task, value in success.items())
+    """How well the judges do, what they say of their own actions, and which sources rank in either sense."""
+    judges = found[found["source"] == JUDGE].groupby(["measure", "subject"], sort=False)["value"].mean()
+
+    def of_judges(measure: str) -> str:
+        return listed(f"{names.task_name(str(task))} {100 * value:.0f} %" for task, value in judges[measure].items())
+
     tested = testable(found, params)
     if not tested:
-        return [f"No task tests the ranking: the judges end at {judges}."]
-    said = []
-    for name in ("within", "across"):
+        return [f"No task tests the ranking: the judges end at {of_judges('success')}."]
+    said = [
+        f"The judges end at {of_judges('success')}. They value actions of their own above uniform ones in"
+        f" {of_judges('drawn')} of pairs, demonstrated ones above uniform ones in {of_judges('demonstrated')}, and"
+        f" actions of their own above demonstrated ones in {of_judges('surpassed')}."
+    ]
+    for name in ("within", "uniform", "across"):
         rows = [row for row in records(overall(frame[frame["testable"]])) if row[name] is not None]
         best = sorted((row for row in rows if row["source"] not in (ORACLE, CONTROL)), key=lambda row: -row[name])
         order = listed(f"{names.source_name(row['source'])} {row[name]:.2f}" for row in best)
         said.append(f"{MEASURES[name][0]}, from the best: {order}.")
-    return [f"The judges end at {judges}.", *said]
+    return said
 
 
 def draw(frame: pd.DataFrame, params: PointParams) -> Figure:
