@@ -34,7 +34,7 @@ class Classifier(nn.Module):
 
 
 def log_ratio(logit: Tensor, clip: float) -> Tensor:
-    """log d / (1 - d) [N], of d within [clip, 1 - clip]: the logit itself, between the logits of both ends."""
+    """The logit of d [N], its log odds, kept between those of `clip` and 1 - `clip`."""
     most = float(torch.logit(torch.tensor(1.0 - clip)))
     return logit.clamp(-most, most)
 

@@ -1,8 +1,11 @@
 """E_phi of few demonstrations: as a reward, as a weight, and as the critic of QIPO.
 
-    r(s, a) = -(E(a, s, sigma) - mean_j E(a'_j, s, sigma)) / gap,    a'_j ~ N(0, I)
+    reward(s, a)    = -(E(a, s, sigma) - mean_j E(a'_j, s, sigma)) / gap,    a'_j ~ N(0, I)
+    advantage(s, a) = -(E(a, s, sigma) - mean_j E(a*_j, s, sigma)) / gap,    a*_j what the energy itself proposes in s
 
-The centred reward of the first paper, in the one unit of rewards: 0 for a random action, 1 for a demonstrated one.
+The first is the centred reward of the first paper, in the one unit of rewards: on average 0 for a random action, 1 for
+a demonstrated one. Both are free of c(s), and order the actions of a state alike. Across states the first pays most
+where random actions are worst; the second pays the expert alike, 0, wherever it is.
 """
 
 from __future__ import annotations
@@ -48,13 +51,18 @@ class ExpertEnergy:
     readout: Readout
     gap: float
 
-    def regret(self, states: Tensor, actions: Tensor) -> Tensor:
-        """The energy [N] in the unit of the reward, not centred: it orders the actions of one state, and no others."""
+    def energy(self, states: Tensor, actions: Tensor) -> Tensor:
+        """The energy [N] in that unit, not centred: it orders the actions of one state, and no others."""
         return self.readout.energy(states[:, None], actions[:, None]) / self.gap
 
     def reward(self, states: Tensor, actions: Tensor) -> Tensor:
         """The centred reward [N] of actions [N, Da] in states [N, Do], environment units."""
         return self.readout.centered(states[:, None], actions[:, None]) / self.gap
+
+    def advantage(self, states: Tensor, actions: Tensor) -> Tensor:
+        """The same, centred by what the energy itself proposes: the source `centered_energy_proposals`."""
+        own = self.readout.proposed(states[:, None]).mean(dim=1) / self.gap
+        return own - self.energy(states, actions)
 
 
 def expert_energy(demos: Episodes, model: TrainParams, own: EnergyWeight, seed: int) -> ExpertEnergy:

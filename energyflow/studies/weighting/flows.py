@@ -33,9 +33,9 @@ from energyflow.offline.network import Field
 from energyflow.offline.paths import PATHS
 from energyflow.offline.transitions import Transitions
 from energyflow.studies.weighting.energy import Energy, EnergyCritic, units
-from energyflow.studies.weighting.study import LEARNER
 
 OT = PATHS["ot"]
+LEARNER = "qipo_ot"
 UNPERTURBED = Level(hand=0.0, object=0.0, goal=0.0)
 
 

@@ -25,7 +25,6 @@ from energyflow.datasets.episodes import Episode, Episodes
 from energyflow.datasets.scripted import disturbances
 from energyflow.envs.simulator import Array, Simulator
 from energyflow.envs.tasks import make_env
-from energyflow.studies.weighting.resolve import SPAN
 from energyflow.studies.weighting.sections import Robots
 
 SHARES = ("expert", "noisy", "random")
@@ -99,7 +98,7 @@ def mix(task: str, seed: int, params: Robots) -> Mixture:
     for place, share in enumerate(SHARES):
         collect = collecting(params, task, share)
         for _ in range(getattr(own, share)):
-            episode, reached = record(env, share, own.seed + SPAN * seed + len(episodes), collect)
+            episode, reached = record(env, share, own.seed + own.states * seed + len(episodes), collect)
             episodes.append(episode)
             success.append(reached)
             shares += [place] * len(episode)
@@ -115,8 +114,8 @@ def demonstrations(task: str, seed: int, params: Robots) -> Episodes:
     """
     own, env, collect = params.mixture, make_env(task), collecting(params, task, "expert")
     found: list[Episode] = []
-    first = own.seed + SPAN * seed + SPAN // 2
-    for start in range(first, first + min(MOST * own.demos, SPAN // 2)):
+    first = own.seed + own.states * seed + own.states // 2
+    for start in range(first, first + min(MOST * own.demos, own.states // 2)):
         episode, reached = record(env, "expert", start, collect)
         found += [episode] * reached
         if len(found) == own.demos:

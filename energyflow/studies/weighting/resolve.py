@@ -19,7 +19,6 @@ from energyflow.studies.weighting.sections import (
 
 NAME = "weighting"
 ENERGY = "energyflow"  # the method of E_phi
-SPAN = 10_000  # initial states of a training seed: its mixture from the first, its demonstrations from the middle
 ONE_STEP = {"obs_horizon": 1, "pred_horizon": 1, "exec_horizon": 1}
 
 
@@ -99,11 +98,11 @@ def check(p: Params) -> None:
     own = weighting_of(p)
     for task in (*own.imitation.tasks, *own.chain.tasks):
         check_simulated(task)
-    counted = own.mixture.expert + own.mixture.noisy + own.mixture.random
-    where = "params.yaml: weighting"
-    if counted > SPAN // 2:
-        raise UserError(f"{where}.mixture: {counted} episodes; a seed has {SPAN // 2} initial states for them")
-    first, last = own.mixture.seed, own.mixture.seed + SPAN * (1 + max(own.seeds))
+    mixture, where = own.mixture, "params.yaml: weighting"
+    counted = mixture.expert + mixture.noisy + mixture.random
+    if counted > mixture.states // 2:
+        raise UserError(f"{where}.mixture: {counted} episodes from {mixture.states // 2} initial states; raise states")
+    first, last = mixture.seed, mixture.seed + mixture.states * (1 + max(own.seeds))
     asked = own.learn.evaluate
     if first < asked.seed + asked.episodes and asked.seed < last:
         raise UserError(

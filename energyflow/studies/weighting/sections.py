@@ -26,7 +26,8 @@ class Mixture(Section):
         noise: std of N(0, s^2) on each executed action of the expert, which is its own spread; box units.
         noisy_noise: the same of the noisy share.
         horizon: steps after which the clock ends an episode, of data and evaluation alike.
-        seed: of the first initial state; each training seed has its own `mixture.SPAN` states from there.
+        seed: of the first initial state.
+        states: initial states of a training seed: the mixture's from the first, demonstrations' from the middle.
     """
 
     demos: Count
@@ -37,6 +38,7 @@ class Mixture(Section):
     noisy_noise: float = Field(ge=0, le=1)
     horizon: int = Field(ge=1, le=100_000)
     seed: Seed
+    states: Count
 
 
 class EnergyWeight(Section):

@@ -11,7 +11,6 @@ from functools import partial
 from energyflow.config.params import Params
 from energyflow.config.section import Section
 from energyflow.envs.tasks import modules
-from energyflow.offline.methods.registry import METHODS as LEARNERS
 from energyflow.policies.registry import METHODS
 from energyflow.studies.study import Check, CheckKey, Study
 from energyflow.studies.theory.experts.registry import modules as expert_modules
@@ -29,7 +28,6 @@ CHECKS: dict[str, tuple[type[Section], Callable[[Params], Section]]] = {
 }
 # in the order of the page -> the checks whose rows they are made of
 POINTS: dict[str, tuple[str, ...]] = {"claims": tuple(CHECKS)} | {check: (check,) for check in CHECKS}
-LEARNER = "qipo_ot"  # the offline method that follows the energy
 
 
 def keys(check: str, p: Params) -> list[CheckKey]:
@@ -40,10 +38,9 @@ def keys(check: str, p: Params) -> list[CheckKey]:
 
 
 def code(key: CheckKey) -> list[str]:
-    """Modules of the energy, of the offline methods, and of the expert or the simulator."""
-    learners = [LEARNERS.module(name) for name in (LEARNER, "bc")]
+    """Modules of the energy, and of the closed form, or of the simulator with its scripted expert."""
     simulated = modules(key.subject, expert=True) if "/" in key.subject else []
-    return [METHODS.module(resolve.ENERGY), *learners, *expert_modules(key.subject), *simulated]
+    return [METHODS.module(resolve.ENERGY), *expert_modules(key.subject), *simulated]
 
 
 def rows(p: Params, point: str) -> list[str]:

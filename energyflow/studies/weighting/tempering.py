@@ -19,7 +19,7 @@ CHUNK = 20_000_000  # distances at once
 
 
 def log_density(expert: Expert, actions: Tensor, states: Tensor) -> Tensor:
-    """log pi [S, K] of actions [S, K, Da] in states [S, Do]."""
+    """The log density log pi [S, K] of actions [S, K, Da] in states [S, Do]."""
     rows = states.repeat_interleave(actions.shape[1], dim=0)
     sharp = torch.zeros(actions.shape[2], dtype=actions.dtype)
     return expert.log_prob(actions.flatten(0, 1), rows, sharp).view(actions.shape[:2])

@@ -31,7 +31,6 @@ from energyflow.studies.weighting import flows
 from energyflow.studies.weighting.energy import ExpertEnergy, expert_energy, pairs
 from energyflow.studies.weighting.mixture import demonstrations, mix
 from energyflow.studies.weighting.sections import Chain
-from energyflow.studies.weighting.study import LEARNER
 
 
 def rows(subject: str, seed: int, params: Chain, _inputs: Sequence[Path]) -> list[dict[str, Any]]:
@@ -64,7 +63,7 @@ def relabelled(data: Episodes, energy: ExpertEnergy) -> Episodes:
 
 def improved(clone: Field, data: Transitions, params: LearnParams, seed: int) -> Field:
     """QIPO from a behaviour flow: critic, then improvement."""
-    learner = learner_of(LEARNER, Sizes(data.obs_dim, data.action_dim), params, seed)
+    learner = learner_of(flows.LEARNER, Sizes(data.obs_dim, data.action_dim), params, seed)
     training = Training(learner, data, {"behaviour": clone})
     while training.todo:
         stage = training.start()

@@ -1,7 +1,8 @@
 """Imitation from mixed data: which transitions a flow is trained on, and nothing else, is what differs.
 
 clone           all of the mixture
-energy          the mixture weighted by exp(beta r), r the centred reward of E_phi
+energy          the mixture weighted by exp(beta A), A = -E_phi centred in each state by what E_phi proposes there
+reference       the mixture weighted by exp(beta r), r = -E_phi centred by N(0, I): the reward of the first paper
 renewed         QIPO from `clone` with Q = -E_phi: weights of each state by itself, in which c(s) cancels (Section 5)
 discriminator   the mixture weighted by d / (1 - d)
 best_of         actions of `clone`, of M the one of the lowest E_phi
@@ -9,8 +10,8 @@ demonstrations  what E_phi was trained on, and no more
 expert          the expert's share of the mixture, which is known to nobody else: the ceiling
 
 The weights of Algorithm 1 compare actions of different states, so an energy that is known up to c(s) has to be centred
-first; with one action a state a softmax over the actions of each is 1 whatever the energy. `renewed` takes as many
-steps again as the flows that it starts from and is compared with.
+first; with one action a state a softmax over the actions of each is 1 whatever the energy. By what it is centred
+decides how much a state counts. `renewed` takes as many steps again as the flow that it starts from.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ def rows(subject: str, seed: int, params: Imitation, _inputs: Sequence[Path]) ->
     energy = expert_energy(demos, params.model, params.energy, seed)
     log_weight = log_weights(mixture, data, pairs(demos), energy, params, seed)
     trained = {name: flows.flow(data, weight, learn, seed) for name, weight in log_weight.items()}
-    stage = flows.renewed(data, trained["clone"], energy.regret, params.energy.beta, learn, seed)
+    stage = flows.renewed(data, trained["clone"], energy.energy, params.energy.beta, learn, seed)
     while stage.step < stage.steps:
         stage.advance()
     few = flows.flow(shown, torch.zeros(len(shown)), learn, seed)
     actors = {name: (flows.drawing(network, data, learn), data) for name, network in trained.items()}
     actors["renewed"] = flows.drawing(stage.fit.average, data, learn), data
-    actors["best_of"] = flows.best_of(actors["clone"][0], energy.regret, data, learn.acting.candidates), data
+    actors["best_of"] = flows.best_of(actors["clone"][0], energy.energy, data, learn.acting.candidates), data
     actors["demonstrations"] = flows.drawing(few, shown, learn), shown
     envs = [make_env(subject) for _ in range(min(SIMULATORS, learn.evaluate.episodes))]
     found = []
@@ -73,13 +74,13 @@ def log_weights(
     seed: int,
 ) -> dict[str, Tensor]:
     """Log weights [N] of the mixture's transitions by method; `demos` are states and actions, environment units."""
-    nothing = torch.zeros(len(data))
-    known = data.normalizer
+    nothing, own, known = torch.zeros(len(data)), pairs(mixture.data), data.normalizer
     shown = torch.cat([known.standardize_obs(demos[0]), known.standardize_action(demos[1])], dim=1).float()
     mixed = torch.cat([data.obs(torch.arange(len(data))), data.action], dim=1)
     return {
         "clone": nothing,
-        "energy": params.energy.beta * energy.reward(*pairs(mixture.data)),
+        "energy": params.energy.beta * energy.advantage(*own),
+        "reference": params.energy.beta * energy.reward(*own),
         "discriminator": discriminator.log_weights(shown, mixed, params.learn.hidden, params.discriminator, seed),
         "expert": nothing.masked_fill(~mixture.of("expert"), -torch.inf),
     }

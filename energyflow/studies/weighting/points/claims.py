@@ -48,17 +48,18 @@ LEADS = (
     Lead("ew04", "they are no worse than the best of M by E_phi", IMITATION, "energy", "best_of"),
     Lead("ew05", "they are no worse than the demonstrations alone", IMITATION, "energy", "demonstrations"),
     Lead("ew06", "weights within states are no worse than those across states", IMITATION, "renewed", "energy"),
-    Lead("ew11", "QIPO on the centred reward is better than cloning everything", CHAIN, "centred", FLOOR),
-    Lead("ew12", "it comes near QIPO on the dense reward", CHAIN, "centred", "dense", lambda rules: rules.near),
+    Lead("ew07", "centring by own proposals is no worse than by N(0, I)", IMITATION, "energy", "reference"),
+    Lead("ew12", "QIPO on the centred reward is better than cloning everything", CHAIN, "centred", FLOOR),
+    Lead("ew13", "it comes near QIPO on the dense reward", CHAIN, "centred", "dense", lambda rules: rules.near),
 )
-KINDS = {"ew07": ("exact", "with the exact energy"), "ew08": ("learned", "with the learned energy")}
+KINDS = {"ew08": ("exact", "with the exact energy"), "ew09": ("learned", "with the learned energy")}
 RATIOS = {
-    "ew09": (
+    "ew10": (
         "over_law",
         "weighted score matching learns (1 + beta) E + c(s), at the least noise level",
         "over 1 + beta",
     ),
-    "ew10": ("over_exact", "and at each the energy of the noised weighted law", "over that of the noised laws"),
+    "ew11": ("over_exact", "and at each the energy of the noised weighted law", "over that of the noised laws"),
 }
 
 

@@ -52,14 +52,15 @@ IMITATION = Trial(
     "imitation",
     "Imitation from mixed data",
     "A few demonstrations say what the expert is like; a mixture of the expert, of the same expert under much noise and"
-    " of random actions says what can be done, and where. E_phi of the demonstrations weighs the mixture, mu exp(beta r)"
-    " ~ mu pi_E^b: imitation within the support of the data. All flows have one network, recipe, number of steps and"
-    " decoder; they differ by which transitions they draw.",
+    " of random actions says what can be done, and where. E_phi of the demonstrations weighs the mixture, mu exp(-beta"
+    " E_phi) ~ mu pi_E^b: imitation within the support of the data. All flows have one network, recipe, number of steps"
+    " and decoder; they differ by which transitions they draw.",
     {
         FLOOR: "Cloning of all",
         "demonstrations": "The demonstrations alone",
         "discriminator": "Discriminator weights",
         "best_of": "Best of M by E_phi",
+        "reference": "Energy weights, centred by N(0, I)",
         "energy": "Energy weights",
         "renewed": "QIPO, Q = -E_phi",
         "expert": "The expert's share",
@@ -69,8 +70,8 @@ IMITATION = Trial(
 CHAIN = Trial(
     "chain",
     "From demonstrations to QIPO",
-    "Demonstrations -> E_phi -> centred reward of the mixture, whose own rewards nobody reads -> Q -> QIPO. Beside it the"
-    " same on the simulator's dense reward.",
+    "Demonstrations -> E_phi -> centred reward of the mixture, whose own rewards nobody reads -> Q -> QIPO. Beside it"
+    " the same on the simulator's dense reward.",
     {FLOOR: "Cloning of all", "centred": "QIPO, centred energy", "dense": "QIPO, dense reward"},
     "dense",
 )
