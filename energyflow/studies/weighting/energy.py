@@ -5,7 +5,7 @@
 
 The first is the centred reward of the first paper, in the one unit of rewards: on average 0 for a random action, 1 for
 a demonstrated one. Both are free of c(s), and order the actions of a state alike. Across states the first pays most
-where random actions are worst; the second pays the expert alike, 0, wherever it is.
+where random actions are worst; to the second the expert is as good in one state as in another.
 """
 
 from __future__ import annotations

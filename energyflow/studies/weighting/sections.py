@@ -11,7 +11,7 @@ from pydantic import Field
 from energyflow.config.section import Section
 from energyflow.config.sections import CollectParams, Count, Names, ReportParams, Seed, Seeds, Share, Steps, TrainParams
 from energyflow.offline.methods.sections import BehaviourParams, ImprovementParams, LearnParams
-from energyflow.offline.sections import FitParams
+from energyflow.offline.sections import FitParams, SolverParams
 from energyflow.studies.theory.sections import Grid
 
 
@@ -101,6 +101,7 @@ class Temperature(Section):
         pool: actions of the expert in each, which say what mean log density a temperature has.
         behaviour: recipe of the flow that the renewals start from.
         improvement: of the renewals; each has the beta of the whole over their number.
+        solver: of flows whose spread is to be their own; the policies' is beside it, with the exact energy.
     """
 
     demos: Count
@@ -110,6 +111,7 @@ class Temperature(Section):
     pool: int = Field(ge=16)
     behaviour: BehaviourParams
     improvement: ImprovementParams
+    solver: SolverParams
 
 
 class TemperatureGrid(Temperature, Grid):

@@ -26,7 +26,7 @@ from tests.conftest import ROOT
 
 TASKS = ("metaworld/hammer", "metaworld/bin_picking")
 GOOD = {
-    "imitation": dict.fromkeys(IMITATION.methods, 0.5) | {"clone": 0.1, "energy": 0.97, "renewed": 0.98, "expert": 1.0},
+    "imitation": dict.fromkeys(IMITATION.methods, 0.5) | {"clone": 0.1, "energy": 1.0, "renewed": 1.0, "expert": 1.0},
     "chain": {"clone": 0.1, "centred": 0.95, "dense": 0.97},
 }
 
@@ -50,7 +50,10 @@ def tempered(factor: float) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"subject": "gaussian2", "dim": 2, "seed": seed, "kind": kind, "renewals": count, "beta": 0.5}
-            | {"law": (law := 1 / (1 + 0.5 * count)), "temperature": law * (1 if kind == "closed" else factor + seed / 500)}
+            | {
+                "law": (law := 1 / (1 + 0.5 * count)),
+                "temperature": law * (1 if kind == "closed" else factor + seed / 500),
+            }
             for kind in ("closed", "exact", "learned")
             for count in range(4)
             for seed in range(3)
@@ -63,7 +66,11 @@ def rescaled(factor: float) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"subject": "gaussian2", "dim": 2, "seed": seed, "beta": beta, "sigma": sigma, "correlation": 0.99}
-            | {"law": 1 + beta, "slope_exact": (exact := 1 + beta * (sigma < 0.2)), "slope": exact * (factor + seed / 500)}
+            | {
+                "law": 1 + beta,
+                "slope_exact": (exact := 1 + beta * (sigma < 0.2)),
+                "slope": exact * (factor + seed / 500),
+            }
             for beta in (0.5, 1.0)
             for sigma in (0.1, 1.0)
             for seed in range(3)
@@ -97,8 +104,8 @@ def verdicts(paths: list[Path], params: PointParams) -> dict[str, str]:
 def test_claims_hold_where_the_numbers_say_so(tmp_path: Path, params: PointParams) -> None:
     found = verdicts(write(tmp_path), params)
     assert list(found) == [f"ew{number:02d}" for number in range(1, 14)]
-    assert {claim for claim, verdict in found.items() if verdict != HOLDS} <= {"ew06"}  # 98 against 97 % is close
-    assert found["ew06"] in (HOLDS, OPEN)
+    assert {claim for claim, verdict in found.items() if verdict != HOLDS} <= {"ew06"}  # a tie is undecided
+    assert found["ew06"] == OPEN
 
 
 def test_claims_fail_where_the_numbers_say_so(tmp_path: Path, params: PointParams) -> None:
