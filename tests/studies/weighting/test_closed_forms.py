@@ -15,8 +15,9 @@ from energyflow.config.params import Params
 from energyflow.networks.normalizer import Normalizer
 from energyflow.studies.theory.experts.bandits import GaussianBandit
 from energyflow.studies.theory.experts.registry import make_expert
+from energyflow.studies.theory.models import draw
 from energyflow.studies.theory.readings import Reading
-from energyflow.studies.weighting import resolve
+from energyflow.studies.weighting import flows, resolve
 from energyflow.studies.weighting.checks import rescaling, temperature
 from energyflow.studies.weighting.tempering import POWERS, log_density, mean_log_density, power_of, smoothed_energy
 
@@ -69,28 +70,23 @@ def test_weights_alone_follow_the_temperature_law(subject: str, laptop: Params) 
 
 
 def test_renewals_of_a_flow_lower_its_temperature(laptop: Params) -> None:
-    """Two of beta 1 on a Gaussian: 1, 1/2 and 1/3, of a flow that is itself too wide after so few steps."""
+    """Two of beta 1 on a Gaussian: to 1/2 and 1/3 of that of a flow, which is itself too wide after so few steps."""
     own = resolve.temperature(laptop)
     quick = {"steps": 400, "batch_size": 128, "lr": 5e-3, "ema_decay": 0.97}
     improvement = own.improvement.model_copy(update=quick | {"renew_every": 200, "beta": 2.0, "states": 512})
-    told = {"behaviour": own.behaviour.model_copy(update=quick), "improvement": improvement, "hidden": [48, 48]}
-    small = {
-        "demos": 2048,
-        "states": 16,
-        "pool": 1024,
-        "improvement": improvement,
-        "learn": own.learn.model_copy(update=told),
-    }
-    params = own.model_copy(update=small)
+    acting = own.learn.acting.model_copy(update={"ot": own.solver.model_copy(update={"steps": 8})})
+    told = {"behaviour": own.behaviour.model_copy(update=quick), "improvement": improvement, "acting": acting}
+    learn = own.learn.model_copy(update=told | {"hidden": [48, 48]})
+    params = own.model_copy(update={"demos": 2048, "states": 16, "pool": 1024})
     expert = make_expert("gaussian1")
-    data = temperature.transitions(*temperature.draw(expert, params.demos, 0))
+    data = temperature.transitions(*draw(expert, params.demos, 0))
     probe = temperature.Probe(expert, params, 0)
-    clone = temperature.flows.flow(data, torch.zeros(len(data)), params.learn, 0)
+    clone = flows.flow(data, torch.zeros(len(data)), learn, 0)
 
     def energy(states: Tensor, actions: Tensor) -> Tensor:
         return -expert.log_prob(actions, states, torch.zeros(1, dtype=actions.dtype))
 
-    found = [1.0 / probe.power(net, data, params) for net in temperature.renewals(data, clone, energy, params, 0)]
+    found = [1.0 / probe.power(network, data, learn) for network in temperature.renewals(data, clone, energy, learn, 0)]
     assert found[1] / found[0] == pytest.approx(1.0 / 2.0, rel=0.3)
     assert found[2] / found[1] == pytest.approx(2.0 / 3.0, rel=0.3)
 

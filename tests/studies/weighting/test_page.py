@@ -54,7 +54,7 @@ def tempered(factor: float) -> pd.DataFrame:
                 "law": (law := 1 / (1 + 0.5 * count)),
                 "temperature": law * (1 if kind == "closed" else factor + seed / 500),
             }
-            for kind in ("closed", "exact", "learned")
+            for kind in ("closed", "exact", "learned", "coarse")
             for count in range(4)
             for seed in range(3)
         ]

@@ -3,6 +3,8 @@
 closed    a softmax over many actions of the expert by -l beta E, E = -log pi exactly: the law itself, by sums
 exact     QIPO's renewals of a flow that was trained on the expert's data, with the same exact energy
 learned   likewise, with E_phi of that data
+coarse    as `exact`, but the flow is integrated in as few steps as a policy's: what is drawn is narrower than the flow,
+          and the next renewal learns from that
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from torch import Tensor
 from energyflow.core.seeding import torch_generator
 from energyflow.networks.normalizer import Normalizer
 from energyflow.offline.actors import support_of
+from energyflow.offline.methods.sections import LearnParams
 from energyflow.offline.network import Field
 from energyflow.offline.transitions import Transitions
 from energyflow.policies.base import EnergyPolicy
@@ -45,15 +48,25 @@ def rows(subject: str, seed: int, params: TemperatureParams, _inputs: Sequence[P
     trained = fit(states, actions, params.model, seed).double()
     assert isinstance(trained, EnergyPolicy)
     reading = Reading(trained, expert, params.sigma)
-    energies: dict[str, Energy] = {
-        "exact": lambda s, a: -expert.log_prob(a, s, torch.zeros(a.shape[1], dtype=a.dtype)),
-        "learned": lambda s, a: reading.energy(reading.standardised(a), s),
-    }
-    clone = flows.flow(data, torch.zeros(len(data)), params.learn, seed)
+    coarse = params.learn
+    fine = coarse.model_copy(update={"acting": coarse.acting.model_copy(update={"ot": params.solver})})
+
+    def sharp(states: Tensor, actions: Tensor) -> Tensor:
+        return -expert.log_prob(actions, states, torch.zeros(actions.shape[1], dtype=actions.dtype))
+
+    def learned(states: Tensor, actions: Tensor) -> Tensor:
+        return reading.energy(reading.standardised(actions), states)
+
+    clone = flows.flow(data, torch.zeros(len(data)), fine, seed)
     powers = {"closed": [probe.closed(count * beta) for count in range(params.improvement.periods + 1)]}
-    for kind, energy in energies.items():
-        policies = renewals(data, clone, energy, params, seed)
-        powers[kind] = [probe.power(network, data, params) for network in policies]
+    kinds: dict[str, tuple[Energy, LearnParams]] = {
+        "exact": (sharp, fine),
+        "learned": (learned, fine),
+        "coarse": (sharp, coarse),
+    }
+    for kind, (energy, learn) in kinds.items():
+        policies = renewals(data, clone, energy, learn, seed)
+        powers[kind] = [probe.power(network, data, learn) for network in policies]
     return [
         {"subject": subject, "seed": seed, "dim": expert.action_dim, "kind": kind, "renewals": count, "beta": beta}
         | {"temperature": 1.0 / power, "law": 1.0 / (1.0 + count * beta)}
@@ -81,13 +94,13 @@ def transitions(states: Tensor, actions: Tensor) -> Transitions:
     )
 
 
-def renewals(data: Transitions, clone: Field, energy: Energy, params: TemperatureParams, seed: int) -> Iterator[Field]:
+def renewals(data: Transitions, clone: Field, energy: Energy, learn: LearnParams, seed: int) -> Iterator[Field]:
     """The flow on the data, and what it is after each renewal."""
     yield clone
-    stage = flows.renewed(data, clone, energy, params.improvement.beta, params.learn, seed)
+    stage = flows.renewed(data, clone, energy, learn.improvement.beta, learn, seed)
     while stage.step < stage.steps:
         stage.advance()
-        if stage.step % params.improvement.renew_every == 0:
+        if stage.step % learn.improvement.renew_every == 0:
             yield stage.fit.average
 
 
@@ -96,7 +109,8 @@ class Probe:
 
     def __init__(self, expert: Expert, params: TemperatureParams, seed: int) -> None:
         """Draw them."""
-        self.expert, generator = expert, torch_generator(seed, "weighting temperature")
+        self.expert, self.actions = expert, params.actions
+        generator = torch_generator(seed, "weighting temperature")
         self.states = expert.states(params.states, generator)
         rows = self.states.repeat_interleave(params.pool, dim=0)
         drawn = [expert.sample(rows, generator).view(params.states, params.pool, -1) for _ in range(2)]
@@ -107,12 +121,12 @@ class Probe:
         """The power of the expert's own actions under weights exp(-beta E)."""
         return power_of(mean_log_density(self.support, 1.0 + beta), self.own)
 
-    def power(self, network: Field, data: Transitions, params: TemperatureParams) -> float:
+    def power(self, network: Field, data: Transitions, learn: LearnParams) -> float:
         """The power of a flow."""
         generator = torch_generator(0, "weighting temperature draws")
         states = data.normalizer.standardize_obs(self.states).float()
-        drawn = support_of(flows.drawing(network, data, params.learn), states, params.actions, generator)
-        repeated = states.repeat_interleave(params.actions, dim=0)
+        drawn = support_of(flows.drawing(network, data, learn), states, self.actions, generator)
+        repeated = states.repeat_interleave(self.actions, dim=0)
         _, actions = units(data, repeated, drawn.flatten(0, 1))
         log_pi = log_density(self.expert, actions.view(drawn.shape), self.states)
         return power_of(float(log_pi.mean()), self.own)

@@ -21,7 +21,12 @@ from energyflow.studies.weighting.resolve import NAME
 from energyflow.studies.weighting.sections import PointParams
 
 CHECK = "temperature"
-KINDS = {"closed": "weights alone, exact energy", "exact": "QIPO, exact energy", "learned": "QIPO, E_phi"}
+KINDS = {
+    "closed": "weights alone, exact energy",
+    "exact": "QIPO, exact energy",
+    "learned": "QIPO, E_phi",
+    "coarse": "QIPO, exact energy, few solver steps",
+}
 TITLE = "The temperature of renewals"
 CLAIM = (
     "E_phi = -Q*/alpha + c(s), so on the expert's own data a weight exp(-beta E_phi) leads to pi_E^(1 + beta), and l"
