@@ -25,6 +25,7 @@ from energyflow.datasets.episodes import Episode, Episodes
 from energyflow.datasets.scripted import disturbances
 from energyflow.envs.simulator import Array, Simulator
 from energyflow.envs.tasks import make_env
+from energyflow.offline.transitions import Transitions, prepare
 from energyflow.studies.weighting.sections import Robots
 
 SHARES = ("expert", "noisy", "random")
@@ -89,6 +90,12 @@ def gathered(task: str, env: Simulator, episodes: list[Episode], collect: Collec
     box = np.stack([-np.ones(env.action_dim), np.ones(env.action_dim)])
     clock = {"id": task, "max_episode_steps": collect.horizon}
     return Episodes(Path(task), "", episodes, dict(env.obs_layout), env=clock, box=box, name=task)
+
+
+def standardised(data: Episodes, rewards: str) -> Transitions:
+    """Episodes as methods learn from them; `rewards` as of `LearnParams`."""
+    assert data.box is not None
+    return prepare(data, data.box, rewards)
 
 
 def mix(task: str, seed: int, params: Robots) -> Mixture:

@@ -50,7 +50,7 @@ def smoothed_energy(at: Tensor, pool: Tensor, log_weight: Tensor, noise: Tensor)
     """
     found = []
     step = max(1, CHUNK // (at.shape[1] * pool.shape[1]))
-    for here, there, share in zip(at.split(step), pool.split(step), log_weight.split(step), strict=True):
+    for here, there, share in zip(*(torch.split(part, step) for part in (at, pool, log_weight)), strict=True):
         square = torch.cdist(here / noise, there / noise).square()
         found.append(-torch.logsumexp(share[:, None] - 0.5 * square, dim=2))
     return torch.cat(found)

@@ -26,10 +26,10 @@ from energyflow.offline.learner import Sizes, learner_of
 from energyflow.offline.methods.sections import LearnParams
 from energyflow.offline.network import Field
 from energyflow.offline.train import Training
-from energyflow.offline.transitions import Transitions, prepare
+from energyflow.offline.transitions import Transitions
 from energyflow.studies.weighting import flows
 from energyflow.studies.weighting.energy import ExpertEnergy, expert_energy, pairs
-from energyflow.studies.weighting.mixture import demonstrations, mix
+from energyflow.studies.weighting.mixture import demonstrations, mix, standardised
 from energyflow.studies.weighting.sections import Chain
 
 
@@ -38,7 +38,7 @@ def rows(subject: str, seed: int, params: Chain, _inputs: Sequence[Path]) -> lis
     learn, mixture = params.learn, mix(subject, seed, params).data
     energy = expert_energy(demonstrations(subject, seed, params), params.model, params.energy, seed)
     data = {
-        name: prepare(each, each.box, learn.rewards)
+        name: standardised(each, learn.rewards)
         for name, each in {"centred": relabelled(mixture, energy), "dense": mixture}.items()
     }
     clone = flows.flow(data["dense"], torch.zeros(len(data["dense"])), learn, seed)
@@ -56,7 +56,7 @@ def rows(subject: str, seed: int, params: Chain, _inputs: Sequence[Path]) -> lis
 def relabelled(data: Episodes, energy: ExpertEnergy) -> Episodes:
     """The same episodes, each step with the centred reward of what was done."""
     reward = energy.reward(*pairs(data)).double()
-    parts = reward.split([len(episode) for episode in data.episodes])
+    parts = torch.split(reward, [len(episode) for episode in data.episodes])
     told = zip(data.episodes, parts, strict=True)
     return replace(data, episodes=[replace(episode, rewards=part.numpy()) for episode, part in told])
 

@@ -25,11 +25,11 @@ from torch import Tensor
 
 from energyflow.envs.tasks import make_env
 from energyflow.learning.evaluation import SIMULATORS
-from energyflow.offline.transitions import Transitions, prepare
+from energyflow.offline.transitions import Transitions
 from energyflow.offline.weights import effective_sample_size
 from energyflow.studies.weighting import discriminator, flows
 from energyflow.studies.weighting.energy import ExpertEnergy, expert_energy, pairs
-from energyflow.studies.weighting.mixture import Mixture, demonstrations, mix
+from energyflow.studies.weighting.mixture import Mixture, demonstrations, mix, standardised
 from energyflow.studies.weighting.sections import Imitation
 
 
@@ -43,7 +43,7 @@ def rows(subject: str, seed: int, params: Imitation, _inputs: Sequence[Path]) ->
     """
     learn = params.learn
     mixture, demos = mix(subject, seed, params), demonstrations(subject, seed, params)
-    data, shown = (prepare(each, each.box, "as_recorded") for each in (mixture.data, demos))
+    data, shown = (standardised(each, "as_recorded") for each in (mixture.data, demos))
     energy = expert_energy(demos, params.model, params.energy, seed)
     log_weight = log_weights(mixture, data, pairs(demos), energy, params, seed)
     trained = {name: flows.flow(data, weight, learn, seed) for name, weight in log_weight.items()}
