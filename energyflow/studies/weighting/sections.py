@@ -146,7 +146,7 @@ class RescalingGrid(Rescaling, Grid):
     """... on each expert."""
 
 
-class Rules(Section):
+class WeightingRules(Section):
     """Verdict rules, fixed before the run.
 
     Attributes:
@@ -173,7 +173,7 @@ class WeightingParams(Section):
         energy: see `EnergyWeight`.
         learn: flows, critic and improvement on robot tasks, as in `offline.rl`; its `evaluate` is that of the results.
         small: see `Small`.
-        rules: see `Rules`.
+        rules: see `WeightingRules`.
     """
 
     seeds: Seeds
@@ -185,7 +185,7 @@ class WeightingParams(Section):
     small: Small
     temperature: TemperatureGrid
     rescaling: RescalingGrid
-    rules: Rules
+    rules: WeightingRules
 
 
 class Robots(Section):
@@ -230,13 +230,13 @@ class PointParams(Section):
     """How rows become a point.
 
     Attributes:
-        rules: see `Rules`.
+        rules: see `WeightingRules`.
         report: intervals.
         dpi: of the figure.
         palette: likewise.
     """
 
-    rules: Rules
+    rules: WeightingRules
     report: ReportParams
     dpi: int = Field(ge=50, le=600)
     palette: str

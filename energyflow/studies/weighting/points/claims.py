@@ -14,7 +14,7 @@ from energyflow.studies.claims import NOTHING
 from energyflow.studies.verdicts import UNTESTED, VERDICT, Judged, at_least
 from energyflow.studies.weighting.points import rescaling, success, temperature
 from energyflow.studies.weighting.points.success import CHAIN, FLOOR, IMITATION, Outcomes, Trial
-from energyflow.studies.weighting.sections import PointParams, Rules
+from energyflow.studies.weighting.sections import PointParams, WeightingRules
 
 TITLE = "What was expected, and what came of it"
 CLAIM = "Expectations of our own, for neither paper has the two together; the rules were fixed before the run."
@@ -38,7 +38,7 @@ class Lead:
     trial: Trial
     first: str
     second: str
-    margin: Callable[[Rules], float] = lambda _: 0.0
+    margin: Callable[[WeightingRules], float] = lambda _: 0.0
 
 
 LEADS = (

@@ -22,7 +22,7 @@ from energyflow.report.wording import listed
 from energyflow.studies.rows import read_rows
 from energyflow.studies.verdicts import Estimate
 from energyflow.studies.weighting.resolve import NAME
-from energyflow.studies.weighting.sections import PointParams, Rules
+from energyflow.studies.weighting.sections import PointParams, WeightingRules
 
 FLOOR = "clone"  # a flow on all of the mixture
 TESTS = Column("Tests", lambda row: "yes" if row["testable"] else "no", numeric=False)
@@ -94,7 +94,7 @@ class Outcomes:
         """Tasks that test a claim: the ceiling solves them, and cloning everything leaves room below it."""
         return [task for task in self.tasks if self._tests(task, self.params.rules)]
 
-    def _tests(self, task: str, rules: Rules) -> bool:
+    def _tests(self, task: str, rules: WeightingRules) -> bool:
         ceiling, floor = (self.found[task, name].seed_means.mean() for name in (self.trial.ceiling, FLOOR))
         return bool(ceiling >= rules.solved - 1e-9 and ceiling - floor >= rules.room - 1e-9)
 
