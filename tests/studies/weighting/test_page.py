@@ -26,7 +26,8 @@ from tests.conftest import ROOT
 
 TASKS = ("metaworld/hammer", "metaworld/bin_picking")
 GOOD = {
-    "imitation": dict.fromkeys(IMITATION.methods, 0.5) | {"clone": 0.1, "energy": 1.0, "renewed": 1.0, "expert": 1.0},
+    "imitation": dict.fromkeys(IMITATION.methods, 0.5)
+    | {"clone": 0.1, "energy": 1.0, "renewed": 1.0, "expert_share": 1.0},
     "chain": {"clone": 0.1, "centred": 0.95, "dense": 0.97},
 }
 
@@ -117,7 +118,7 @@ def test_claims_fail_where_the_numbers_say_so(tmp_path: Path, params: PointParam
 
 @pytest.mark.parametrize(
     "imitation",
-    [{"expert": 0.7}, {"clone": 0.9, "expert": 1.0}],
+    [{"expert_share": 0.7}, {"clone": 0.9, "expert_share": 1.0}],
     ids=["the ceiling does not solve it", "no room below the ceiling"],
 )
 def test_a_task_without_a_ceiling_or_room_tests_nothing(
@@ -163,8 +164,8 @@ def test_rows_of_every_check_become_points(rows: dict[str, Path], params: PointP
     assert set(found.groupby("method")["env_seed"].apply(tuple)) == {(100000, 100001)}  # all meet the same states
     share = found.drop_duplicates("method").set_index("method")
     assert share.loc["clone", "ess"] == pytest.approx(1.0)
-    assert share.loc["expert", "ess"] == pytest.approx(share.loc["clone", "expert_weight"])
-    assert share.loc["expert", "expert_weight"] == pytest.approx(1.0)
+    assert share.loc["expert_share", "ess"] == pytest.approx(share.loc["clone", "expert_weight"])
+    assert share.loc["expert_share", "expert_weight"] == pytest.approx(1.0)
     assert np.isnan(share.loc["best_of", "ess"])
     assert set(pd.read_csv(rows["chain"])["method"]) == set(CHAIN.methods)
 

@@ -7,7 +7,7 @@ renewed         QIPO from `clone` with Q = -E_phi: weights of each state by itse
 discriminator   the mixture weighted by d / (1 - d)
 best_of         actions of `clone`, of M the one of the lowest E_phi
 demonstrations  what E_phi was trained on, and no more
-expert          the expert's share of the mixture, which is known to nobody else: the ceiling
+expert_share    the expert's share of the mixture, which is known to nobody else: the ceiling
 
 The weights of Algorithm 1 compare actions of different states, so an energy that is known up to c(s) has to be centred
 first; with one action a state a softmax over the actions of each is 1 whatever the energy. By what it is centred
@@ -82,7 +82,7 @@ def log_weights(
         "energy": params.energy.beta * energy.advantage(*own),
         "reference": params.energy.beta * energy.reward(*own),
         "discriminator": discriminator.log_weights(shown, mixed, params.learn.hidden, params.discriminator, seed),
-        "expert": nothing.masked_fill(~mixture.of("expert"), -torch.inf),
+        "expert_share": nothing.masked_fill(~mixture.of("expert"), -torch.inf),
     }
 
 

@@ -43,7 +43,7 @@ class Lead:
 
 LEADS = (
     Lead("ew01", "energy weights imitate better than cloning everything", IMITATION, "energy", FLOOR),
-    Lead("ew02", "they come near the expert's share", IMITATION, "energy", "expert", lambda rules: rules.near),
+    Lead("ew02", "they come near the expert's share", IMITATION, "energy", "expert_share", lambda rules: rules.near),
     Lead("ew03", "they are no worse than discriminator weights", IMITATION, "energy", "discriminator"),
     Lead("ew04", "they are no worse than the best of M by E_phi", IMITATION, "energy", "best_of"),
     Lead("ew05", "they are no worse than the demonstrations alone", IMITATION, "energy", "demonstrations"),

@@ -63,9 +63,9 @@ IMITATION = Trial(
         "reference": "Energy weights, centred by N(0, I)",
         "energy": "Energy weights",
         "renewed": "QIPO, Q = -E_phi",
-        "expert": "The expert's share",
+        "expert_share": "The expert's share",
     },
-    "expert",
+    "expert_share",
 )
 CHAIN = Trial(
     "chain",

@@ -92,5 +92,5 @@ def draw(frame: pd.DataFrame, params: PointParams) -> Figure:
         law = own.drop_duplicates("renewals").sort_values("renewals")
         drawing.predicted(axes, law["renewals"], law["law"], "1 / (1 + l beta)")
         axes.set_title(subjects.label(name))
-    drawing.legend_below(figure, columns=4)
+    drawing.legend_below(figure, columns=2)
     return figure
