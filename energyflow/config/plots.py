@@ -72,4 +72,5 @@ PLOTS: dict[str, type[Plot]] = {
     "ablations": ColouredPlot,
     "offline": ColouredPlot,
     "rewards": ColouredPlot,
+    "weighting": ColouredPlot,
 }

@@ -14,5 +14,6 @@ STUDIES: Registry[Study] = Registry(
         "ablations.study",
         "offline.study",
         "rewards.study",
+        "weighting.study",
     ),
 )

@@ -32,6 +32,7 @@ from energyflow.studies.registry import STUDIES
 from energyflow.studies.rewards import resolve as agents
 from energyflow.studies.rewards import study as rewards
 from energyflow.studies.theory import study as theory
+from energyflow.studies.weighting import study as weighting
 from tests.pipeline.tree import ALL_REPORTS, ROOT, Tree
 
 ONLINE = policies(online=True)
@@ -131,6 +132,14 @@ def test_plan_of_the_rewards_is_its_grid_and_what_the_preset_has_of_it(bare: Tre
     assert {rule: count for rule, count in planned.items() if rule.startswith("rewards")} == own
     assert planned["shape"] == len(rewards.runs(p))
     assert planned.keys() - own.keys() == {"collect", "reward_model", "shape"}
+
+
+@pytest.mark.parametrize("preset", ["smoke", "laptop"])
+def test_plan_of_the_weighting_is_its_grid_and_reads_no_result_of_the_preset(bare: Tree, preset: str) -> None:
+    p = params.load(bare.path / "params.yaml", preset)
+    own = {"weighting_check": len(STUDIES["weighting"].every_check(p)), "weighting_point": len(weighting.POINTS)}
+    own |= {"weighting_rows": 1, "weighting": 1}
+    assert bare.plan("weighting", "--config", f"preset={preset}") == own
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -291,6 +300,9 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
             [rewards.rows_of(p, point) for point in rewards.points(p)],
             agents.point_section(p).canonical(),
         ]
+    if "weighting" in p.studies:
+        passed["weighting_check"] = [section(p).canonical() for _, section in weighting.CHECKS.values()]
+        passed["weighting"] = STUDIES["weighting"].section(p, "").canonical()
     return {name: json.dumps([passed[name], files]) for name, files in plan.outputs(p).items()}
 
 

@@ -1,0 +1,1 @@
+"""What is measured: one module a check, whose `rows` is a job."""

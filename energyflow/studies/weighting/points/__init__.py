@@ -1,0 +1,1 @@
+"""The points of the page: rows to a table, a figure and sentences."""
