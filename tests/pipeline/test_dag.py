@@ -281,7 +281,8 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
         own = offline.offline_of(p)
         passed["offline_check"] = [offline.section(check, p).canonical() for check in offline.CHECKS]
         passed["offline_record"] = pilot.recording(own).canonical()
-        passed["offline_learn"], passed["offline_evaluate"] = own.rl.canonical(), own.rl.evaluate.canonical()
+        passed["offline_learn"] = [pilot.numbers(own, learner).canonical() for learner in pilot.learners(own)]
+        passed["offline_evaluate"] = own.rl.evaluate.canonical()
         passed["offline"] = offline.verdicts(p, "").canonical()
     if "rewards" in p.studies:
         asked = [rewards.ranking_inputs(p, key) for key in rewards.ranked(p)]
