@@ -157,7 +157,7 @@ def test_the_point_says_where_qipo_is_above(params: OfflineVerdicts, tmp_path: P
     with style.look():
         made = page.build(study.PILOT, made_up(tmp_path, sets), params)
         point.write(made, params.dpi, [tmp_path / f"pilot.{suffix}" for suffix in ("csv", "md", "json", "png")])
-    assert made.sentences[0].startswith("QIPO improves on the baselines on D4RL (qi07): undecided.")
+    assert made.sentences[0].startswith("Verdicts: QIPO improves on the baselines on D4RL (qi07): ")
     assert "QIPO-OT returns more than Behaviour cloning (flow) in 1 of 2 data sets and less in 1" in made.sentences[1]
     frame = pd.read_csv(tmp_path / "pilot.csv")
     best = frame[(frame["learner"] == "qipo_ot") & (frame["quality"] == "medium")].iloc[0]

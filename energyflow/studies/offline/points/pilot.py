@@ -49,8 +49,8 @@ def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
         groups="env",
         notes=("D4RL's scale: its references for the environment, of another version of it and of other data.",),
     )
-    claims = [f"{one.text} ({one.claim}): {one.verdict}." for one in judged(paths, params)]
-    sentences = [" ".join(claims), *compared(each, frame, params)]
+    claims = [f"{one.text} ({one.claim}): {one.verdict}" for one in judged(paths, params)]
+    sentences = [f"Verdicts: {'; '.join(claims)}.", *compared(each, frame, params)]
     return Point(TITLE, CLAIM, sentences, table, frame, draw(frame, params))
 
 
@@ -83,7 +83,8 @@ def draw(frame: pd.DataFrame, params: OfflineVerdicts) -> Figure:
         for place, learner in enumerate(learners):
             own = part[part["learner"] == learner].assign(place=place)
             drawing.estimates(axes, own, "place", SCALES[0], nth_look(place, params.palette), joined=False, along="y")
-        drawing.predicted(axes, [part["ceiling"].iloc[0]] * 2, [-0.5, len(learners) - 0.5])
+        drawing.predicted(axes, [part["ceiling"].iloc[0]] * 2, [-0.5, len(learners) - 0.5], "best tenth of the data")
         drawing.category_axis(axes, [title(name) for name in learners], "y")
         axes.set_title(f"{env} {quality}")
+    drawing.legend_below(figure)
     return figure
