@@ -316,7 +316,7 @@ def alternatives(value: Any) -> list[Any]:
             more = (
                 [value[-1] * 2 + 2, value[-1] / 2]
                 if value and isinstance(value[-1], int | float)
-                else ["dense", "lstm_gmm", "metaworld/hammer", "mish", "flow", "rings"]
+                else ["dense", "lstm_gmm", "metaworld/hammer", "mish", "flow", "rings", "iql", "medium-expert"]
             )
             return [value[:-1], value[1:], *([*value[:-1], new] for new in more), *([*value, new] for new in more)]
         case {}:
