@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.official import Energy
-from benchmarks.timing import Work, compare, interleave, machine, table
+from benchmarks.timing import compare, machine, table
 from energyflow.config.sections import TrainParams
 from energyflow.core.files import write_json, write_text
 from energyflow.networks.build import ScalarPotential, Spec
@@ -23,6 +23,7 @@ from energyflow.pipeline import params
 from energyflow.policies.base import Policy
 from energyflow.policies.checkpoint import build
 from energyflow.policies.plan import fast_plan
+from energyflow.studies.timing import Work, interleave
 
 OBS, ACTION = 39, 4
 METHODS = ("energyflow", "energyflow_paper", "unconstrained", "flow_policy", "diffusion_policy")

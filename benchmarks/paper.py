@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.timing import cpu_seconds, machine
+from benchmarks.timing import machine
 from benchmarks.training import trainer_of
 from energyflow.core.files import write_json, write_text
 from energyflow.pipeline import params
 from energyflow.policies.registry import METHODS
+from energyflow.studies.timing import cpu_seconds
 
 
 def measured(section: Any, rounds: int) -> float:

@@ -17,13 +17,14 @@ import torch
 from torch import nn
 
 from benchmarks.official import Energy, Training
-from benchmarks.timing import compare, interleave, machine, table
+from benchmarks.timing import compare, machine, table
 from energyflow.core.files import write_json, write_text
 from energyflow.datasets.windows import Windows
 from energyflow.learning.trainer import Trainer
 from energyflow.networks.build import ScalarPotential, Spec
 from energyflow.pipeline import params
 from energyflow.policies.checkpoint import build
+from energyflow.studies.timing import interleave
 
 OBS, ACTION, COUNT = 39, 4, 4096  # Meta-World's sizes
 METHODS = (

@@ -7,7 +7,8 @@ import torch
 
 from benchmarks.official import Energy, Training
 from benchmarks.paper import row, table
-from benchmarks.timing import compare, interleave
+from benchmarks.timing import compare
+from energyflow.studies.timing import interleave
 
 
 def test_the_published_model_has_its_published_size_and_learns() -> None:

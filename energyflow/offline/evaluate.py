@@ -13,7 +13,7 @@ from energyflow.core.provenance import Existing, Run
 from energyflow.core.seeding import torch_generator
 from energyflow.datasets.episodes import Episode, Episodes, Floats
 from energyflow.offline.checkpoint import MODEL, OfflinePolicy, load
-from energyflow.offline.environment import Environment
+from energyflow.offline.environment import Environment, environment_of
 from energyflow.offline.methods.sections import RolloutParams
 
 TOGETHER = 10  # environments that step side by side: a draw for ten states takes little more time than for one
@@ -40,7 +40,7 @@ def rollout(policy: OfflinePolicy, params: RolloutParams, seed: int) -> list[dic
         `normalised_<source>` for each reference.
     """
     count = min(TOGETHER, params.episodes)
-    environments = [Environment(_stand_in(policy)) for _ in range(count)]
+    environments = [environment_of(_stand_in(policy)) for _ in range(count)]
     generator = torch_generator(seed, "offline evaluation")
     rows: list[dict[str, Any]] = []
     for first in range(0, params.episodes, count):

@@ -24,7 +24,7 @@ from energyflow.datasets.episodes import Episodes, Floats
 from energyflow.learning.kernels import fastest, using
 from energyflow.learning.trainer import learning_rate
 from energyflow.offline.checkpoint import MODEL, Description, Source, save
-from energyflow.offline.environment import Environment
+from energyflow.offline.environment import environment_of
 from energyflow.offline.fit import check_finite
 from energyflow.offline.learner import Learner, Sizes, learner_of
 from energyflow.offline.methods.sections import LearnParams
@@ -122,9 +122,9 @@ def box_of(data: Episodes) -> Floats:
     """The box of the environment, which is built once, so that what does not fit is said before any training.
 
     Raises:
-        UserError: see `Environment`.
+        UserError: see `environment_of`.
     """
-    environment = Environment(data)
+    environment = environment_of(data)
     environment.close()
     return environment.box
 

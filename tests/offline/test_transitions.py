@@ -11,7 +11,7 @@ import torch
 
 from energyflow.core.errors import UserError
 from energyflow.datasets.episodes import Episode, Episodes
-from energyflow.offline.environment import Environment
+from energyflow.offline.environment import environment_of
 from energyflow.offline.sources import find_dataset
 from energyflow.offline.transitions import prepare
 from tests.datasets.recordings import BOX, a_d4rl_file, a_minari_set, change, some_episodes
@@ -88,26 +88,26 @@ def test_rewards_that_are_no_numbers(tmp_path: Path) -> None:
 
 def test_an_unknown_environment() -> None:
     with pytest.raises(UserError, match=r"bandit\.hdf5: unknown environment 'Pendulun-v1'; did you mean 'Pendulum-v1'"):
-        Environment(in_memory(some_episodes(), "Pendulun-v1"))
+        environment_of(in_memory(some_episodes(), "Pendulun-v1"))
 
 
 def test_code_in_the_name_of_an_environment_is_not_imported() -> None:
     with pytest.raises(UserError, match="unknown environment 'antigravity:Pendulum-v1'"):
-        Environment(in_memory(some_episodes(), "antigravity:Pendulum-v1"))
+        environment_of(in_memory(some_episodes(), "antigravity:Pendulum-v1"))
 
 
 def test_widths_that_are_not_the_environments() -> None:
     wide = [replace(e, observations=np.zeros((len(e) + 1, 4))) for e in some_episodes()]
     with pytest.raises(UserError, match=r"bandit\.hdf5: observations: 4 numbers at each step, but Pendulum-v1 has 3"):
-        Environment(in_memory(wide, "Pendulum-v1"))
+        environment_of(in_memory(wide, "Pendulum-v1"))
     wide = [replace(e, actions=np.zeros((len(e), 2))) for e in some_episodes()]
     with pytest.raises(UserError, match=r"bandit\.hdf5: actions: 2 numbers at each step, but Pendulum-v1 has 1"):
-        Environment(in_memory(wide, "Pendulum-v1"))
+        environment_of(in_memory(wide, "Pendulum-v1"))
 
 
 def test_actions_that_are_no_box() -> None:
     with pytest.raises(UserError, match=r"CartPole-v1 takes Discrete\(2\); the methods here need a box"):
-        Environment(in_memory(some_episodes(), "CartPole-v1"))
+        environment_of(in_memory(some_episodes(), "CartPole-v1"))
 
 
 def test_what_is_neither_a_file_nor_an_id() -> None:

@@ -290,7 +290,8 @@ def sections(raw: dict[str, Any]) -> dict[str, str]:
         own = offline.offline_of(p)
         passed["offline_check"] = [offline.section(check, p).canonical() for check in offline.CHECKS]
         passed["offline_record"] = pilot.recording(own).canonical()
-        passed["offline_learn"], passed["offline_evaluate"] = own.rl.canonical(), own.rl.evaluate.canonical()
+        passed["offline_learn"] = [pilot.numbers(own, learner).canonical() for learner in pilot.learners(own)]
+        passed["offline_evaluate"] = own.rl.evaluate.canonical()
         passed["offline"] = offline.verdicts(p, "").canonical()
     if "rewards" in p.studies:
         asked = [rewards.ranking_inputs(p, key) for key in rewards.ranked(p)]
@@ -327,7 +328,7 @@ def alternatives(value: Any) -> list[Any]:
             more = (
                 [value[-1] * 2 + 2, value[-1] / 2]
                 if value and isinstance(value[-1], int | float)
-                else ["dense", "lstm_gmm", "metaworld/hammer", "mish", "flow", "rings"]
+                else ["dense", "lstm_gmm", "metaworld/hammer", "mish", "flow", "rings", "iql", "medium-expert"]
             )
             return [value[:-1], value[1:], *([*value[:-1], new] for new in more), *([*value, new] for new in more)]
         case {}:

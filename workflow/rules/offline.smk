@@ -1,12 +1,17 @@
-# The pilot of offline reinforcement learning: data sets of own SAC runs, policies that share one critic, their episodes.
-from energyflow.offline.methods.registry import METHODS as LEARNERS
+# The pilot of offline reinforcement learning: data sets made here, policies that share one critic, their episodes.
+from energyflow.offline.methods.registry import METHODS as OFFLINE_METHODS
 from energyflow.studies.offline import pilot, study as offline
 
 
 wildcard_constraints:
     env="[A-Za-z0-9_-]+",
     quality="|".join(pilot.QUALITIES),
-    learner="|".join(LEARNERS),
+    learner=one_of(pilot.learners(offline.offline_of(P)) if "offline" in P.studies else []),
+
+
+def offline_module(learner):
+    """Module of a learner's method."""
+    return OFFLINE_METHODS.module(pilot.method_of(learner))
 
 
 rule offline_record:
@@ -25,7 +30,7 @@ rule offline_record:
         section=pilot.recording(offline.offline_of(P)).canonical() if "offline" in P.studies else "",
         out=subpath(output[0], parent=True),
     message:
-        "SAC in {wildcards.env}, recorded"
+        "data sets of {wildcards.env}"
     shell:
         "python -m energyflow.cli job offline_record {wildcards.env} --params {params.section:q} --seed 0"
         " --out {params.out} > {log} 2>&1"
@@ -40,7 +45,7 @@ rule offline_learn:
             pattern("offline_learn", "parts.safetensors").format(**{**wildcards, "learner": other})
             for other in pilot.starts_from(wildcards.learner)
         ],
-        code=lambda wildcards: code("offline_learn", LEARNERS.module(wildcards.learner)),
+        code=lambda wildcards: code("offline_learn", offline_module(wildcards.learner)),
     output:
         PATTERN["offline_learn"],
     log:
@@ -51,12 +56,13 @@ rule offline_learn:
         mem_mb=2000,
         runtime=720,
     params:
-        section=offline.offline_of(P).rl.canonical() if "offline" in P.studies else "",
+        section=lambda wildcards: pilot.numbers(offline.offline_of(P), wildcards.learner).canonical(),
+        method=lambda wildcards: pilot.method_of(wildcards.learner),
         out=subpath(output[0], parent=True),
     message:
         "{wildcards.learner} on {wildcards.env} {wildcards.quality}, seed {wildcards.seed}"
     shell:
-        "python -m energyflow.cli job offline_learn {wildcards.learner} --params {params.section:q}"
+        "python -m energyflow.cli job offline_learn {params.method} --params {params.section:q}"
         " --seed {wildcards.seed} --inputs {input.data} {input.parts} --out {params.out} > {log} 2>&1"
 
 
@@ -64,7 +70,7 @@ rule offline_evaluate:
     input:
         model=pattern("offline_learn", "model.safetensors"),
         spec=pattern("offline_learn", "model.json"),
-        code=lambda wildcards: code("offline_evaluate", LEARNERS.module(wildcards.learner)),
+        code=lambda wildcards: code("offline_evaluate", offline_module(wildcards.learner)),
     output:
         PATTERN["offline_evaluate"],
     log:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
 
-from energyflow.core.errors import UserError, nearest
+from energyflow.core.errors import UserError
 from energyflow.datasets.episodes import Episode, Floats
 from energyflow.envs.simulator import Array, Expert
+from energyflow.offline.environment import Environment
 
 
 class GymnasiumSimulator:
@@ -26,21 +25,13 @@ class GymnasiumSimulator:
         """Build it.
 
         Raises:
-            UserError: it is unknown, cannot be built here, or has no box of actions or vector of observations.
+            UserError: see `Environment`; or it has no clock.
         """
-        if env_id not in gym.registry:
-            raise UserError(f"unknown environment '{env_id}'; {nearest(env_id, gym.registry)}")
-        try:
-            env = gym.make(env_id, disable_env_checker=True)
-        except (gym.error.Error, ImportError) as error:
-            raise UserError(f"{env_id}: cannot be built here: {' '.join(str(error).split())}") from None
-        steps = env.spec and env.spec.max_episode_steps
-        observed, acted = env.observation_space, env.action_space
-        if not (steps and isinstance(acted, spaces.Box) and isinstance(observed, spaces.Box)):
-            raise UserError(f"{env_id}: needs a clock, a box of actions and a vector of observations")
-        self.env, self.horizon, self.env_id = env.unwrapped, int(steps), env_id
-        self.box: Floats = np.array([acted.low.ravel(), acted.high.ravel()], dtype=np.float64)
-        self.obs_dim, self.action_dim = int(np.prod(observed.shape)), self.box.shape[1]
+        self.env, self.env_id = Environment(env_id), env_id
+        if self.env.horizon is None:
+            raise UserError(f"{env_id}: has no clock that ends its episodes; record in an environment with one")
+        self.horizon, self.box = self.env.horizon, self.env.box
+        self.obs_dim, self.action_dim = self.env.obs_dim, self.box.shape[1]
         self.obs_layout = {"observations": self.obs_dim}
 
     def in_box(self, action: Array) -> Floats:
@@ -51,12 +42,11 @@ class GymnasiumSimulator:
 
     def reset(self, seed: int, level: Any = None) -> Array:
         """Start the episode of a seed; there are no levels."""
-        return np.asarray(self.env.reset(seed=seed)[0], dtype=np.float64).ravel()
+        return self.env.reset(seed)
 
     def step(self, action: Array) -> tuple[Array, float, bool]:
         """Observation, reward, and whether the episode ended for good."""
-        obs, reward, terminated, _, _ = self.env.step(self.in_box(action).astype(np.float32))
-        return np.asarray(obs, dtype=np.float64).ravel(), float(reward), bool(terminated)
+        return self.env.step(self.in_box(action))[:3]
 
     def expert(self, style: int | None) -> Expert:
         """There is none.
@@ -64,7 +54,7 @@ class GymnasiumSimulator:
         Raises:
             UserError: always.
         """
-        raise UserError(f"{self.env_id}: has no scripted expert; data sets are recorded from SAC")
+        raise UserError(f"{self.env_id}: has no expert of one style; see energyflow/studies/offline/recording.py")
 
     def env_args(self) -> dict[str, Any]:
         """See the protocol."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from energyflow.report.point import Point, named
 from energyflow.studies.offline.points import (
+    acting,
     claims,
     classifier_free,
     cost,
@@ -29,8 +30,9 @@ HEAD = """# Energy-weighted flow matching
 The paper (arXiv 2503.04975) trains a flow or a diffusion of p towards q ~ p exp(-beta E) by weighting its loss, and
 has offline reinforcement learning (QIPO) do so with E = -Q. Here its theorems meet laws that are known in closed form,
 and its guided generation the exact tilted laws of the six sets that it is shown on; the sizes are in `offline:` of
-`params.yaml`. What is about offline reinforcement learning is *not testable here*: no run in an environment is part of
-this page. The statements follow a summary of the paper: its body and its code were not available.
+`params.yaml`. What is about returns is decided on data sets made here where `offline.pilot` has seeds, and is *not
+testable here* where it has none. The statements follow a summary of the paper: its body and its code were not
+available.
 
 **How to read it.** Dashed lines are predictions. Intervals are Student-t intervals over seeds. A claim *holds* where
 the whole interval lies within the limit, which was fixed before any run; it *does not hold* where none of it does; else
@@ -48,6 +50,7 @@ POINTS: dict[str, Callable[[Sequence[Path], OfflineVerdicts], Point]] = {
     "support": support.build,
     "renewal": renewal.build,
     "temperature": temperature.build,
+    "acting": acting.build,
     "pilot": pilot.build,
 }
 

@@ -1,203 +1,45 @@
-"""Data sets made here, after D4RL's recipe: one SAC run, its snapshots, and what some of them do.
+"""Data sets made here: a run in an environment, and the episodes of three qualities, in Minari's layout.
 
-The rule, version 1:
-
-    expert         the agent at the end of the run
-    medium         the first snapshot whose return is `share` of the way from a random policy's to the expert's
-    medium-replay  everything that the agent lived through until that snapshot, the newest `transitions` of it
-    medium-expert  half of the transitions of each of the two
-
-Agents are recorded as they explore, by draws of their policy, and episodes are whole. The returns of a random policy
-and of the expert, deterministic, go into the metadata under Minari's names, and normalise every score.
+Where a scripted expert is known (`scripted.py`) it acts, elsewhere SAC (`sac_recorder.py`); both say at their top what
+the qualities are: rule 1. The returns of a random policy and of the expert go into the metadata under Minari's names,
+and normalise every score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from tqdm import tqdm
 
-from energyflow.agents.agent import Agent
-from energyflow.agents.env import EpisodeEnv
-from energyflow.agents.learner import Learner
-from energyflow.agents.sac import EPISODES_PER_SEED, build_agent
-from energyflow.config.sections import ShapeParams
-from energyflow.core.errors import UserError
 from energyflow.core.files import sha256, write_json
 from energyflow.core.provenance import Run
 from energyflow.core.resume import ResumePoint
-from energyflow.core.seeding import generator
 from energyflow.datasets.episodes import Episode
 from energyflow.datasets.minari import FILE, write_minari
-from energyflow.envs.simulator import Expert
-from energyflow.rewards.base import Transitions
-from energyflow.studies.offline.gymnasium_env import GymnasiumSimulator
+from energyflow.offline import maze
+from energyflow.studies.offline.recorder import Recorder
+from energyflow.studies.offline.sac_recorder import SACRecorder
+from energyflow.studies.offline.scripted import ScriptedRecorder
 from energyflow.studies.offline.sections import Recording
 
-RULE = 1  # of the module's text; data of another rule are other data
+RULE = 1  # of the recorders' text; data of another rule are other data
 QUALITIES = ("medium", "medium-replay", "medium-expert")
-CURVE = ["step", "return"]
+RECORDERS: dict[str, type[Recorder]] = {maze.ID: ScriptedRecorder}  # of the others: SAC
+BEST = 0.1  # share of the episodes
 
 
-class AsRecorded:
-    """The environment's own reward."""
-
-    window = (1, 1)
-    frozen = True
-
-    def __init__(self) -> None:
-        """Measure nothing."""
-        self.measured: dict[str, float] = {}
-
-    def reward(self, batch: Transitions) -> Tensor:
-        """See `RewardSource.reward`."""
-        return batch.env_reward.float()
-
-
-def sac_section(params: Recording, horizon: int) -> ShapeParams:
-    """The numbers of the agent."""
-    return ShapeParams(
-        steps=params.steps,
-        eval_every=params.eval_every,
-        eval_episodes=params.eval_episodes,
-        horizon=horizon,
-        on_success="terminate",
-        hidden=params.hidden,
-        ent_coef=params.ent_coef,
-        learning_rate=params.learning_rate,
-        batch_size=params.batch_size,
-        gamma=params.gamma,
-        train_freq=1,
-        learning_starts=params.learning_starts,
-        seed=params.seed,
-        eval_seed=params.seed,
-        source_params={},
-    )
-
-
-class Recorder:
-    """One SAC run with its snapshots, and the recordings made of it."""
-
-    def __init__(self, env_id: str, params: Recording, seed: int) -> None:
-        """Set up a run.
-
-        Args:
-            env_id: of Gymnasium's.
-            params: every number.
-            seed: of the agent, and of what is drawn afterwards.
-        """
-        self.params, self.seed, self.simulator = params, seed, GymnasiumSimulator(env_id)
-        section = sac_section(params, self.simulator.horizon)
-        first = params.seed + EPISODES_PER_SEED * (seed + 1)  # the first so many are for evaluation and recording
-        env = EpisodeEnv(GymnasiumSimulator(env_id), horizon=self.simulator.horizon, first_seed=first, terminate=True)
-        self.learner = Learner(build_agent(self.simulator, section, seed), env, AsRecorded(), section, seed)
-        self.snapshots: list[Tensor] = []
-        self.curve: list[dict[str, float]] = []
-
-    @property
-    def agent(self) -> Agent:
-        """The agent of the run."""
-        return self.learner.agent
-
-    def run(self, point: ResumePoint) -> None:
-        """Train to the end, from a resume point if there is one; a point is stored between two episodes."""
-        learner, params = self.learner, self.params
-        if (stored := point.load()) is not None:
-            tensors, note = stored
-            learner.restore(tensors, note)
-            self.curve = note["curve"]
-            self.snapshots = [tensors[f"snapshot/{number}"] for number in range(len(self.curve))]
-            print(f"resuming at step {learner.step}", flush=True)
-        due = False
-        with tqdm(total=params.steps, initial=learner.step, unit="step", mininterval=5.0) as bar:
-            while learner.step < params.steps:
-                learner.advance()
-                bar.update()
-                if learner.step % params.eval_every == 0 or learner.step == params.steps:
-                    self.look()
-                    bar.set_postfix({"return": round(self.curve[-1]["return"], 1)})
-                    due = True
-                if due and learner.obs is None and learner.step < params.steps:
-                    kept = {f"snapshot/{number}": vector for number, vector in enumerate(self.snapshots)}
-                    point.store(learner.tensors() | kept, learner.note() | {"curve": self.curve})
-                    due = False
-
-    def look(self) -> None:
-        """Keep the actor, and the mean return of its most likely actions."""
-        self.snapshots.append(self.agent.actor.vector.clone())
-        mean = self.mean_return(lambda obs: self.agent.mode(obs[None].astype(np.float32))[0].astype(np.float64))
-        self.curve.append({"step": self.learner.step, "return": mean})
-
-    def mean_return(self, act: Expert) -> float:
-        """Of `eval_episodes` episodes."""
-        seeds = range(self.params.seed, self.params.seed + self.params.eval_episodes)
-        return float(np.mean([self.simulator.record(act, seed).ret for seed in seeds]))
-
-    def random_return(self) -> float:
-        """Of a policy that draws uniformly from the box."""
-        rng = generator(self.seed, "random policy")
-        return self.mean_return(lambda _: rng.uniform(-1.0, 1.0, self.simulator.action_dim))
-
-    def medium(self, random: float) -> int:
-        """Number of the medium snapshot.
-
-        Raises:
-            UserError: the run learned nothing, so that there is no way from random to expert.
-        """
-        expert = self.curve[-1]["return"]
-        if expert <= random:
-            raise UserError(
-                f"{self.simulator.env_id}: the agent returns {expert:.1f} in the end and a random one {random:.1f}:"
-                f" nothing to record; raise offline.recording.steps ({self.params.steps})"
-            )
-        wanted = random + self.params.share * (expert - random)
-        return next(number for number, row in enumerate(self.curve) if row["return"] >= wanted)
-
-    def episodes_of(self, snapshot: int, transitions: int, first_seed: int) -> Iterator[Episode]:
-        """Whole episodes of a snapshot's draws, until there are so many transitions."""
-        agent = build_agent(self.simulator, self.learner.params, self.seed)
-        agent.actor.vector.copy_(self.snapshots[snapshot])
-        count = 0
-        while count < transitions:
-            episode = self.simulator.record(
-                lambda obs: agent.act(obs.astype(np.float32)).astype(np.float64), first_seed
-            )
-            count, first_seed = count + len(episode), first_seed + 1
-            yield episode
-
-    def replay(self, stop: int, transitions: int) -> list[Episode]:
-        """What the agent lived through in its first `stop` steps: the newest whole episodes, and the one at work."""
-        buffer, units = self.learner.replay, self.simulator.in_box
-        record, found, count = buffer.record, list[Episode](), 0
-        while stop > 0 and count < transitions:
-            start = int(buffer.start[stop - 1])
-            rows = slice(start, stop)
-            obs = np.concatenate([record.obs[rows], record.next_obs[stop - 1 : stop]]).astype(np.float64)
-            terminated = bool(buffer.discount[stop - 1] == 0.0)
-            truncated = stop - start == self.simulator.horizon and not terminated
-            rewards = record.env_reward[rows].astype(np.float64)
-            found.append(Episode(obs, units(record.action[rows].astype(np.float64)), rewards, terminated, truncated))
-            count, stop = count + stop - start, start
-        return found[::-1]
-
-
-def sets_of(recorder: Recorder, random: float) -> Iterator[tuple[str, list[Episode]]]:
-    """Each quality and its episodes; see the module."""
-    count, medium, last = recorder.params.transitions, recorder.medium(random), len(recorder.curve) - 1
-    first = recorder.params.seed + EPISODES_PER_SEED // 2
-    yield "medium", list(recorder.episodes_of(medium, count, first))
-    yield "medium-replay", recorder.replay(int(recorder.curve[medium]["step"]), count)
-    halves = [recorder.episodes_of(snapshot, count // 2, first) for snapshot in (medium, last)]
-    yield "medium-expert", [episode for half in halves for episode in half]
+def ceiling(episodes: Sequence[Episode]) -> float:
+    """Mean return of the best tenth: what a policy reaches that takes the best of the data, and no more."""
+    returns = sorted((episode.ret for episode in episodes), reverse=True)
+    return float(np.mean(returns[: math.ceil(BEST * len(returns))]))
 
 
 def record(name: str, params: Recording, seed: int, out: Path) -> None:
-    """Train SAC in an environment, and write `<quality>-v0/data/...`, `manifest.json`, `curve.csv` and `run.json`.
+    """Come to an expert, and write `<quality>-v0/data/...`, `manifest.json`, `curve.csv` and `run.json`.
 
     A killed run continues bit for bit; see energyflow/core/resume.py.
 
@@ -208,18 +50,18 @@ def record(name: str, params: Recording, seed: int, out: Path) -> None:
         out: folder of the outputs.
 
     Raises:
-        UserError: the environment is unknown or cannot be built; the agent learned nothing; the disk is full; or
+        UserError: the environment is unknown or cannot be built; nothing was learned; the disk is full; or
             another process is writing into `out`.
     """
     section = params.model_dump(mode="json")
-    recorder = Recorder(name, params, seed)
+    recorder = RECORDERS.get(name, SACRecorder)(name, params, seed)
     with Run("offline_record", out, params=section, inputs=[], task=name, seed=seed, rule=RULE) as run:
         point = ResumePoint(out, {"task": name, "seed": seed, "params": section, "rule": RULE})
         recorder.run(point)
-        random, expert = recorder.random_return(), recorder.curve[-1]["return"]
+        random, expert = recorder.random_return(), recorder.expert_return
         family = name.split("-v")[0].lower()
         manifest: dict[str, Any] = {"rule": RULE, "random": random, "expert": expert, "sets": {}}
-        for quality, episodes in sets_of(recorder, random):
+        for quality, episodes in recorder.sets(random):
             folder = out / f"{quality}-v0"
             write_minari(
                 folder,
@@ -228,8 +70,8 @@ def record(name: str, params: Recording, seed: int, out: Path) -> None:
                 env={"id": name},
                 box=recorder.simulator.box,
                 metadata={
-                    "algorithm_name": "SAC",
-                    "description": f"made here by rule {RULE}, after D4RL's recipe; not D4RL's data",
+                    "algorithm_name": recorder.algorithm,
+                    "description": f"made here by rule {RULE} of {recorder.algorithm}; not D4RL's data",
                     "ref_min_score": random,
                     "ref_max_score": expert,
                 },
@@ -239,9 +81,10 @@ def record(name: str, params: Recording, seed: int, out: Path) -> None:
                 "transitions": sum(map(len, episodes)),
                 "terminated": sum(episode.terminated for episode in episodes),
                 "mean_return": float(np.mean([episode.ret for episode in episodes])),
+                "ceiling": ceiling(episodes),
                 "sha256": sha256(folder / "data" / FILE),
             }
         write_json(out / "manifest.json", manifest)
         run.write_csv("curve.csv", recorder.curve)
-        run.note(medium_step=recorder.curve[recorder.medium(random)]["step"], threads=torch.get_num_threads())
+        run.note(**recorder.note(random), threads=torch.get_num_threads())
         point.remove()

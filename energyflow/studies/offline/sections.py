@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from energyflow.config.section import Section
@@ -114,6 +116,36 @@ class Renewal(Section):
     repeats: int = Field(ge=1)
 
 
+class ActingSize(Section):
+    """Networks that act, and their solvers: `hidden` widths and `time_dim` time features of field and energy alike."""
+
+    hidden: Widths
+    time_dim: int = Field(ge=2, le=4096, multiple_of=2)
+    ot: SolverParams
+    vp: SolverParams
+
+
+class Acting(Section):
+    """Time of one action: medians over `rounds`, in each of which every method acts `calls` times.
+
+    Attributes:
+        published: the networks of QGPO's code, which QIPO is said to share, beside those of `rl`.
+    """
+
+    published: ActingSize
+    rounds: Count
+    calls: Count
+
+
+class ActingCheck(Section):
+    """What its jobs read: every size by name, and the numbers of EnergyFlow."""
+
+    sizes: dict[str, ActingSize] = Field(min_length=1)
+    energyflow: dict[str, Any]
+    rounds: Count
+    calls: Count
+
+
 class Tolerances(Section):
     """What an interval has to stay within for a claim to hold; fixed before any run.
 
@@ -137,7 +169,7 @@ class Tolerances(Section):
 
 
 class Recording(Section):
-    """Data sets made here: one SAC run in an environment of Gymnasium's, and what is recorded of it.
+    """Data sets made here: one SAC run, or a scripted expert, in an environment, and what is recorded of it.
 
     Attributes:
         steps: of the environment.
@@ -150,7 +182,9 @@ class Recording(Section):
         gamma: discount.
         learning_starts: random steps first.
         transitions: of each set; medium-replay has what its agent lived through, if that is less.
-        share: of the way from the random to the last return, at which the medium agent is taken.
+        share: of the way from the random to the last return, at which the medium agent is taken; of a script, the
+            medium one's skill.
+        noise: of recorded scripts, in actions of [-1, 1].
         seed: of the first initial state.
     """
 
@@ -165,6 +199,7 @@ class Recording(Section):
     learning_starts: int = Field(ge=0, le=10**8)
     transitions: int = Field(ge=2, le=10**8)
     share: float = Field(gt=0, lt=1)
+    noise: float = Field(ge=0, le=1)
     seed: Seed
 
 
@@ -175,10 +210,15 @@ class RecordingGrid(Recording):
 
 
 class Pilot(Section):
-    """Which of the data sets made here are learned from, by which methods; no seeds, no pilot."""
+    """Which of the data sets made here are learned from, by which methods; no seeds, no pilot.
+
+    Attributes:
+        supports: further numbers M of support actions, of QIPO-OT alone.
+    """
 
     qualities: list[str] = Field(min_length=1)
     methods: list[str] = Field(min_length=1)
+    supports: list[Count]
     seeds: list[Seed]
 
 
@@ -194,6 +234,7 @@ class OfflineParams(Section):
     classifier_free: ClassifierFree
     support: Support
     renewal: Renewal
+    acting: Acting
     rl: LearnParams
     recording: RecordingGrid
     pilot: Pilot

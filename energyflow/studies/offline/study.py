@@ -17,6 +17,7 @@ from energyflow.studies.study import Check, CheckKey, Study
 
 NAME = "offline"
 HERE = "energyflow.studies.offline"
+CLAIMS = "claims"
 PILOT = "pilot"  # the point of the runs in environments
 SETS = ("8gaussians", "moons", "swissroll", "rings", "2spirals", "checkerboard")  # of energyflow/offline/sets.py
 # check -> what its jobs read of params.yaml, and what it is done on; none: the sets of the preset
@@ -28,10 +29,11 @@ CHECKS: dict[str, tuple[type[Section], tuple[str, ...]]] = {
     "classifier_free": (sections.ClassifierFree, ("two_modes",)),
     "support": (sections.Support, ("normal",)),
     "renewal": (sections.Renewal, ("linear", "quadratic")),
+    "acting": (sections.ActingCheck, ("hopper", "walker2d", "antmaze")),
 }
 # in the order of the page -> the checks whose rows they are made of
 POINTS: dict[str, tuple[str, ...]] = {
-    "claims": tuple(CHECKS),
+    CLAIMS: tuple(CHECKS),
     "field": ("field",),
     "gradient": ("gradient",),
     "importance": ("importance", "toys"),
@@ -42,6 +44,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "support": ("support",),
     "renewal": ("renewal",),
     "temperature": ("renewal",),
+    "acting": ("acting",),
 }
 
 
@@ -60,8 +63,22 @@ def keys(check: str, p: Params) -> list[CheckKey]:
 
 def section(check: str, p: Params) -> Section:
     """What the jobs of a check read: its group without its grid."""
+    if check == "acting":
+        return acting(p)
     kind = CHECKS[check][0]
     return kind(**{key: getattr(getattr(offline_of(p), check), key) for key in kind.model_fields})
+
+
+def acting(p: Params) -> sections.ActingCheck:
+    """The networks of `rl` beside the published ones, and EnergyFlow's numbers as the preset has them."""
+    own = offline_of(p)
+    ours = sections.ActingSize(hidden=own.rl.hidden, time_dim=own.rl.time_dim, ot=own.rl.acting.ot, vp=own.rl.acting.vp)
+    return sections.ActingCheck(
+        sizes={"published": own.acting.published, "ours": ours},
+        energyflow=p.train["energyflow"].method_params,
+        rounds=own.acting.rounds,
+        calls=own.acting.calls,
+    )
 
 
 def points(p: Params) -> list[str]:
@@ -77,9 +94,13 @@ def owned(p: Params) -> dict[str, list[str]]:
 def rows(p: Params, point: str) -> list[str]:
     """The rows that a point is made of."""
     study = STUDIES[NAME]
+    made = owned(p)
+    records = [file for file in made[f"{NAME}_record"] if file.endswith("/manifest.json")]
+    episodes = [*records, *(file for file in made[f"{NAME}_evaluate"] if file.endswith(".csv"))]
     if point == PILOT:
-        return [file for file in owned(p)[f"{NAME}_evaluate"] if file.endswith(".csv")]
-    return [study.check_files(p, key)[0] for check in POINTS[point] for key in keys(check, p)]
+        return episodes
+    checked = [study.check_files(p, key)[0] for check in POINTS[point] for key in keys(check, p)]
+    return [*checked, *(episodes if point == CLAIMS else [])]
 
 
 def verdicts(p: Params, _point: str) -> OfflineVerdicts:
@@ -128,6 +149,7 @@ STUDIES = {
         section=verdicts,
         build=f"{HERE}.page:build",
         head=f"{HERE}.page:HEAD",
+        sections=("method",),
         checks={name: _check(name) for name in CHECKS},
         jobs=pilot.JOBS,
         made=owned,

@@ -11,8 +11,11 @@ import pytest
 from energyflow.core.errors import UserError
 from energyflow.core.files import read_json
 from energyflow.core.resume import ResumePoint
+from energyflow.datasets.episodes import Episode
 from energyflow.datasets.minari import read_minari
-from energyflow.studies.offline.recording import QUALITIES, Recorder, record
+from energyflow.offline.references import d4rl_reference
+from energyflow.studies.offline.recording import QUALITIES, ceiling, record
+from energyflow.studies.offline.sac_recorder import SACRecorder
 from energyflow.studies.offline.sections import Recording
 
 ENV = "Pendulum-v1"
@@ -28,6 +31,7 @@ PARAMS = Recording(
     learning_starts=400,
     transitions=400,
     share=0.5,
+    noise=0.3,
     seed=7,
 )
 
@@ -35,14 +39,14 @@ PARAMS = Recording(
 @pytest.fixture
 def learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots that get better, as those of a long run do."""
-    real = Recorder.look
+    real = SACRecorder.look
 
-    def look(self: Recorder) -> None:
+    def look(self: SACRecorder) -> None:
         real(self)
         self.curve[-1]["return"] = float(self.learner.step)
 
-    monkeypatch.setattr(Recorder, "look", look)
-    monkeypatch.setattr(Recorder, "random_return", lambda _: 0.0)
+    monkeypatch.setattr(SACRecorder, "look", look)
+    monkeypatch.setattr(SACRecorder, "random_return", lambda _: 0.0)
 
 
 @pytest.mark.usefixtures("learned")
@@ -58,6 +62,7 @@ def test_the_three_sets_and_their_manifest(tmp_path: Path) -> None:
         assert data.name == f"made-here/pendulum/{quality}-v0"
         assert (len(data.episodes), data.steps, data.sha256) == (said["episodes"], said["transitions"], said["sha256"])
         assert said["mean_return"] == pytest.approx(np.mean([e.ret for e in data.episodes]))
+        assert said["ceiling"] == max(e.ret for e in data.episodes)  # of fewer than eleven
         for episode in data.episodes:
             assert not episode.terminated  # Pendulum never ends for good
             assert episode.truncated == (len(episode) == 200)
@@ -66,8 +71,24 @@ def test_the_three_sets_and_their_manifest(tmp_path: Path) -> None:
     assert medium.steps == 300  # the first snapshot with half of 450
 
 
+def test_the_ceiling_is_the_best_tenth() -> None:
+    episodes = [Episode(np.zeros((2, 1)), np.zeros((1, 1)), np.array([float(ret)]), True, False) for ret in range(20)]
+    assert ceiling(episodes) == 18.5
+
+
+def test_the_cheetah_never_falls_and_has_d4rls_references() -> None:
+    pytest.importorskip("mujoco")
+    recorder = SACRecorder("HalfCheetah-v5", PARAMS, 0)
+    episode = recorder.simulator.record(lambda _: np.zeros(6), 0)
+    assert (len(episode), episode.terminated, episode.truncated) == (1000, False, True)
+    assert (recorder.simulator.obs_dim, recorder.simulator.action_dim) == (17, 6)
+    reference = d4rl_reference("HalfCheetah-v5")
+    assert reference is not None
+    assert (reference.score(-280.178953), reference.score(12135.0)) == (0.0, 100.0)
+
+
 def test_medium_is_the_first_that_is_far_enough() -> None:
-    recorder = Recorder(ENV, PARAMS, 0)
+    recorder = SACRecorder(ENV, PARAMS, 0)
     recorder.curve = [{"step": s, "return": r} for s, r in ((1, 0.0), (2, 61.0), (3, 40.0), (4, 100.0))]
     assert recorder.medium(random=20.0) == 1
     recorder.curve[-1]["return"] = 10.0
@@ -100,7 +121,7 @@ def test_a_run_that_stops_continues_bit_for_bit(tmp_path: Path, monkeypatch: pyt
 
 def test_a_fall_ends_an_episode_and_a_clock_does_not() -> None:
     pytest.importorskip("mujoco")
-    recorder = Recorder("Hopper-v5", PARAMS, 0)
+    recorder = SACRecorder("Hopper-v5", PARAMS, 0)
     episode = recorder.simulator.record(lambda _: np.ones(3), 0)
     assert episode.terminated
     assert not episode.truncated
@@ -109,4 +130,4 @@ def test_a_fall_ends_an_episode_and_a_clock_does_not() -> None:
 
 def test_unknown_environments_are_named() -> None:
     with pytest.raises(UserError, match="unknown environment 'Hoper-v5'; did you mean 'Hopper-v5'"):
-        Recorder("Hoper-v5", PARAMS, 0)
+        SACRecorder("Hoper-v5", PARAMS, 0)

@@ -7,16 +7,11 @@ from pathlib import Path
 
 from energyflow.report.point import Point
 from energyflow.studies import claims
-from energyflow.studies.claims import NOTHING
-from energyflow.studies.offline.points import cost, field, gradient, importance, renewal, toys
+from energyflow.studies.offline.points import acting, cost, field, gradient, importance, returns, toys
 from energyflow.studies.offline.sections import OfflineVerdicts
-from energyflow.studies.verdicts import UNTESTED, Judged
+from energyflow.studies.verdicts import Judged
 
 CLAIM = "What the paper claims, and what came of it; the points below say how each was measured."
-BEYOND = (
-    ("qi07", "QIPO improves on the baselines on D4RL", "return in an environment"),
-    ("qi10", "action selection is 63.7 % (OT) and 25.6 % (Diff) faster than QGPO", "ms an action"),
-)
 
 
 def judged(paths: Sequence[Path], params: OfflineVerdicts) -> list[Judged]:
@@ -27,11 +22,8 @@ def judged(paths: Sequence[Path], params: OfflineVerdicts) -> list[Judged]:
         importance.judged(paths, params),
         toys.judged(paths, params),
         cost.judged(paths, params),
-        *renewal.judged(paths, params),
-        *(
-            Judged(claim, text, what, NOTHING, "no run in an environment here", UNTESTED)
-            for claim, text, what in BEYOND
-        ),
+        *returns.judged(paths, params),
+        acting.judged(paths, params),
     ]
     return sorted(found, key=lambda one: one.claim)
 

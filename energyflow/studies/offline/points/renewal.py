@@ -18,7 +18,7 @@ from energyflow.report.style import nth_look
 from energyflow.report.wording import listed
 from energyflow.studies.offline.points.verdicts import read
 from energyflow.studies.offline.sections import OfflineVerdicts
-from energyflow.studies.verdicts import UNTESTED, Estimate, Judged
+from energyflow.studies.verdicts import Estimate
 
 LINES = 4  # at most so many betas, or a few more, in the panel over M
 KINDS = {"once": "One shot", "renewed": "Renewed"}
@@ -47,36 +47,19 @@ def compared(frame: pd.DataFrame) -> pd.DataFrame:
     return renewed.merge(once[["beta", *names]].rename(columns=names), on="beta")
 
 
-def judged(paths: Sequence[Path], params: OfflineVerdicts) -> list[Judged]:
-    """Claims qi08 and qi09, which are about offline reinforcement learning: the number is of the line alone."""
+def on_a_line(paths: Sequence[Path], params: OfflineVerdicts) -> dict[str, tuple[str, Estimate]]:
+    """What stands for claims qi08 and qi09, of returns, where there are none: a quantity and its number, by claim."""
     frame = estimates(paths, "linear", params)
     last = compared(frame).nlargest(1, "beta").iloc[0]
     gain = Estimate(last["mean"] - last["mean_once"], math.nan, math.nan)
     once = frame[frame["kind"] == "once"].sort_values("m")
     wide = once[once["beta"] == last["beta"]]
     more = Estimate(wide["mean"].iloc[-1] - wide["mean"].iloc[0], math.nan, math.nan)
-    where, total = (
-        "no run in an environment here",
-        f"at beta {last['beta']:g} in total, exact mean {last['exact_mean']:g}",
-    )
-    return [
-        Judged(
-            "qi08",
-            "iterative renewal improves on one shot",
-            f"on a line, mean after renewals minus one shot {total}",
-            gain,
-            where,
-            UNTESTED,
-        ),
-        Judged(
-            "qi09",
-            "larger support sets M help",
-            f"on a line, mean with the largest M minus the smallest {total}",
-            more,
-            where,
-            UNTESTED,
-        ),
-    ]
+    total = f"at beta {last['beta']:g} in total, exact mean {last['exact_mean']:g}"
+    return {
+        "qi08": (f"on a line, mean after renewals minus one shot {total}", gain),
+        "qi09": (f"on a line, mean with the largest M minus the smallest {total}", more),
+    }
 
 
 def build(paths: Sequence[Path], params: OfflineVerdicts) -> Point:
