@@ -23,14 +23,13 @@ def schema() -> str:
     definitions: dict[str, Any] = {}
 
     def of(model: type[Any]) -> dict[str, Any]:
-        nonlocal definitions
         found: dict[str, Any] = model.model_json_schema(ref_template="#/$defs/{model}")
         for name, one in (found.pop("$defs", {}) | {"": found}).items():
-            one.pop(
-                "required", None
-            )  # layers complete each other: what is missing at last is told when they are merged
+            # layers complete each other: what is missing at last is told when they are merged
+            one.pop("required", None)
             one["additionalProperties"] = False
-            definitions |= {name: one} if name else {}
+            if name:
+                assert definitions.setdefault(name, one) == one, f"two sections of params.yaml are called {name}"
         return found
 
     train = {"train": of(TrainSection)}
