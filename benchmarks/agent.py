@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from benchmarks.trials import carry_out, demonstrations
+from benchmarks.trials import carry_out, demonstrations, marks
 from energyflow.agents.agent import Agent
 from energyflow.agents.sac import train_sac
 from energyflow.config.sections import ShapeParams
@@ -98,10 +98,8 @@ def trial(task: str, agent: str, seed: int) -> pd.DataFrame:
         demos=demos.episodes if params.demo_share else None,
         build=partial(build, normalizer=normalizer),
     )
-    seconds = time.process_time() - started
-    found = pd.DataFrame(rows["curve"]).groupby("step")["success"].agg(["size", "mean"]).reset_index()
-    found = found.rename(columns={"size": "n", "mean": "success"}).assign(cpu_seconds=seconds)
-    found = pd.DataFrame([dict(zip(TRIAL, (task, agent, seed), strict=True))] * len(found)).join(found)
+    about = dict(zip(TRIAL, (task, agent, seed), strict=True))
+    found = marks(rows["curve"], time.process_time() - started, about)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_csv(out, found)
     return found

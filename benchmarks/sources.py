@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from benchmarks.trials import FIRST_SEED, carry_out, demonstrations
+from benchmarks.trials import FIRST_SEED, carry_out, demonstrations, marks
 from energyflow.agents.sac import train_sac
 from energyflow.core.files import write_csv
 from energyflow.envs.tasks import make_env
@@ -73,10 +73,8 @@ def trial(source: str, value: float, seed: int) -> pd.DataFrame:
     demos, started = demonstrations(TASK, PRESET, OUT), time.process_time()
     told = make_source(source, TASK, params, seed, reward_model(source, seed), demos)
     _, rows = train_sac(lambda: make_env(TASK), told, params, seed, terminate=ends_at_success(source, params))
-    seconds = time.process_time() - started
-    found = pd.DataFrame(rows["curve"]).groupby("step")["success"].agg(["size", "mean"]).reset_index()
-    found = found.rename(columns={"size": "n", "mean": "success"}).assign(cpu_seconds=seconds)
-    found = pd.DataFrame([dict(zip(TRIAL, (source, value, seed), strict=True))] * len(found)).join(found)
+    about = dict(zip(TRIAL, (source, value, seed), strict=True))
+    found = marks(rows["curve"], time.process_time() - started, about)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_csv(out, found)
     return found

@@ -30,6 +30,13 @@ def demonstrations(task: str, preset: str, out: Path) -> Path:
     return own / "demos.hdf5"
 
 
+def marks(curve: Sequence[dict[str, Any]], cpu_seconds: float, about: dict[str, Any]) -> pd.DataFrame:
+    """A row for each mark of an agent: what tells the trial apart, step, n episodes, mean success, CPU seconds."""
+    found = pd.DataFrame(curve).groupby("step")["success"].agg(["size", "mean"]).reset_index()
+    found = found.rename(columns={"size": "n", "mean": "success"}).assign(cpu_seconds=cpu_seconds)
+    return pd.DataFrame([about] * len(found)).join(found)
+
+
 def carry_out(
     function: Callable[..., pd.DataFrame], trials: Sequence[Trial], keys: Sequence[str], table: Path, jobs: int
 ) -> pd.DataFrame:

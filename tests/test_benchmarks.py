@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks import sources
 from benchmarks.official import Energy, Training
 from benchmarks.paper import row, table
 from benchmarks.timing import compare
+from benchmarks.trials import marks
+from energyflow.pipeline import params
 from energyflow.studies.timing import interleave
 
 
@@ -47,3 +50,19 @@ def test_a_soak_is_told_in_one_row() -> None:
     found = {"ticks": 6000, "p50": 1.234, "p99": 5.678, "worst": 101.0, "misses": 2, "late": 1, "every": 4}
     about = {"cpu": "a", "cores": 2, "load": 0.5, "torch": "2"}
     assert "| 10 | 6000 | 1.23 | 5.68 | 101 | 2 | 1 |" in serving.table(found, about).splitlines()
+
+
+def test_every_source_has_as_many_values_in_the_trials_and_the_presets_among_them() -> None:
+    shape = params.load(preset=sources.PRESET).of(sources.TASK).shape
+    for source, (key, values) in sources.NUMBERS.items():
+        assert len(set(values)) == 3
+        assert shape[source].source_params.get(key, getattr(shape[source], key, None)) in values, source
+
+
+def test_marks_of_a_trial_are_means_over_its_episodes() -> None:
+    curve = [{"step": step, "success": success} for step, success in ((10, 0), (10, 1), (20, 1), (20, 1))]
+    found = marks(curve, 3.0, {"source": "near", "seed": 100})
+    assert found[["seed", "step", "n", "success", "cpu_seconds"]].to_numpy().tolist() == [
+        [100, 10, 2, 0.5, 3.0],
+        [100, 20, 2, 1.0, 3.0],
+    ]

@@ -29,7 +29,8 @@ def schema() -> str:
             one.pop("required", None)
             one["additionalProperties"] = False
             if name:
-                assert definitions.setdefault(name, one) == one, f"two sections of params.yaml are called {name}"
+                known = definitions.setdefault(name, one)
+                assert known == one, f"two sections of params.yaml are called {name}"
         return found
 
     train = {"train": of(TrainSection)}

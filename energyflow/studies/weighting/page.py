@@ -31,7 +31,8 @@ the energy that weighted score matching learns.
 - A temperature, or a slope, is the predicted one where its interval lies within `temperature`, or `slope`, of it.
 - `beta` was set beforehand and not tuned; initial states of the data are no states of the evaluation. A look at the
   weights, not at success, added the centring by E_phi's own proposals: under that by N(0, I), which is the paper's,
-  twelve of twelve thousand rows carried the weight. The tasks are those whose mixture a pilot found to spoil a clone.
+  hardly a row carried the weight (`ess` of the rows of `imitation`). The tasks are those whose mixture a pilot found to
+  spoil a clone.
 
 **How to read it.** Success in percent; its intervals are the project's two-way bootstrap over seeds and initial states.
 Intervals of temperatures and slopes are Student-t intervals over seeds. None is corrected for their number.
