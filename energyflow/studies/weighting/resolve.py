@@ -102,6 +102,11 @@ def check(p: Params) -> None:
     counted = mixture.expert + mixture.noisy + mixture.random
     if counted > mixture.states // 2:
         raise UserError(f"{where}.mixture: {counted} episodes from {mixture.states // 2} initial states; raise states")
+    half, periods = own.learn.behaviour.steps // 2, own.learn.improvement.periods
+    if half < periods:
+        raise UserError(
+            f"{where}.learn: {periods} periods of improvement in half of behaviour.steps, {half}; raise behaviour.steps"
+        )
     first, last = mixture.seed, mixture.seed + mixture.states * (1 + max(own.seeds))
     asked = own.learn.evaluate
     if first < asked.seed + asked.episodes and asked.seed < last:

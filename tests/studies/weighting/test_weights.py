@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from energyflow.config.params import Params
+from energyflow.core.errors import UserError
 from energyflow.datasets.episodes import Episode, Episodes
 from energyflow.offline.transitions import Transitions
 from energyflow.offline.weights import support_softmax
@@ -18,6 +19,7 @@ from energyflow.studies.theory.experts.registry import make_expert
 from energyflow.studies.theory.models import draw
 from energyflow.studies.weighting import discriminator, flows, resolve
 from energyflow.studies.weighting.checks.chain import relabelled
+from energyflow.studies.weighting.checks.imitation import halved
 from energyflow.studies.weighting.checks.temperature import transitions
 from energyflow.studies.weighting.energy import EnergyCritic, ExpertEnergy, expert_energy, pairs
 
@@ -99,6 +101,24 @@ def test_the_critic_likes_low_energies_and_so_does_the_best_of_many(data: Transi
     best = flows.best_of(actor, bowl, data, 64)(states, torch.Generator().manual_seed(0))
     assert best.shape == (6, 2)
     assert float((best - zero).norm(dim=1).mean()) < 0.5
+
+
+def test_renewals_and_the_flow_before_them_have_the_steps_of_one_flow(laptop: Params) -> None:
+    learn = resolve.weighting_of(laptop).learn
+    for whole in (learn.behaviour.steps, 103):
+        behaviour = learn.behaviour.model_copy(update={"steps": whole})
+        half = halved(learn.model_copy(update={"behaviour": behaviour}))
+        assert half.behaviour.steps + half.improvement.steps == whole
+        assert half.improvement.periods == learn.improvement.periods
+        assert half.improvement.steps == pytest.approx(whole / 2, abs=learn.improvement.periods)
+
+
+def test_more_periods_than_half_of_the_steps_are_refused(laptop: Params) -> None:
+    own = resolve.weighting_of(laptop)
+    behaviour = own.learn.behaviour.model_copy(update={"steps": 7})
+    short = own.model_copy(update={"learn": own.learn.model_copy(update={"behaviour": behaviour})})
+    with pytest.raises(UserError, match=r"learn: 4 periods of improvement in half of behaviour.steps, 3; raise"):
+        resolve.check(laptop.model_copy(update={"studies": laptop.studies | {resolve.NAME: short}}))
 
 
 def test_a_flow_draws_what_has_weight(data: Transitions, laptop: Params) -> None:

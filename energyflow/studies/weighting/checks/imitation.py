@@ -3,7 +3,7 @@
 clone           all of the mixture
 energy          the mixture weighted by exp(beta A), A = -E_phi centred in each state by what E_phi proposes there
 reference       the mixture weighted by exp(beta r), r = -E_phi centred by N(0, I): the reward of the first paper
-renewed         QIPO from `clone` with Q = -E_phi: weights of each state by itself, in which c(s) cancels (Section 5)
+renewed         QIPO with Q = -E_phi: weights of each state by itself, in which c(s) cancels (Section 5)
 discriminator   the mixture weighted by d / (1 - d)
 best_of         actions of `clone`, of M the one of the lowest E_phi
 demonstrations  what E_phi was trained on, and no more
@@ -12,7 +12,8 @@ expert_share    the expert's share of the mixture, which is known to nobody else
 The weights of Algorithm 1 compare actions of different states, so an energy that is known up to c(s) has to be centred
 first; with one action a state a softmax over the actions of each is 1 whatever the energy. By what it is centred
 decides how much a state counts: in a trial on other data a thousandth of the rows had the weights of `reference`, which
-is why there is `energy`. `renewed` takes as many steps again as the flow that it starts from.
+is why there is `energy`. All policies take as many steps: the flow that `renewed` starts from, like `clone` but for its
+length, has half of them, and its renewals share the rest.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from torch import Tensor
 
 from energyflow.envs.tasks import make_env
 from energyflow.learning.evaluation import SIMULATORS
+from energyflow.offline.methods.sections import LearnParams
 from energyflow.offline.transitions import Transitions
 from energyflow.offline.weights import effective_sample_size
 from energyflow.studies.weighting import discriminator, flows
@@ -48,7 +50,9 @@ def rows(subject: str, seed: int, params: Imitation, _inputs: Sequence[Path]) ->
     energy = expert_energy(demos, params.model, params.energy, seed)
     log_weight = log_weights(mixture, data, pairs(demos), energy, params, seed)
     trained = {name: flows.flow(data, weight, learn, seed) for name, weight in log_weight.items()}
-    stage = flows.renewed(data, trained["clone"], energy.energy, params.energy.beta, learn, seed)
+    half = halved(learn)
+    start = flows.flow(data, log_weight["clone"], half, seed)
+    stage = flows.renewed(data, start, energy.energy, params.energy.beta, half, seed)
     while stage.step < stage.steps:
         stage.advance()
     few = flows.flow(shown, torch.zeros(len(shown)), learn, seed)
@@ -64,6 +68,15 @@ def rows(subject: str, seed: int, params: Imitation, _inputs: Sequence[Path]) ->
         episodes = flows.episodes(actor, own, envs, learn, params.mixture.horizon, seed)
         found += [about | episode for episode in episodes]
     return found
+
+
+def halved(params: LearnParams) -> LearnParams:
+    """The recipe of `renewed`: the renewals, of equal length, and the flow before them come to `behaviour.steps`."""
+    whole, own = params.behaviour.steps, params.improvement
+    every = whole // 2 // own.periods
+    renewing = own.model_copy(update={"steps": every * own.periods, "renew_every": every})
+    before = params.behaviour.model_copy(update={"steps": whole - renewing.steps})
+    return params.model_copy(update={"behaviour": before, "improvement": renewing})
 
 
 def log_weights(

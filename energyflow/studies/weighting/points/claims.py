@@ -47,7 +47,7 @@ LEADS = (
     Lead("ew03", "they are no worse than discriminator weights", IMITATION, "energy", "discriminator"),
     Lead("ew04", "they are no worse than the best of M by E_phi", IMITATION, "energy", "best_of"),
     Lead("ew05", "they are no worse than the demonstrations alone", IMITATION, "energy", "demonstrations"),
-    Lead("ew06", "weights within states, of twice the steps, are no worse than across", IMITATION, "renewed", "energy"),
+    Lead("ew06", "weights within states are no worse than across", IMITATION, "renewed", "energy"),
     Lead("ew07", "centring by own proposals is no worse than by N(0, I)", IMITATION, "energy", "reference"),
     Lead("ew12", "QIPO on the centred reward is better than cloning everything", CHAIN, "centred", FLOOR),
     Lead("ew13", "it comes near QIPO on the dense reward", CHAIN, "centred", "dense", lambda rules: rules.near),
