@@ -17,6 +17,13 @@ from energyflow.report import readme
 from energyflow.rewards.registry import SOURCES
 
 SUCCESS = "Task; By sample (%); By mean (%); Minus EnergyFlow, by sample; Published; Intervals cover it"
+TRAINED = "Agent; Task; n; Final success; Area; Behind the oracle; Over no reward"
+RANKED = "Task; n; Within a state; Across states; Demonstrated preferred; Episodes by success"
+STUDIED = {  # tables of the study of rewards
+    "From scratch": ("scratch", TRAINED),
+    "With demonstrations": ("demonstrations", TRAINED),
+    "Ranks": ("ranking", RANKED),
+}
 # of the tables of 0.1.0
 ONE_DECODER = "Task; Success (%) + 95 % interval => Success (%) [95 %]; Worst seed; Minus EnergyFlow; Published; on"
 LEARNING = "Task; Final success; Area under the curve; Best mark; at step; On these curves"
@@ -166,8 +173,14 @@ def _success(subject: Subject, root: Path) -> list[str]:
 
 
 def _learning(subject: Subject, root: Path) -> list[str]:
+    found = []
+    for title, (table, columns) in STUDIED.items():
+        rows = quoted(root / f"results/rewards/tables/{table}.md", subject.title, columns)
+        found += [f"### {title}", rows] if rows else []
     rows = quoted(root / "results/laptop/full/tables/learning.md", subject.title, LEARNING)
-    return ["## Its row", "True success of SAC on it, in percent.", rows] if rows else []
+    found += ["### By the agent of 0.1.0", rows] if rows else []
+    said = "Success of SAC on it, in percent; rank correlations; [how to read them](../results/rewards.md)."
+    return ["## Its rows", said, *found] if found else []
 
 
 def quoted(file: Path, title: str, columns: str) -> str:

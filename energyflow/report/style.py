@@ -18,7 +18,7 @@ from energyflow.report import names
 Colour = tuple[float, float, float] | str
 REFERENCE_COLOUR = "0.25"  # of the expert and the dense oracle: they are not competitors
 UNKNOWN_COLOUR = "0.5"
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8", "H", "$\\spadesuit$")
 # Everything in a file that is not the drawing: dates and program versions would change the bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},

@@ -51,6 +51,7 @@ SOURCES: Registry[Source] = Registry(
         "gail",
         "airl",
         "constant",
+        "step_cost",
         "dense",
     ),
 )

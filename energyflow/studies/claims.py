@@ -41,7 +41,7 @@ def point(
     frame, conditions = rows(found), again or {}
     for name, others in conditions.items():
         more = rows([others.get(one.claim, replace(one, verdict=NONE, value=NOTHING)) for one in found])
-        frame = frame.assign(**{f"{name}_{column}": more[column] for column in ("verdict", *NUMBER)})
+        frame = frame.assign(**{_prefix(name) + column: more[column] for column in ("verdict", *NUMBER)})
     table = Table(
         title=TITLE,
         caption=caption,
@@ -56,7 +56,7 @@ def point(
         ),
     )
     sentences = [f"{said(frame)}."]
-    sentences += [f"{name.capitalize()}: {said(frame, f'{name}_verdict')}." for name in conditions]
+    sentences += [f"{name.capitalize()}: {said(frame, _prefix(name) + 'verdict')}." for name in conditions]
     return Point(TITLE, claim, sentences, table, frame, draw(frame, palette, list(conditions)))
 
 
@@ -64,11 +64,16 @@ def _columns(name: str) -> tuple[Column, Column]:
     """Verdict and measurement, under a condition if it has a name."""
     if not name:
         return VERDICT, Column("Measured", number())
-    prefix = f"{name}_"
+    prefix = _prefix(name)
     return (
         Column(f"Verdict {name}", plain(f"{prefix}verdict"), numeric=False),
         Column(f"Measured {name}", number(prefix)),
     )
+
+
+def _prefix(condition: str) -> str:
+    """Of the names of its columns."""
+    return condition.replace(" ", "_") + "_"
 
 
 def rows(found: Sequence[Judged]) -> pd.DataFrame:
@@ -106,7 +111,10 @@ def draw(frame: pd.DataFrame, palette: str, conditions: Sequence[str] = ()) -> F
     figure, (axes,) = drawing.panels(1, 1)
     figure.set_size_inches(7.0, 3.2)
     offsets = [0.16 * (1 + place) for place in range(len(conditions))]
-    columns = [("verdict", 0.0), *((f"{name}_verdict", at) for name, at in zip(conditions, offsets, strict=True))]
+    columns = [
+        ("verdict", 0.0),
+        *((_prefix(name) + "verdict", at) for name, at in zip(conditions, offsets, strict=True)),
+    ]
     for (column, offset), label in zip(columns, ("", *conditions), strict=True):
         for place, word in enumerate(VERDICTS):
             own = [index for index, verdict in enumerate(frame[column]) if verdict == word]

@@ -152,7 +152,9 @@ def test_task_rewards(shape: ShapeParams) -> None:
     batch = replace(batch, success=torch.tensor([0.0, 1.0]), env_reward=torch.tensor([2.5, 10.0]))
     sparse = make_source("sparse", "metaworld/button_press", shape, 0, None, None)
     oracle = make_source("dense", "metaworld/button_press", shape, 0, None, None)
+    cost = make_source("step_cost", "metaworld/button_press", shape, 0, None, None)
     assert sparse.reward(batch).tolist() == [0.0, 1.0]
+    assert cost.reward(batch).tolist() == [-1.0, -1.0]
     assert oracle.reward(batch).tolist() == [0.25, 1.0]
     staged = make_source("dense", "robomimic/lift", shape, 0, None, None)  # at most 1 a step
     assert staged.reward(batch).tolist() == [2.5, 10.0]
@@ -160,7 +162,7 @@ def test_task_rewards(shape: ShapeParams) -> None:
 
 def test_which_sources_end_at_success(shape: ShapeParams) -> None:
     keep, stop = (shape.model_copy(update={"on_success": x}) for x in ("continue", "terminate"))
-    assert [n for n in SOURCES if ends_at_success(n, keep)] == ["centered_energy_bounded"]
+    assert [n for n in SOURCES if ends_at_success(n, keep)] == ["centered_energy_bounded", "step_cost"]
     assert [n for n in SOURCES if ends_at_success(n, stop)] == list(SOURCES)
 
 

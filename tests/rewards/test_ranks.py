@@ -29,6 +29,7 @@ from .test_densities import fitted, quick
 ENOUGH = 0.6  # probability that the expert's action is rewarded more; 1/2 is chance
 STATES, RANDOM, STEPS = 60, 8, 400
 LONGER = {"ebil_energy": 4000}  # steps of a model that needs them: its energy knows no more than a nat
+CONTROLS = ("constant", "step_cost")
 UPDATES = 1200  # of a source that changes, on a replay of random actions
 
 
@@ -105,10 +106,11 @@ def probability(source: RewardSource) -> float:
     return preferred(reward[:, :1], reward[:, 1:])
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name != "constant"])
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in CONTROLS])
 def test_a_source_ranks_the_expert_above_random_actions(every: Params, name: str) -> None:
     assert probability(built(every, name)) > ENOUGH
 
 
 def test_no_reward_does_not(every: Params) -> None:
-    assert probability(built(every, "constant")) == 0.5
+    for name in CONTROLS:
+        assert probability(built(every, name)) == 0.5

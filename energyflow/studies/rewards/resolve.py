@@ -18,6 +18,7 @@ from energyflow.studies.rewards.sections import PointParams, RankingParams, Rewa
 NAMES = re.compile(r"[a-z0-9_]+")  # of variants, as they stand in paths
 SCRATCH = "scratch"  # the regime of the preset's own runs
 ORACLE, CONTROL = "dense", "constant"
+UNRANKED = ("step_cost",)  # to a rank it is what `constant` is, one value everywhere
 JUDGE = "judge"  # of the ranking, which stands among the sources that it judges
 
 
@@ -107,7 +108,7 @@ def ranking_section(p: Params) -> RankingParams:
     return RankingParams(
         **grid.model_dump(),
         judges={task: _changed(judge, steps, "rewards.ranking.steps") for task, judge in judges.items()},
-        sources={source: p.shape[source].source_params for source in sources(p)},
+        sources={source: p.shape[source].source_params for source in sources(p) if source not in UNRANKED},
     )
 
 

@@ -82,7 +82,7 @@ def ranking_code(key: CheckKey) -> list[str]:
     """Modules of every source, of the models that they read, and of the task."""
     models = [(model, METHODS[model].model.partition(":")) for model in models_of(SOURCES)]
     return [
-        *(SOURCES.module(source) for source in SOURCES),
+        *(SOURCES.module(source) for source in SOURCES if source not in resolve.UNRANKED),
         *(module if colon else METHODS.module(model) for model, (module, colon, _) in models),
         *modules(key.subject, expert=False),
     ]

@@ -95,7 +95,7 @@ GOOD = level(
 
 def test_no_claim_is_tested_where_the_oracle_solves_a_third(laptop: Params, tmp_path: Path) -> None:
     found = build(laptop, "claims", tmp_path, level(dense=0.33, centered_energy=0.3), judge=0.33)
-    for column in ("verdict", "with demonstrations_verdict"):
+    for column in ("verdict", "with_demonstrations_verdict"):
         told = verdicts(found, column)
         assert {word for claim, word in told.items() if claim != "ef06"} == {UNTESTED}
     assert verdicts(found)["ef06"] == UNTESTED
@@ -117,7 +117,7 @@ def test_verdicts_follow_the_rows(laptop: Params, tmp_path: Path) -> None:
 
 def test_with_demonstrations_the_oracle_has_to_lead_the_control(laptop: Params, tmp_path: Path) -> None:
     found = build(laptop, "claims", tmp_path, lambda run: 1.0 if run.variant == "demonstrations" else GOOD(run))
-    told = verdicts(found, "with demonstrations_verdict")
+    told = verdicts(found, "with_demonstrations_verdict")
     assert {word for claim, word in told.items() if claim != "ef06"} == {UNTESTED}
     assert verdicts(found)["ef14"] == HOLDS
 

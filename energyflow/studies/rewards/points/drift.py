@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 import pandas as pd
@@ -82,6 +83,7 @@ def draw(frame: pd.DataFrame, regimes: Sequence[Regime]) -> Figure:
     """A panel a regime and task: filled at the peak, hollow at the end."""
     places = [(regime, task) for regime in regimes for task in regime.tasks]
     figure, panels = drawing.panels(len(places), 2, x="Success (%)")
+    figure.set_size_inches(9.0, 2.6 * ceil(len(places) / 2))
     for axes, (regime, task) in zip(panels, places, strict=True):
         own = frame[(frame["regime"] == regime.name) & (frame["task"] == task)].reset_index(drop=True)
         for place, row in enumerate(records(own)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -150,7 +151,7 @@ def draw(frame: pd.DataFrame, params: PointParams) -> Figure:
         axes.axvline(nothing, color="0.6", lw=0.9, ls=":")
         drawing.category_axis(axes, [names.source_name(source) for source in own["source"]], "y")
         axes.tick_params(labelleft=index % len(MEASURES) == 0)
-        axes.set_title(title)
+        axes.set_title(fill(title, 14))
         axes.set_ylabel("" if index % len(MEASURES) else names.task_label(task))
         axes.set_xlim((-0.05, 1.05) if nothing else (-1.05, 1.05))
     return figure

@@ -61,12 +61,13 @@ def sentence(frame: pd.DataFrame, regime: Regime) -> str:
         return f"{regime.title}: no task tests a claim; the oracle ends at {reached}."
     averages = [row for row in records(own) if names.is_average(row["task"])]
     rows = averages or [row for row in records(own) if row["task"] in tested]
+    where = ", on average" if averages else ""
     told = [row for row in rows if row["source"] not in (ORACLE, CONTROL)]
     behind = listed(_named(row) for row in told if row["behind_high"] is not None and row["behind_high"] < 0)
     ahead = listed(_named(row) for row in told if row["gain_low"] is not None and row["gain_low"] > 0)
     return (
-        f"{regime.title}: {listed(map(names.task_name, tested))} test(s) claims; the oracle ends at {reached}."
-        f" Clearly behind the oracle in area: {behind}. Clearly ahead of no reward: {ahead}."
+        f"{regime.title}: claims are tested on {listed(map(names.task_name, tested))}; the oracle ends at {reached}."
+        f" Clearly behind the oracle in area{where}: {behind}. Clearly ahead of no reward: {ahead}."
     )
 
 

@@ -195,8 +195,8 @@ def sentences(found: Outcomes, frame: pd.DataFrame) -> list[str]:
     ahead = listed(trial.methods[row["method"]] for row in told if row["gain_low"] > 0)
     behind = listed(trial.methods[row["method"]] for row in told if row["behind_high"] < 0)
     return [
-        f"{listed(map(names.task_name, tested))} test(s) claims. Clearly ahead of cloning: {ahead}. Clearly behind the"
-        f" ceiling: {behind}.",
+        f"Claims are tested on {listed(map(names.task_name, tested))}. Clearly ahead of cloning: {ahead}. Clearly"
+        f" behind the ceiling: {behind}.",
         bounds,
     ]
 
