@@ -18,7 +18,8 @@ from energyflow.studies.rewards.sections import PointParams, RankingParams, Rewa
 NAMES = re.compile(r"[a-z0-9_]+")  # of variants, as they stand in paths
 SCRATCH = "scratch"  # the regime of the preset's own runs
 ORACLE, CONTROL = "dense", "constant"
-UNRANKED = ("step_cost",)  # to a rank it is what `constant` is, one value everywhere
+BOUNDED, COST = "centered_energy_bounded", "step_cost"  # both end at success: the control says what that alone is worth
+UNRANKED = (COST,)  # to a rank it is what `constant` is, one value everywhere
 JUDGE = "judge"  # of the ranking, which stands among the sources that it judges
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,13 @@ def test_every_point_has_a_readable_figure_and_says_its_intervals(full: dict[str
             headers = [column.header for column in found.table.columns]
             assert {"n", "Seeds"} <= set(headers), name
             assert "95 %" in found.table.caption, name
+
+
+def test_the_bounded_energy_is_held_against_what_an_end_at_success_says(laptop: Params, tmp_path: Path) -> None:
+    reached = level(dense=1.0, centered_energy=1.0, centered_energy_bounded=0.9, step_cost=0.6)
+    said = build(laptop, "demonstrations", tmp_path, reached).sentences[0]
+    assert "Centred energy, bounded, less cost of each step, in area: " in said
+    assert re.search(r"on average \d+\.\d \[", said)
 
 
 def test_the_figure_of_training_shows_the_curves_and_the_areas(full: dict[str, point.Point]) -> None:

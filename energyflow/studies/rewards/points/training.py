@@ -15,7 +15,7 @@ from energyflow.report.render import Column, Table, records
 from energyflow.report.style import look_of
 from energyflow.report.wording import listed
 from energyflow.studies.rewards.points.curves import COVERAGE, Regime, table_rows
-from energyflow.studies.rewards.resolve import CONTROL, ORACLE
+from energyflow.studies.rewards.resolve import BOUNDED, CONTROL, COST, ORACLE
 from energyflow.studies.rewards.sections import PointParams
 
 TESTS = Column("Tests", lambda row: "yes" if row["testable"] else "no", numeric=False)
@@ -68,7 +68,18 @@ def sentence(frame: pd.DataFrame, regime: Regime) -> str:
     return (
         f"{regime.title}: claims are tested on {listed(map(names.task_name, tested))}; the oracle ends at {reached}."
         f" Clearly behind the oracle in area{where}: {behind}. Clearly ahead of no reward: {ahead}."
+        f"{_bounded(regime, tested)}"
     )
+
+
+def _bounded(regime: Regime, tasks: Sequence[str]) -> str:
+    """What the bounded energy adds to what its episodes, which end at success, say by themselves."""
+    if not (regime.has(BOUNDED, tasks) and regime.has(COST, tasks)):
+        return ""
+    told = [f"{names.task_name(task)} {regime.gap(BOUNDED, COST, [task]).said(1)}" for task in tasks]
+    if len(tasks) > 1:
+        told.append(f"on average {regime.gap(BOUNDED, COST, tasks).said(1)}")
+    return f" {names.source_name(BOUNDED)}, less {names.source_name(COST).lower()}, in area: {listed(told)}."
 
 
 def _named(row: dict[str, str]) -> str:
