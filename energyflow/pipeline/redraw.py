@@ -67,7 +67,7 @@ def _absent(calls: list[Call]) -> list[Path]:
 
 
 def redraw(pool: ProcessPoolExecutor, preset: str, grid: str) -> Iterator[str]:
-    """Unpack a preset's rows on a grid, and draw what is made of them; with `core`, the studies too.
+    """Unpack a preset's rows, and draw what is made of them on a grid; with `core`, the studies too.
 
     Yields:
         What was unpacked, what could not be drawn, and what is not as git has it.
@@ -75,7 +75,9 @@ def redraw(pool: ProcessPoolExecutor, preset: str, grid: str) -> Iterator[str]:
     Raises:
         UserError: an archive is damaged, or rows are.
     """
-    yield from map(str, unpack_here(preset, None if grid == "full" else grid))  # `full` shares rows with `core`
+    yield from map(
+        str, unpack_here(preset, None)
+    )  # of all grids: `full` shares rows with `core`, and studies read both
     p = params.load(preset=preset, grid=grid)
     parts = {layout.report_dir(p): report_calls(p)}
     if grid == "core":

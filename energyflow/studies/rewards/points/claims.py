@@ -66,9 +66,12 @@ def ahead(source: str, rivals: Sequence[str], regime: Regime, tasks: Sequence[st
 
 
 def best(regime: Regime, tasks: Sequence[str]) -> Found:
-    """Centred + sparse is ahead of the paper's other sources, and the centred energy of sparse alone."""
-    value, verdict = ahead(BOTH, PAPER, regime, tasks)
-    return value, every(verdict, ahead(CENTRED, ["sparse"], regime, tasks)[1])
+    """Centred + sparse is ahead of the paper's other sources, and the centred energy of sparse alone.
+
+    The measurement is the least of these leads, that which decides.
+    """
+    parts = ahead(BOTH, PAPER, regime, tasks), ahead(CENTRED, ["sparse"], regime, tasks)
+    return min((gap for gap, _ in parts), key=lambda gap: gap.mean), every(*(verdict for _, verdict in parts))
 
 
 def drifts(regime: Regime, tasks: Sequence[str]) -> Found:
@@ -88,8 +91,8 @@ CLAIMS = (
         *(lambda rules: f"at most {-100 * rules.plateau:g} points", plateau),
     ),
     Claim(
-        *("ef16", "centred + sparse is best, sparse alone is slow", (BOTH, *PAPER), f"{AREA}, less the closest rival"),
-        *(lambda _: "at least 0, against each; and centred less sparse likewise", best),
+        *("ef16", "centred + sparse is best, sparse alone is slow", (BOTH, *PAPER)),
+        *(f"{AREA}, the least lead", lambda _: "at least 0: both less each rival, and centred less sparse", best),
     ),
     Claim(
         *("ef17", "better rewards than adversarial IRL (GAIL, AIRL)", (CENTRED, "gail", "airl")),
