@@ -50,5 +50,6 @@ def number(row: Mapping[str, Any] | pd.Series, value: str, digits: int = 2) -> s
 
 def spelled(mean: float, low: float, high: float, digits: int = 2) -> str:
     """`mean [low, high]`, or of one seed `mean [one seed]`."""
+    mean, low, high = (round(value, digits) + 0.0 for value in (mean, low, high))  # rounding errors decide on -0.0
     bounds = "one seed" if pd.isna(low) else f"{low:.{digits}f}, {high:.{digits}f}"
     return f"{mean:.{digits}f} [{bounds}]"

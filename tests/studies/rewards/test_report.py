@@ -20,7 +20,7 @@ from energyflow.studies.registry import STUDIES
 from energyflow.studies.rewards import page, resolve, study
 from energyflow.studies.rewards.points import curves
 from energyflow.studies.rewards.sections import PointParams
-from energyflow.studies.verdicts import FAILS, HOLDS, OPEN, UNTESTED
+from energyflow.studies.verdicts import FAILS, HOLDS, OPEN, UNTESTED, Estimate
 from tests.report import drawn
 from tests.report.synthetic import write
 
@@ -199,3 +199,7 @@ def test_the_figure_of_claims_has_a_filled_and_a_hollow_mark_for_each(full: dict
 def test_an_unknown_point_is_named(laptop: Params) -> None:
     with pytest.raises(UserError, match="did you mean 'drift'"):
         page.build("drif", [], section(laptop))
+
+
+def test_nothing_is_said_without_a_sign() -> None:
+    assert Estimate(-1e-15, -2.0, 3.0).said(1) == "0.0 [-2.0, 3.0]"
