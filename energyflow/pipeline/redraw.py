@@ -67,17 +67,14 @@ def _absent(calls: list[Call]) -> list[Path]:
 
 
 def redraw(pool: ProcessPoolExecutor, preset: str, grid: str) -> Iterator[str]:
-    """Unpack a preset's rows, and draw what is made of them on a grid; with `core`, the studies too.
+    """Draw what is made of a preset's rows on a grid; with `core`, the studies too.
 
     Yields:
-        What was unpacked, what could not be drawn, and what is not as git has it.
+        What could not be drawn, and what is not as git has it.
 
     Raises:
-        UserError: an archive is damaged, or rows are.
+        UserError: rows are damaged.
     """
-    yield from map(
-        str, unpack_here(preset, None)
-    )  # of all grids: `full` shares rows with `core`, and studies read both
     p = params.load(preset=preset, grid=grid)
     parts = {layout.report_dir(p): report_calls(p)}
     if grid == "core":
@@ -111,10 +108,12 @@ def _changed(files: list[str]) -> Iterator[str]:
 
 
 def redraw_all(preset: str | None, grid: str | None) -> Iterator[str]:
-    """`redraw` of every preset and grid, or of one, that rows are packed of.
+    """Unpack the rows of every preset, or of one, and `redraw` every grid, or one, that rows are packed of.
+
+    Rows of all grids are unpacked first: `full` shares some with `core`, and studies read both.
 
     Raises:
-        UserError: as `redraw`, or there is nothing packed.
+        UserError: as `redraw`, an archive is damaged, or there is nothing packed.
     """
     presets = [preset] if preset else list(params_file.read()["presets"])
     wanted = [(name, each) for name in presets for each in ([grid] if grid else params.GRIDS)]
@@ -123,5 +122,7 @@ def redraw_all(preset: str | None, grid: str | None) -> Iterator[str]:
         raise UserError("no rows are packed (results/<preset>/rows): energyflow results pack, after a run")
     os.environ |= {"PYTHONHASHSEED": "0", "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}  # as in the workflow
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        for name in dict.fromkeys(name for name, _ in packed):
+            yield from map(str, unpack_here(name, None))
         for name, each in packed:
             yield from redraw(pool, name, each)

@@ -1,4 +1,4 @@
-"""Numbers and lists as a sentence has them."""
+"""Numbers and lists as a sentence has them; never -0.0, on which rounding errors decide (`z`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def span(values: pd.Series) -> str:
 
 def extent(values: pd.Series, digits: int = 2) -> str:
     """`x` or `x to y`."""
-    low, high = f"{values.min():.{digits}f}", f"{values.max():.{digits}f}"
+    low, high = f"{values.min():z.{digits}f}", f"{values.max():z.{digits}f}"
     return low if low == high else f"{low} to {high}"
 
 
@@ -50,6 +50,5 @@ def number(row: Mapping[str, Any] | pd.Series, value: str, digits: int = 2) -> s
 
 def spelled(mean: float, low: float, high: float, digits: int = 2) -> str:
     """`mean [low, high]`, or of one seed `mean [one seed]`."""
-    mean, low, high = (round(value, digits) + 0.0 for value in (mean, low, high))  # rounding errors decide on -0.0
-    bounds = "one seed" if pd.isna(low) else f"{low:.{digits}f}, {high:.{digits}f}"
-    return f"{mean:.{digits}f} [{bounds}]"
+    bounds = "one seed" if pd.isna(low) else f"{low:z.{digits}f}, {high:z.{digits}f}"
+    return f"{mean:z.{digits}f} [{bounds}]"

@@ -199,6 +199,9 @@ def test_committed_tables_are_those_of_the_committed_rows(tmp_path: Path) -> Non
     assert (done.returncode == 0) == bool(packed), said
     assert ("files drawn: all as in git" if packed else "no rows are packed") in said
     assert "not as in git" not in said, said
+    pages = git.run("git", "ls-files", "--", "results/*/README.md").stdout.split()
+    drawn = [Path(page).parent for page in pages if f"{Path(page).parent}/rows/" in packed]
+    assert not [folder for folder in drawn if f"{folder}: not drawn" in said], said
 
 
 def test_unpacked_files_are_older_than_any_code(scratch: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

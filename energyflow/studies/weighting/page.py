@@ -29,10 +29,13 @@ the energy that weighted score matching learns.
   whole interval of the difference lies within its limit, *does not hold* where none of it does; else it is
   *undecided*. *Better* and *no worse*: a difference of at least 0; *near*: behind by at most `near`.
 - A temperature, or a slope, is the predicted one where its interval lies within `temperature`, or `slope`, of it.
-- `beta` was set beforehand and not tuned; initial states of the data are no states of the evaluation. A look at the
-  weights, not at success, added the centring by E_phi's own proposals: under that by N(0, I), which is the paper's,
-  hardly a row carried the weight (`ess` of the rows of `imitation`). The tasks are those whose mixture a pilot found to
-  spoil a clone.
+
+**What trials before decided**, which no command repeats. The noise of the noisy share and the tasks: where a clone of
+everything succeeds there is nothing to gain, so a lead over cloning is in part the choice of tasks that leave one. The
+centring by E_phi's own proposals, after a look at the weights, not at success: under that by N(0, I), which is the
+paper's, hardly a row carried the weight (`ess` of the rows of `imitation`). The discount and the beta of the chain.
+`beta` of the energy weights was set beforehand; it and the numbers of its rivals were not tuned. E_phi is read at about
+the expert's own spread, which is known here because it was made. No state of the data is one of the evaluation.
 
 **How to read it.** Success in percent; its intervals are the project's two-way bootstrap over seeds and initial states.
 Intervals of temperatures and slopes are Student-t intervals over seeds. None is corrected for their number.

@@ -20,7 +20,7 @@ from energyflow.studies.registry import STUDIES
 from energyflow.studies.rewards import page, resolve, study
 from energyflow.studies.rewards.points import curves
 from energyflow.studies.rewards.sections import PointParams
-from energyflow.studies.verdicts import FAILS, HOLDS, OPEN, UNTESTED, Estimate
+from energyflow.studies.verdicts import FAILS, HOLDS, OPEN, UNTESTED
 from tests.report import drawn
 from tests.report.synthetic import write
 
@@ -116,6 +116,14 @@ def test_verdicts_follow_the_rows(laptop: Params, tmp_path: Path) -> None:
         assert bad[claim] == FAILS, claim
 
 
+def test_the_lead_that_decides_is_the_one_that_is_shown(laptop: Params, tmp_path: Path) -> None:
+    """Centred + sparse leads everywhere, and the centred energy does not lead sparse."""
+    slow = level(dense=1.0, centered_energy=0.2, centered_energy_sparse=1.0, sparse=0.6, raw_energy=0.2)
+    found = build(laptop, "claims", tmp_path, slow).rows.set_index("claim").loc["ef16"]
+    assert found["verdict"] == FAILS
+    assert found["number"] < 0.0
+
+
 def test_with_demonstrations_the_oracle_has_to_lead_the_control(laptop: Params, tmp_path: Path) -> None:
     found = build(laptop, "claims", tmp_path, lambda run: 1.0 if run.variant == "demonstrations" else GOOD(run))
     told = verdicts(found, "with_demonstrations_verdict")
@@ -199,7 +207,3 @@ def test_the_figure_of_claims_has_a_filled_and_a_hollow_mark_for_each(full: dict
 def test_an_unknown_point_is_named(laptop: Params) -> None:
     with pytest.raises(UserError, match="did you mean 'drift'"):
         page.build("drif", [], section(laptop))
-
-
-def test_nothing_is_said_without_a_sign() -> None:
-    assert Estimate(-1e-15, -2.0, 3.0).said(1) == "0.0 [-2.0, 3.0]"

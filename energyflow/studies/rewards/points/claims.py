@@ -153,6 +153,7 @@ def build(paths: Sequence[Path], params: PointParams) -> Point:
     again = {claim.number: judged(claim, shown[0] if shown else None) for claim in CLAIMS}
     caption = (
         "Verdicts follow from intervals, paired by seed, and from the rules above, which were fixed before the run."
-        f" A claim is tested on the tasks that the oracle solves alone. {COVERAGE}"
+        " A claim is tested on the tasks that the oracle solves alone. Where rivals never succeed no lead over them can"
+        f" be below 0, and a verdict on them says no more than that. {COVERAGE}"
     )
     return claims.point(CLAIM, caption, found, params.palette, {"with demonstrations": again})
