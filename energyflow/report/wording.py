@@ -1,4 +1,4 @@
-"""Numbers and lists as a sentence has them; never -0.0, on which rounding errors decide (`z`)."""
+"""Numbers and lists as a sentence has them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def span(values: pd.Series) -> str:
 
 def extent(values: pd.Series, digits: int = 2) -> str:
     """`x` or `x to y`."""
-    low, high = f"{values.min():z.{digits}f}", f"{values.max():z.{digits}f}"
+    low, high = f"{values.min():.{digits}f}", f"{values.max():.{digits}f}"
     return low if low == high else f"{low} to {high}"
 
 
@@ -48,7 +48,13 @@ def number(row: Mapping[str, Any] | pd.Series, value: str, digits: int = 2) -> s
     return spelled(row[value], row[f"{value}_low"], row[f"{value}_high"], digits)
 
 
+def settled(value: float) -> float:
+    """A number without the sign of a rounding error; a small one keeps its own, on which a verdict may rest: -0.0."""
+    return 0.0 if abs(value) < 1e-9 else value
+
+
 def spelled(mean: float, low: float, high: float, digits: int = 2) -> str:
     """`mean [low, high]`, or of one seed `mean [one seed]`."""
-    bounds = "one seed" if pd.isna(low) else f"{low:z.{digits}f}, {high:z.{digits}f}"
-    return f"{mean:z.{digits}f} [{bounds}]"
+    mean, low, high = map(settled, (mean, low, high))
+    bounds = "one seed" if pd.isna(low) else f"{low:.{digits}f}, {high:.{digits}f}"
+    return f"{mean:.{digits}f} [{bounds}]"

@@ -9,8 +9,10 @@ import pytest
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report.claims import ratio
+from energyflow.report.columns import with_interval
 from energyflow.report.comparisons import improvement, paired, paired_change, wins
 from energyflow.report.statistics import Cell, cell, draw_seeds, draw_states, estimate, iqm, replicate, wilson
+from energyflow.report.wording import spelled
 
 
 def make(scores: np.ndarray) -> Cell:
@@ -231,3 +233,10 @@ def test_a_few_runs_that_all_win_are_not_certain(report: ReportParams) -> None:
     value = improvement([(best, worst)] * 2, report, "extreme")
     assert (value.mean, value.high, value.n) == (1.0, 1.0, 6)
     assert value.low == pytest.approx(wilson(6, 6, report.confidence)[0])
+
+
+def test_a_small_number_keeps_its_sign_and_a_rounding_error_has_none() -> None:
+    """A verdict that an interval lies below 0 may rest on -0.02."""
+    assert spelled(-1e-15, -0.02, 3.0, 1) == "0.0 [-0.0, 3.0]"
+    row = {"gap": -1e-15, "gap_low": -5.0, "gap_high": -0.02}
+    assert with_interval("gap", sign="+")(row) == "+0.0 [-5.0, -0.0]"
