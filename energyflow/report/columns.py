@@ -7,7 +7,7 @@ from collections.abc import Callable
 from energyflow.config.sections import ReportParams
 from energyflow.report import names
 from energyflow.report.render import Column, Row
-from energyflow.report.wording import grouped, settled
+from energyflow.report.wording import grouped
 
 NONE = "–"  # an empty cell says that there is nothing to say, not that something was forgotten
 Text = Callable[[Row], str]
@@ -20,7 +20,7 @@ def plain(name: str) -> Text:
 
 def fixed(name: str, digits: int = 1) -> Text:
     """A number with so many decimals."""
-    return lambda row: NONE if row[name] is None else f"{settled(row[name]):.{digits}f}"
+    return lambda row: NONE if row[name] is None else f"{row[name]:.{digits}f}"
 
 
 def general(name: str) -> Text:
@@ -38,7 +38,7 @@ def interval(name: str, digits: int = 1, sign: str = "") -> Text:
 
     def text(row: Row) -> str:
         low, high = row[f"{name}_low"], row[f"{name}_high"]
-        return NONE if low is None else f"[{settled(low):{sign}.{digits}f}, {settled(high):{sign}.{digits}f}]"
+        return NONE if low is None else f"[{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
 
     return text
 
@@ -46,7 +46,7 @@ def interval(name: str, digits: int = 1, sign: str = "") -> Text:
 def with_interval(name: str, digits: int = 1, sign: str = "") -> Text:
     """`mean [low, high]` of a number."""
     bounds = interval(name, digits, sign)
-    return lambda row: NONE if row[name] is None else f"{settled(row[name]):{sign}.{digits}f} {bounds(row)}"
+    return lambda row: NONE if row[name] is None else f"{row[name]:{sign}.{digits}f} {bounds(row)}"
 
 
 signed = with_interval("difference", sign="+")  # of a row with a paired difference

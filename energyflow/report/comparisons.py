@@ -22,6 +22,7 @@ from energyflow.report.statistics import (
     is_binary,
     percentiles,
     replicate,
+    settled,
     wilson,
 )
 
@@ -52,6 +53,7 @@ def paired(
         below, above = _floor(used, params.confidence)
         low, high = min(low, point - below), max(high, point + above)
     n = sum(min(a.n, b.n) for a, b in used)
+    point, low, high = map(settled, (point, low, high))
     return Estimate(point, max(min(low, point), -1.0), min(max(high, point), 1.0), n, _seeds(pairs))
 
 
@@ -88,6 +90,7 @@ def paired_change(
         low = min(low, point - float(np.hypot(below, base_above)))
         high = max(high, point + float(np.hypot(above, base_below)))
     n = sum(min(a.n, b.n) for a, b in changes)
+    point, low, high = map(settled, (point, low, high))
     return Estimate(point, max(min(low, point), -2.0), min(max(high, point), 2.0), n, _seeds(changes))
 
 

@@ -33,6 +33,7 @@ from energyflow.core.seeding import generator
 
 Array = NDArray[np.float64]
 Statistic = Literal["mean", "iqm"]
+ROUNDING = 1e-12  # far below the weight of an episode
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,11 @@ def percentiles(samples: Array, confidence: float) -> tuple[float, float]:
     """Percentile interval of bootstrap samples, [bootstrap]."""
     low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def settled(value: float) -> float:
+    """A difference that is 0 but for rounding is 0: verdicts ask on which side of it a bound lies."""
+    return 0.0 if abs(value) < ROUNDING else value
 
 
 def estimate(cells: Sequence[Cell], params: ReportParams, purpose: str, statistic: Statistic = "mean") -> Estimate:

@@ -48,13 +48,7 @@ def number(row: Mapping[str, Any] | pd.Series, value: str, digits: int = 2) -> s
     return spelled(row[value], row[f"{value}_low"], row[f"{value}_high"], digits)
 
 
-def settled(value: float) -> float:
-    """A number without the sign of a rounding error; a small one keeps its own, on which a verdict may rest: -0.0."""
-    return 0.0 if abs(value) < 1e-9 else value
-
-
 def spelled(mean: float, low: float, high: float, digits: int = 2) -> str:
     """`mean [low, high]`, or of one seed `mean [one seed]`."""
-    mean, low, high = map(settled, (mean, low, high))
     bounds = "one seed" if pd.isna(low) else f"{low:.{digits}f}, {high:.{digits}f}"
     return f"{mean:.{digits}f} [{bounds}]"

@@ -9,10 +9,8 @@ import pytest
 from energyflow.config.sections import ReportParams
 from energyflow.core.errors import UserError
 from energyflow.report.claims import ratio
-from energyflow.report.columns import with_interval
 from energyflow.report.comparisons import improvement, paired, paired_change, wins
 from energyflow.report.statistics import Cell, cell, draw_seeds, draw_states, estimate, iqm, replicate, wilson
-from energyflow.report.wording import spelled
 
 
 def make(scores: np.ndarray) -> Cell:
@@ -235,8 +233,11 @@ def test_a_few_runs_that_all_win_are_not_certain(report: ReportParams) -> None:
     assert value.low == pytest.approx(wilson(6, 6, report.confidence)[0])
 
 
-def test_a_small_number_keeps_its_sign_and_a_rounding_error_has_none() -> None:
-    """A verdict that an interval lies below 0 may rest on -0.02."""
-    assert spelled(-1e-15, -0.02, 3.0, 1) == "0.0 [-0.0, 3.0]"
-    row = {"gap": -1e-15, "gap_low": -5.0, "gap_high": -0.02}
-    assert with_interval("gap", sign="+")(row) == "+0.0 [-5.0, -0.0]"
+def test_a_difference_of_nothing_is_nothing(report: ReportParams) -> None:
+    """Three tasks whose differences, 0.1 + 0.2 - 0.3, are nothing: no side of 0 for a verdict, and no sign."""
+    levels = ((0.1, 0.0), (0.2, 0.0), (0.0, 0.3))
+    pairs = [tuple(Cell(np.full((2, 1), level), (0, 1), (0,)) for level in pair) for pair in levels]
+    assert np.mean([a.seed_means.mean() - b.seed_means.mean() for a, b in pairs]) != 0.0
+    value = paired([(a, b) for a, b in pairs], report, "nothing")
+    assert (value.mean, np.signbit(value.mean)) == (0.0, False)
+    assert value.low <= 0.0 <= value.high
